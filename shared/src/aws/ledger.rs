@@ -1,0 +1,148 @@
+//! The ledger: remote files already taken, durable, per connection.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AwsError, Table,
+    table::{item, key_item, read, value},
+};
+use crate::{
+    keys,
+    run::{Input, Run},
+};
+
+/// Whether what should happen to a remote file has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostActionState {
+    /// Not yet, or it failed: it is tried again whenever the file is seen.
+    Pending,
+    /// It has, or nothing was to happen.
+    Done,
+}
+
+/// A remote file already taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Hash of path, size and time of change.
+    pub fingerprint: String,
+    /// The run that took it.
+    pub run: String,
+    /// Remote path.
+    pub path: String,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// Remote time of change, seconds since 1970.
+    pub mtime: i64,
+    /// SHA-256 of the content, hex.
+    pub sha256: String,
+    /// The whole file in the bucket.
+    pub object: String,
+    /// Whether the post-action is done.
+    pub post_action: PostActionState,
+}
+
+/// The content that a connection took last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastContent {
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// Path under which it came.
+    pub path: String,
+}
+
+impl Table {
+    /// Reads the entries of those files that were taken before.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn taken_files(
+        &self,
+        account: &str,
+        connection: &str,
+        fingerprints: &[String],
+    ) -> Result<HashMap<String, LedgerEntry>, AwsError> {
+        let mut found = HashMap::new();
+        for chunk in fingerprints.chunks(100) {
+            let mut keys: Vec<_> =
+                chunk.iter().map(|f| key_item(&keys::ledger_file(account, connection, f))).collect();
+            // DynamoDB answers with what it got round to; the rest comes back as unprocessed.
+            while !keys.is_empty() {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(keys))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|e| AwsError::damaged("a request", e))?;
+                let answer = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.name, request)
+                    .send()
+                    .await
+                    .map_err(AwsError::call("dynamodb:BatchGetItem"))?;
+                for row in answer.responses.unwrap_or_default().into_values().flatten() {
+                    let entry: LedgerEntry = read(row)?;
+                    found.insert(entry.fingerprint.clone(), entry);
+                }
+                let mut rest = answer.unprocessed_keys.unwrap_or_default();
+                keys = rest.remove(&self.name).map(|k| k.keys).unwrap_or_default();
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads the content that a connection took last.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn last_content(&self, account: &str, connection: &str) -> Result<Option<LastContent>, AwsError> {
+        self.get(&keys::ledger_content(account, connection)).await
+    }
+
+    /// Notes a file as taken, as an input of its run, and as the last content, in one transaction: a file
+    /// that the ledger knows is always the input of a run, so it cannot be skipped and forgotten.
+    ///
+    /// # Errors
+    /// When the call fails or the run's lease is lost.
+    pub async fn take_file(&self, run: &Run, input: &Input, entry: &LedgerEntry) -> Result<(), AwsError> {
+        let damaged = |e| AwsError::damaged("a transaction", e);
+        let key = keys::ledger_file(&run.account, &run.connection, &entry.fingerprint);
+        let file = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item(&key, entry)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(damaged)?;
+        let content = LastContent { sha256: entry.sha256.clone(), path: entry.path.clone() };
+        let key = keys::ledger_content(&run.account, &run.connection);
+        let content =
+            Put::builder().table_name(&self.name).set_item(Some(item(&key, &content)?)).build().map_err(damaged)?;
+        self.add_input(run, input, vec![file, content]).await
+    }
+
+    /// Notes that a file's post-action is done. Doing so twice changes nothing.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn post_action_done(
+        &self,
+        account: &str,
+        connection: &str,
+        fingerprint: &str,
+    ) -> Result<(), AwsError> {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::ledger_file(account, connection, fingerprint))))
+            .update_expression("SET post_action = :done")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":done", value(&PostActionState::Done)?)
+            .send()
+            .await
+            .map_err(AwsError::call("dynamodb:UpdateItem"))?;
+        Ok(())
+    }
+}

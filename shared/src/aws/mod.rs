@@ -1,0 +1,24 @@
+//! Adapters to AWS: the table, the bucket, the queues and the key service.
+//!
+//! Each module maps the SDK's errors once, to [`AwsError`]. Decisions live in the pure modules.
+
+pub mod accounts;
+pub mod batches;
+pub mod clients;
+pub mod due;
+mod error;
+pub mod ledger;
+#[cfg(feature = "s3")]
+pub mod objects;
+#[cfg(feature = "sqs")]
+pub mod queues;
+pub mod resources;
+pub mod runs;
+#[cfg(feature = "sqs")]
+pub mod sqs_batch;
+pub mod table;
+#[cfg(feature = "kms")]
+pub mod vault;
+
+pub use error::AwsError;
+pub use table::Table;

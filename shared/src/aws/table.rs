@@ -1,0 +1,105 @@
+//! The table: reading and writing rows by key.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::AwsError;
+use crate::keys::Key;
+
+/// A row as the SDK sees it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The table and the client that reaches it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(super) client: Client,
+    pub(super) name: String,
+}
+
+impl Table {
+    /// Names the table.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Reads a row, consistently.
+    ///
+    /// # Errors
+    /// When the call fails or the row cannot be read.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, AwsError> {
+        self.get_item(key).await?.map(|item| read(item)).transpose()
+    }
+
+    pub(super) async fn get_item(&self, key: &Key) -> Result<Option<Item>, AwsError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(AwsError::call("dynamodb:GetItem"))?;
+        Ok(answer.item)
+    }
+
+    /// Writes a row unless one is there; says whether it was written.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn put_new<T: Serialize>(&self, key: &Key, row: &T) -> Result<bool, AwsError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item(key, row)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(e) if super::error::is_condition(&e) => Ok(false),
+            Err(e) => Err(AwsError::call("dynamodb:PutItem")(e)),
+        }
+    }
+}
+
+/// Reads a row's attributes; those that the type does not know (keys, indexes) are passed over.
+pub(super) fn read<T: DeserializeOwned>(item: Item) -> Result<T, AwsError> {
+    let what = string(&item, "pk").map_or("a row".into(), |pk| format!("row {pk}"));
+    serde_dynamo::from_item(item).map_err(|e| AwsError::damaged(what, e))
+}
+
+/// Writes a row's attributes with its key.
+pub(super) fn item<T: Serialize>(key: &Key, row: &T) -> Result<Item, AwsError> {
+    let mut item: Item = serde_dynamo::to_item(row).map_err(|e| AwsError::damaged(key.pk.clone(), e))?;
+    item.extend(key_item(key));
+    Ok(item)
+}
+
+/// One attribute's value from anything that can be written as one.
+pub(super) fn value<T: Serialize>(value: &T) -> Result<AttributeValue, AwsError> {
+    serde_dynamo::to_attribute_value(value).map_err(|e| AwsError::damaged("a value", e))
+}
+
+pub(super) fn key_item(key: &Key) -> Item {
+    [("pk".into(), s(&key.pk)), ("sk".into(), s(&key.sk))].into()
+}
+
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn n(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(super) fn string(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+pub(super) fn number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}

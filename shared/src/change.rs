@@ -1,0 +1,174 @@
+//! Change detection: what the target acknowledged last, and what a record is compared with it.
+//!
+//! One object per connection: 128-bit key hash → 128-bit payload hash and target id, read whole and
+//! replaced whole. This module knows its bytes; where they lie is the adapter's business. Deletes are
+//! not inferred yet.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// 128 bits of SHA-256, written as hex in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hash(pub [u8; 16]);
+
+impl Serialize for Hash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&crate::id::hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let number = u128::from_str_radix(&text, 16).map_err(serde::de::Error::custom)?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}
+
+/// What a record is, compared with what the target has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The target has no record with this key.
+    Create,
+    /// The target has another payload under this key.
+    Update,
+    /// The target has it as it is.
+    Unchanged,
+}
+
+/// What the target acknowledged, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    entries: HashMap<Hash, Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    payload: Hash,
+    target_id: Option<Box<str>>,
+}
+
+/// A state object that cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the state object is damaged at byte {at}; restore an older version of it")]
+pub struct Damaged {
+    at: usize,
+}
+
+const MAGIC: &[u8; 8] = b"xdstate1";
+
+impl State {
+    /// Compares a record with what the target acknowledged last.
+    pub fn compare(&self, key: Hash, payload: Hash) -> Change {
+        match self.entries.get(&key) {
+            None => Change::Create,
+            Some(entry) if entry.payload == payload => Change::Unchanged,
+            Some(_) => Change::Update,
+        }
+    }
+
+    /// Notes what the target acknowledged. Where it told no id, an id told earlier stays.
+    pub fn acknowledge(&mut self, key: Hash, payload: Hash, target_id: Option<&str>) {
+        let told = target_id.map(Into::into);
+        let entry = self.entries.entry(key).or_insert(Entry { payload, target_id: None });
+        entry.payload = payload;
+        entry.target_id = told.or(entry.target_id.take());
+    }
+
+    /// The id that the target told for a key.
+    pub fn target_id(&self, key: Hash) -> Option<&str> {
+        self.entries.get(&key)?.target_id.as_deref()
+    }
+
+    /// Keys in it.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Says whether it has no keys.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Writes the object: magic, then per key in order: key, payload, length of the target id, target id.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut keys: Vec<_> = self.entries.iter().collect();
+        keys.sort_unstable_by_key(|(key, _)| **key);
+        let mut out = Vec::with_capacity(8 + keys.len() * 36);
+        out.extend_from_slice(MAGIC);
+        for (key, entry) in keys {
+            let id = entry.target_id.as_deref().unwrap_or_default().as_bytes();
+            let id = &id[..id.len().min(usize::from(u16::MAX))];
+            out.extend_from_slice(&key.0);
+            out.extend_from_slice(&entry.payload.0);
+            out.extend_from_slice(&(id.len() as u16).to_be_bytes());
+            out.extend_from_slice(id);
+        }
+        out
+    }
+
+    /// Reads the object.
+    ///
+    /// # Errors
+    /// When it is damaged: nothing is guessed, since a lost key would send its record again as new.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let damaged = |rest: &[u8]| Damaged { at: bytes.len() - rest.len() };
+        let mut rest = bytes.strip_prefix(MAGIC).ok_or(Damaged { at: 0 })?;
+        let mut entries = HashMap::with_capacity(rest.len() / 34);
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_first_chunk::<34>().ok_or_else(|| damaged(rest))?;
+            let length = usize::from(u16::from_be_bytes([head[32], head[33]]));
+            let id = tail.get(..length).ok_or_else(|| damaged(rest))?;
+            let id = std::str::from_utf8(id).map_err(|_| damaged(rest))?;
+            let (mut key, mut payload) = ([0; 16], [0; 16]);
+            key.copy_from_slice(&head[..16]);
+            payload.copy_from_slice(&head[16..32]);
+            let target_id = (!id.is_empty()).then(|| id.into());
+            entries.insert(Hash(key), Entry { payload: Hash(payload), target_id });
+            rest = &tail[length..];
+        }
+        Ok(Self { entries })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hash(n: u8) -> Hash {
+        Hash([n; 16])
+    }
+
+    #[test]
+    fn a_record_is_new_changed_or_as_it_was() {
+        let mut state = State::default();
+        assert_eq!(state.compare(hash(1), hash(2)), Change::Create);
+        state.acknowledge(hash(1), hash(2), Some("t-1"));
+        assert_eq!(state.compare(hash(1), hash(2)), Change::Unchanged);
+        assert_eq!(state.compare(hash(1), hash(3)), Change::Update);
+        state.acknowledge(hash(1), hash(3), None);
+        assert_eq!(state.target_id(hash(1)), Some("t-1"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back_as_they_were(keys in prop::collection::vec((any::<[u8; 16]>(), any::<[u8; 16]>(), prop::option::of("[a-zæ0-9]{1,20}")), 0..50)) {
+            let mut state = State::default();
+            for (key, payload, id) in &keys {
+                state.acknowledge(Hash(*key), Hash(*payload), id.as_deref());
+            }
+            let bytes = state.encode();
+            prop_assert_eq!(State::decode(&bytes).unwrap(), state);
+            if bytes.len() > 8 {
+                prop_assert!(State::decode(&bytes[..bytes.len() - 1]).is_err());
+            }
+        }
+
+        #[test]
+        fn rubbish_is_refused_and_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(State::decode(&bytes).is_err());
+        }
+    }
+}

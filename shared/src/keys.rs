@@ -1,0 +1,130 @@
+//! The keys of the table and the bucket. Every one begins with the account.
+//!
+//! ARCHITECTURE.md lists who reads and writes each; this file is the only one that spells them.
+
+/// Key of an item of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// The pseudo-account that holds the operator's own keys. No account can be made with this name.
+pub const OPERATOR: &str = "operator";
+
+/// Shards of the index `due`.
+pub const DUE_SHARDS: u32 = 32;
+
+fn account_pk(account: &str) -> String {
+    format!("A#{account}")
+}
+
+/// The account itself.
+pub fn account(account: &str) -> Key {
+    Key { pk: account_pk(account), sk: "ACCOUNT".into() }
+}
+
+/// An API key's hash.
+pub fn api_key(account: &str, id: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("KEY#{id}") }
+}
+
+/// Something that a customer's administrator sets up; `kind` as in [`crate::resource::Resource::KIND`].
+pub fn resource(account: &str, kind: &str, id: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("{kind}#{id}") }
+}
+
+/// One immutable version of a mapping.
+pub fn mapping_version(account: &str, mapping: &str, version: u64) -> Key {
+    Key { pk: format!("A#{account}#M#{mapping}"), sk: format!("V#{version:08}") }
+}
+
+/// A run.
+pub fn run(account: &str, run: &str) -> Key {
+    Key { pk: format!("A#{account}#R#{run}"), sk: "RUN".into() }
+}
+
+/// One batch of a run: they sort by the first record they carry.
+pub fn batch(account: &str, run: &str, first_ordinal: u64, part: u32) -> Key {
+    Key { pk: format!("A#{account}#R#{run}"), sk: format!("{BATCH}{first_ordinal:012}#{part:03}") }
+}
+
+/// What the sort key of a batch begins with.
+pub const BATCH: &str = "B#";
+
+/// A remote file that a connection has taken, by path, size and time of change.
+pub fn ledger_file(account: &str, connection: &str, fingerprint: &str) -> Key {
+    Key { pk: ledger(account, connection), sk: format!("F#{fingerprint}") }
+}
+
+/// The content that a connection took last.
+pub fn ledger_content(account: &str, connection: &str) -> Key {
+    Key { pk: ledger(account, connection), sk: "CONTENT".into() }
+}
+
+fn ledger(account: &str, connection: &str) -> String {
+    format!("A#{account}#L#{connection}")
+}
+
+/// Partition of the index `runs_by_account`.
+pub fn runs_of_account(account: &str) -> String {
+    account_pk(account)
+}
+
+/// Partition of the index `runs_by_connection`.
+pub fn runs_of_connection(account: &str, connection: &str) -> String {
+    format!("A#{account}#C#{connection}")
+}
+
+/// Partition of the index `due` for the row with this partition key.
+pub fn due_shard(pk: &str) -> String {
+    let hash = crate::id::hash128(&[pk]);
+    due_shard_name(u32::from(hash[0]) % DUE_SHARDS)
+}
+
+/// Name of the `n`th shard of the index `due`.
+pub fn due_shard_name(n: u32) -> String {
+    format!("DUE#{n:02}")
+}
+
+/// Partition of the index `owed`: what a target owes, over 4 shards.
+pub fn owed_by(account: &str, target_server: &str, id: &str) -> String {
+    format!("A#{account}#T#{target_server}#{}", crate::id::hash128(&[id])[0] % 4)
+}
+
+/// A file of a run, as it came: in `staged/` for 90 days.
+pub fn staged_object(account: &str, connection: &str, fingerprint: &str, run: &str) -> String {
+    format!("{account}/staged/{connection}/{run}/{fingerprint}")
+}
+
+/// A batch's records, as they go out, in `payloads/`.
+pub fn batch_object(account: &str, run: &str, batch: &str) -> String {
+    format!("{account}/payloads/{run}/{batch}.json")
+}
+
+/// What the target answered for a batch, record by record.
+pub fn answer_object(account: &str, run: &str, batch: &str) -> String {
+    format!("{account}/payloads/{run}/{batch}.answer.json")
+}
+
+/// One part of a run's record results, compressed NDJSON.
+pub fn records_part(account: &str, run: &str, stage: &str, part: u32) -> String {
+    format!("{account}/records/{run}/{stage}-{part:05}.ndjson.gz")
+}
+
+/// The list of a run's record parts.
+pub fn records_index(account: &str, run: &str, stage: &str) -> String {
+    format!("{account}/records/{run}/{stage}.json")
+}
+
+/// The change-detection state of a connection.
+pub fn state_object(account: &str, connection: &str) -> String {
+    format!("{account}/state/{connection}")
+}
+
+/// The folder of an object's key, which is also its tag: lifecycle rules go by it.
+pub fn folder(object: &str) -> &str {
+    object.split('/').nth(1).unwrap_or_default()
+}

@@ -1,0 +1,85 @@
+//! Turns one cell's text into one JSON token, per column type.
+//!
+//! A cell either fits its type exactly as the mapping states it or is [`Unfit`]. Empty cells,
+//! defaults and `values` are settled before (in `map`); converters never see an empty cell.
+
+mod boolean;
+mod decimal;
+mod integer;
+mod pattern;
+mod timestamp;
+
+pub(super) use boolean::BooleanFormat;
+pub(super) use decimal::DecimalFormat;
+pub(super) use pattern::Pattern;
+pub(super) use timestamp::{LocalZone, TimestampFormat};
+
+use super::json::push_string;
+use super::outcome::Reason;
+
+/// A column's type with what the mapping states about it, resolved.
+#[derive(Clone, Debug)]
+pub(super) enum CellFormat {
+    Text,
+    Integer,
+    Decimal(DecimalFormat),
+    Date(Pattern),
+    Timestamp(TimestampFormat),
+    Boolean(BooleanFormat),
+}
+
+/// Why a cell does not fit, and what would.
+#[derive(Debug, PartialEq)]
+pub(super) struct Unfit {
+    pub reason: Reason,
+    pub expected: String,
+}
+
+impl CellFormat {
+    /// Returns the part of a cell that counts: text is kept exactly, all else loses outer spaces.
+    pub fn trim<'c>(&self, cell: &'c str) -> &'c str {
+        if matches!(self, Self::Text) { cell } else { trim_spaces(cell) }
+    }
+
+    /// Appends the JSON token of a trimmed cell that is not empty. `out` may hold part of a token on error.
+    pub fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
+        match self {
+            Self::Text => {
+                push_string(out, cell);
+                Ok(())
+            }
+            Self::Integer => integer::convert(cell, out),
+            Self::Decimal(format) => format.convert(cell, out),
+            Self::Date(pattern) => timestamp::convert_date(pattern, cell, out),
+            Self::Timestamp(format) => format.convert(cell, out),
+            Self::Boolean(format) => format.convert(cell, out),
+        }
+    }
+}
+
+/// Takes off outer spaces and no-break spaces, which spreadsheets leave around numbers.
+pub(super) fn trim_spaces(cell: &str) -> &str {
+    cell.trim_matches([' ', '\u{a0}'])
+}
+
+/// Takes a sign off: true for minus, also as the U+2212 that Nordic locales write.
+fn take_sign(cell: &str) -> (bool, &str) {
+    match cell.strip_prefix(['-', '\u{2212}']) {
+        Some(rest) => (true, rest),
+        None => (false, cell.strip_prefix('+').unwrap_or(cell)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_kept_and_all_else_trimmed() {
+        assert_eq!(CellFormat::Text.trim(" \u{a0}x "), " \u{a0}x ");
+        assert_eq!(CellFormat::Integer.trim(" \u{a0}5\u{a0} "), "5");
+        let mut out = String::new();
+        CellFormat::Text.convert(" 0042 ", &mut out).unwrap();
+        assert_eq!(out, "\" 0042 \"");
+    }
+}

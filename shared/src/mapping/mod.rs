@@ -1,0 +1,41 @@
+//! Maps the records of a file into JSON records, as a saved mapping states.
+//!
+//! Bytes go through [`Utf8Reader`] (stated encoding to UTF-8), are split into records, and every
+//! record becomes exactly one [`Outcome`]: mapped, filtered or an error with its line and reason.
+//! [`Settling`] then decides between records with one key. Reading streams in bounded memory.
+//!
+//! A [`Mapping`] is what users save; [`Mapping::compile`] checks it and makes the [`Compiled`] form
+//! that [`records()`] reads with:
+//!
+//! ```text
+//! bytes → decode → scan → reading (header, layout) → map (filters, cell/*) → duplicates → Outcome
+//! ```
+//!
+//! Deliberately absent: guessing (a cell that does not fit is its record's error, never a default),
+//! I/O other than the reader it is given, comparison with earlier runs, and sending. Input formats
+//! other than CSV join at [`Input`] and at `reading`, which is all that knows about CSV.
+
+mod cell;
+mod compile;
+mod decode;
+mod document;
+mod duplicates;
+mod encoding;
+mod json;
+mod map;
+mod outcome;
+mod reading;
+mod scan;
+
+#[cfg(test)]
+mod tests;
+
+pub use compile::Compiled;
+pub use decode::{Utf8Reader, WrongEncoding};
+pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, Mapping};
+pub use duplicates::{KeyPass, Settling, Winners};
+pub use encoding::{Encoding, UnknownEncoding};
+pub use outcome::{
+    DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
+};
+pub use reading::{FileError, Records, records};

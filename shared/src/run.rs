@@ -1,0 +1,243 @@
+//! A run: one execution of a connection, and its report.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::counts::Counts;
+
+/// What made a run start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A schedule.
+    Scheduled,
+    /// A person or a system that asked for it.
+    Manual,
+    /// A push of a real-time target.
+    Realtime,
+    /// An agent.
+    Agent,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunStatus {
+    /// Admitted, waiting for a function.
+    Queued,
+    /// Reading and mapping.
+    Running,
+    /// Everything is read and mapped; the target owes answers.
+    Delivering,
+    /// Every record is accounted for and none is in error.
+    Complete,
+    /// Some records are in error.
+    Partial,
+    /// The run failed: `failure` says why.
+    Error,
+    /// A person stopped it.
+    Cancelled,
+    /// Never started: the connection had another run, or was disabled.
+    Skipped,
+    /// Its time passed while nothing could start it.
+    Missed,
+}
+
+impl RunStatus {
+    /// Says whether nothing more will happen to the run.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running | Self::Delivering)
+    }
+}
+
+/// Which side a failure comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The server that files come from.
+    Source,
+    /// The file's content, or what the mapping says of it.
+    Mapping,
+    /// The system that records go to.
+    Target,
+    /// The connection's settings.
+    Settings,
+    /// The hub itself.
+    Hub,
+}
+
+/// Why a run failed or was skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Which side it comes from.
+    pub origin: Origin,
+    /// Stable code, for example `host_key_mismatch`.
+    pub code: String,
+    /// What happened and what to do.
+    pub message: String,
+    /// Whether the same run might go through later with nothing changed.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// Makes a failure.
+    pub fn new(origin: Origin, code: &str, message: impl Into<String>, retryable: bool) -> Self {
+        Self { origin, code: code.into(), message: message.into(), retryable }
+    }
+}
+
+/// A file that a run took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Input {
+    /// Remote path.
+    pub path: String,
+    /// Bytes.
+    pub size_bytes: u64,
+    /// Remote time of change, seconds since 1970.
+    pub mtime: i64,
+    /// SHA-256 of the content, hex.
+    pub sha256: String,
+    /// Where the whole file is in the bucket.
+    pub object: String,
+    /// Set when it was not mapped: the path whose content, taken last, was the same to the byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_content_as: Option<String>,
+}
+
+/// One execution of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Id; the same for the same schedule and time, event, or Idempotency-Key.
+    pub id: String,
+    /// Account.
+    pub account: String,
+    /// Connection.
+    pub connection: String,
+    /// What made it start.
+    pub trigger: Trigger,
+    /// The schedule, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// What part of the source it covers, as the caller said. Free-form; recorded, not yet acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The run whose inputs this one takes again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The due time it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_for: Option<Timestamp>,
+    /// When it was admitted or skipped.
+    pub requested_at: Timestamp,
+    /// When work began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it became final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// What became of its records.
+    #[serde(default)]
+    pub counts: Counts,
+    /// Why it failed or was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Things a person should know that did not stop the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Files, in the order in which they are mapped.
+    #[serde(default)]
+    pub inputs: Vec<Input>,
+    /// Whether `inputs` is complete: nothing more is taken from the server.
+    #[serde(default)]
+    pub inputs_complete: bool,
+    /// The mapping and its version, pinned at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<PinnedMapping>,
+    /// ETag of the change-detection state that the run compares with; empty when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_etag: Option<String>,
+    /// Batches released to the target.
+    #[serde(default)]
+    pub batches_total: u64,
+    /// Counts up with each holder of the work lease; every write of a holder is conditional on it.
+    #[serde(default)]
+    pub epoch: u64,
+}
+
+/// The version of a mapping that a run uses from beginning to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PinnedMapping {
+    /// Id.
+    pub id: String,
+    /// Version, from 1.
+    pub version: u64,
+}
+
+impl Run {
+    /// Makes a run that waits for a function.
+    pub fn queued(id: String, account: &str, connection: &str, trigger: Trigger, now: Timestamp) -> Self {
+        Self {
+            id,
+            account: account.into(),
+            connection: connection.into(),
+            trigger,
+            schedule: None,
+            scope: None,
+            rerun_of: None,
+            status: RunStatus::Queued,
+            scheduled_for: None,
+            requested_at: now,
+            started_at: None,
+            ended_at: None,
+            counts: Counts::default(),
+            failure: None,
+            warnings: Vec::new(),
+            inputs: Vec::new(),
+            inputs_complete: false,
+            mapping: None,
+            state_etag: None,
+            batches_total: 0,
+            epoch: 0,
+        }
+    }
+
+    /// Turns a run that could not be admitted into the row that says so.
+    pub fn skipped(mut self, why: Failure, now: Timestamp) -> Self {
+        self.status = RunStatus::Skipped;
+        self.failure = Some(why);
+        self.ended_at = Some(now);
+        self
+    }
+}
+
+/// Decides how a run whose every record is settled ends.
+///
+/// A run with errors is never COMPLETE; one where every record read is in error is ERROR.
+pub fn final_status(counts: &Counts) -> RunStatus {
+    debug_assert_eq!(counts.owed(), 0);
+    match counts.errors() {
+        0 => RunStatus::Complete,
+        n if n == counts.read() => RunStatus::Error,
+        _ => RunStatus::Partial,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counts::Settled;
+
+    #[test]
+    fn a_run_with_errors_is_never_complete() {
+        let mut counts = Counts::default();
+        assert_eq!(final_status(&counts), RunStatus::Complete);
+        counts.add_error();
+        assert_eq!(final_status(&counts), RunStatus::Error);
+        counts.add_owed();
+        counts.settle(Settled::Created, 1).unwrap();
+        assert_eq!(final_status(&counts), RunStatus::Partial);
+    }
+}

@@ -1,0 +1,298 @@
+//! A server defined once and used by many connections: one per remote folder or address.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    problem::FieldError,
+    resource::Settings,
+    secret::SecretField,
+};
+
+/// What kind of server it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetServerKind {
+    /// Files are pulled from it over SFTP.
+    SftpImport,
+    /// Files are pushed to it over SFTP. Not available yet.
+    SftpExport,
+    /// Records are posted to it over HTTP.
+    Webservice,
+    /// A folder that an agent writes to. Not available yet.
+    AgentFolder,
+}
+
+/// A server that files come from or records go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetServer {
+    /// For people.
+    pub name: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What kind of server it is.
+    pub kind: TargetServerKind,
+    /// `host` or `host:port` for SFTP; an `http://` or `https://` URL for a webservice.
+    pub address: String,
+    /// Remote folder, for SFTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How the hub proves who it is.
+    #[serde(default)]
+    pub auth: Auth,
+    /// For SFTP: the server's public keys as `ssh-keyscan` prints them, without the host's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_keys: Vec<String>,
+    /// For a webservice: seconds to wait before each next attempt. Without it, the default over about three days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_secs: Option<Vec<u32>>,
+    /// For a webservice: seconds for a whole request, 1 to 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_secs: Option<u32>,
+}
+
+/// Credentials. For SFTP: `user` with `private_key`, `password`, or both in sequence. For a webservice:
+/// `user` with `password` (basic), `bearer_token`, or `header_name` with `header_value`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// User name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretField>,
+    /// Private key, PEM or OpenSSH form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key: Option<SecretField>,
+    /// Passphrase of the private key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<SecretField>,
+    /// Token for `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer_token: Option<SecretField>,
+    /// Name of a header that carries a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_name: Option<String>,
+    /// Its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_value: Option<SecretField>,
+}
+
+/// Key types that can be pinned, with what the server must then sign with.
+pub const HOST_KEY_TYPES: &[&str] =
+    &["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
+
+impl TargetServer {
+    /// Host and port of an SFTP server.
+    pub fn host_port(&self) -> Option<(&str, u16)> {
+        let (host, port) = match self.address.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.starts_with('[') => (host, port.parse().ok()?),
+            _ => (self.address.as_str(), 22),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (!host.is_empty() && !host.contains('/') && port != 0).then_some((host, port))
+    }
+
+    fn check_sftp(&self, errors: &mut Vec<FieldError>) {
+        if self.host_port().is_none() {
+            errors.push(FieldError::new("address", "must be host or host:port, without a scheme"));
+        }
+        if self.auth.user.as_deref().unwrap_or_default().is_empty() {
+            errors.push(FieldError::new("auth.user", "is required for SFTP"));
+        }
+        if self.auth.password.is_none() && self.auth.private_key.is_none() {
+            errors.push(FieldError::new("auth", "state private_key, password, or both in sequence"));
+        }
+        if self.auth.passphrase.is_some() && self.auth.private_key.is_none() {
+            errors.push(FieldError::new("auth.passphrase", "needs private_key"));
+        }
+        for (set, field) in [
+            (self.auth.bearer_token.is_some(), "auth.bearer_token"),
+            (self.auth.header_name.is_some(), "auth.header_name"),
+            (self.auth.header_value.is_some(), "auth.header_value"),
+            (self.retry_secs.is_some(), "retry_secs"),
+            (self.timeout_secs.is_some(), "timeout_secs"),
+        ] {
+            if set {
+                errors.push(FieldError::new(field, "is for a webservice only"));
+            }
+        }
+        if self.path.as_deref().unwrap_or_default().is_empty() {
+            errors.push(FieldError::new("path", "state the remote folder, for example /out"));
+        }
+        if self.host_keys.is_empty() {
+            errors.push(FieldError::new("host_keys", "pin at least one key of the server, as ssh-keyscan prints it"));
+        }
+        for (i, key) in self.host_keys.iter().enumerate() {
+            if parse_host_key(key).is_none() {
+                let types = HOST_KEY_TYPES.join(", ");
+                let detail = format!("must be '<type> <base64>' with a type of {types}");
+                errors.push(FieldError::new(format!("host_keys[{i}]"), detail));
+            }
+        }
+    }
+
+    fn check_webservice(&self, errors: &mut Vec<FieldError>) {
+        match url::Url::parse(&self.address) {
+            Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+                errors.push(FieldError::new("address", "must be an http:// or https:// URL"));
+            }
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                errors.push(FieldError::new("address", "must not carry credentials; put them in auth"));
+            }
+            Ok(_) => {}
+            Err(e) => errors.push(FieldError::new("address", format!("must be an http:// or https:// URL: {e}"))),
+        }
+        let auth = &self.auth;
+        let ways = [auth.user.is_some() || auth.password.is_some(), auth.bearer_token.is_some(), auth.header_name.is_some() || auth.header_value.is_some()];
+        if ways.iter().filter(|w| **w).count() > 1 {
+            errors.push(FieldError::new("auth", "state one of basic (user, password), bearer_token, or header"));
+        }
+        if auth.user.is_some() != auth.password.is_some() {
+            errors.push(FieldError::new("auth", "basic needs both user and password"));
+        }
+        if auth.header_name.is_some() != auth.header_value.is_some() {
+            errors.push(FieldError::new("auth", "a header needs both header_name and header_value"));
+        }
+        if let Some(name) = &auth.header_name
+            && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
+        {
+            errors.push(FieldError::new("auth.header_name", "must be a header's name: letters, digits, '-' and '_'"));
+        }
+        for (set, field) in [
+            (auth.private_key.is_some(), "auth.private_key"),
+            (auth.passphrase.is_some(), "auth.passphrase"),
+            (!self.host_keys.is_empty(), "host_keys"),
+            (self.path.is_some(), "path"),
+        ] {
+            if set {
+                errors.push(FieldError::new(field, "is for SFTP only"));
+            }
+        }
+        if let Some(secs) = &self.retry_secs
+            && (secs.is_empty() || secs.len() > 50 || secs.iter().any(|s| !(1..=86_400).contains(s)))
+        {
+            errors.push(FieldError::new("retry_secs", "must be 1 to 50 waits of 1 to 86400 seconds"));
+        }
+        if self.timeout_secs.is_some_and(|s| !(1..=30).contains(&s)) {
+            errors.push(FieldError::new("timeout_secs", "must be 1 to 30"));
+        }
+    }
+}
+
+impl Settings for TargetServer {
+    const KIND: &'static str = "TARGET";
+    const PREFIX: &'static str = "tgt";
+    const WORD: &'static str = "target server";
+
+    fn validate(&self, _now: Timestamp) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        if self.name.trim().is_empty() {
+            errors.push(FieldError::new("name", "must not be empty"));
+        }
+        match self.kind {
+            TargetServerKind::SftpImport => self.check_sftp(&mut errors),
+            TargetServerKind::Webservice => self.check_webservice(&mut errors),
+            TargetServerKind::SftpExport | TargetServerKind::AgentFolder => {
+                errors.push(FieldError::new("kind", "is not available yet; use sftp_import or webservice"));
+            }
+        }
+        let mut copy = self.clone();
+        for (field, secret) in copy.secrets() {
+            if secret.is_empty() {
+                errors.push(FieldError::new(format!("auth.{field}"), "must not be empty"));
+            }
+        }
+        errors
+    }
+
+    fn secrets(&mut self) -> Vec<(&'static str, &mut SecretField)> {
+        let auth = &mut self.auth;
+        [
+            ("password", auth.password.as_mut()),
+            ("private_key", auth.private_key.as_mut()),
+            ("passphrase", auth.passphrase.as_mut()),
+            ("bearer_token", auth.bearer_token.as_mut()),
+            ("header_value", auth.header_value.as_mut()),
+        ]
+        .into_iter()
+        .filter_map(|(field, secret)| Some((field, secret?)))
+        .collect()
+    }
+}
+
+/// Reads `<type> <base64> [comment]` into the type and the key's bytes.
+///
+/// Source: RFC 4253, section 6.6: the bytes begin with the type again.
+pub fn parse_host_key(line: &str) -> Option<(&'static str, Vec<u8>)> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let mut words = line.split_whitespace();
+    let name = words.next()?;
+    let kind = HOST_KEY_TYPES.iter().find(|k| **k == name)?;
+    let blob = STANDARD.decode(words.next()?).ok()?;
+    let length = u32::try_from(kind.len()).ok()?.to_be_bytes();
+    (blob.starts_with(&length) && blob[4..].starts_with(kind.as_bytes())).then_some((*kind, blob))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST_KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJg9zU0XvPoHYxCYfGFeBXBMfHGHjVjI3rVUWLTKWIHF comment";
+
+    fn sftp() -> serde_json::Value {
+        serde_json::json!({"name": "n", "kind": "sftp_import", "address": "files.example:2222", "path": "/out",
+            "auth": {"user": "u", "password": "p"}, "host_keys": [HOST_KEY]})
+    }
+
+    fn fields(value: serde_json::Value) -> Vec<String> {
+        let target: TargetServer = serde_json::from_value(value).unwrap();
+        target.validate(Timestamp::UNIX_EPOCH).into_iter().map(|e| e.field).collect()
+    }
+
+    fn with(mut base: serde_json::Value, field: &str, value: serde_json::Value) -> serde_json::Value {
+        *base.pointer_mut(field).unwrap() = value;
+        base
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        assert!(fields(sftp()).is_empty());
+        for (field, value, named) in [
+            ("/address", "sftp://x".into(), "address"),
+            ("/path", "".into(), "path"),
+            ("/auth", serde_json::json!({"user": "u"}), "auth"),
+            ("/auth/user", "".into(), "auth.user"),
+            ("/auth/password", "".into(), "auth.password"),
+            ("/host_keys", serde_json::json!([]), "host_keys"),
+            ("/host_keys/0", "ssh-ed25519 AAAA".into(), "host_keys[0]"),
+            ("/kind", "sftp_export".into(), "kind"),
+            ("/kind", "webservice".into(), "address"),
+        ] {
+            assert!(fields(with(sftp(), field, value)).contains(&named.to_string()), "{field}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let target = |address: &str| -> TargetServer {
+            serde_json::from_value(with(sftp(), "/address", address.into())).unwrap()
+        };
+        for (address, expected) in [
+            ("host", Some(("host", 22))),
+            ("host:2222", Some(("host", 2222))),
+            ("[::1]:2222", Some(("::1", 2222))),
+            ("::1", Some(("::1", 22))),
+            ("host:0", None),
+            ("host:x", None),
+            ("", None),
+        ] {
+            assert_eq!(target(address).host_port(), expected, "{address}");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! A batch on the wire: what is posted to a target, and what its answer means.
+//!
+//! Request: `{"batch_id", "run_id", "records": [{"source_id", "action", "data"}]}`. Answer:
+//! `{"results": [{"source_id", "result", "target_id", "error"}]}`; records that such an answer leaves
+//! out stay owed; a 2xx answer without `results` counts for all.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{counts::Settled, delivery::Outcome};
+
+/// What the target is asked to do with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Make it.
+    Create,
+    /// Change it.
+    Update,
+}
+
+impl Action {
+    /// What it counts as where the target does not say.
+    pub fn settled(self) -> Settled {
+        match self {
+            Self::Create => Settled::Created,
+            Self::Update => Settled::Updated,
+        }
+    }
+}
+
+/// A batch as it lies in the bucket: the body to post, and what the report needs to know of each record.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StagedBatch {
+    /// The request's body, sent byte for byte with every attempt.
+    pub body: Box<RawValue>,
+    /// One for each record of the body, in its order.
+    pub records: Vec<StagedRecord>,
+}
+
+/// What the report needs to know of a record that is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedRecord {
+    /// Position in the run, from 1.
+    pub ordinal: u64,
+    /// Remote path of its file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u64,
+    /// Name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Key in the source.
+    pub source_id: String,
+    /// What the target is asked to do.
+    pub action: Action,
+    /// Hash of the key, for the connection's state; absent without comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<crate::change::Hash>,
+    /// Hash of the data.
+    pub hash: crate::change::Hash,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    batch_id: &'a str,
+    run_id: &'a str,
+    records: Vec<BodyRecord<'a>>,
+}
+
+#[derive(Serialize)]
+struct BodyRecord<'a> {
+    source_id: &'a str,
+    action: Action,
+    data: &'a RawValue,
+}
+
+/// Builds a batch from records and their data, each a JSON object.
+///
+/// # Errors
+/// When some data is not JSON.
+pub fn stage(
+    batch_id: &str,
+    run_id: &str,
+    records: Vec<StagedRecord>,
+    data: &[Box<RawValue>],
+) -> Result<StagedBatch, serde_json::Error> {
+    let lines = records.iter().zip(data);
+    let body = Body {
+        batch_id,
+        run_id,
+        records: lines
+            .map(|(r, data)| BodyRecord { source_id: &r.source_id, action: r.action, data })
+            .collect(),
+    };
+    Ok(StagedBatch { body: serde_json::value::to_raw_value(&body)?, records })
+}
+
+/// Takes the records at `keep` out of a batch, as a batch with an id of its own.
+///
+/// # Errors
+/// When the stored body cannot be read.
+pub fn split(
+    batch: &StagedBatch,
+    keep: &[usize],
+    batch_id: &str,
+    run_id: &str,
+) -> Result<StagedBatch, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Stored {
+        records: Vec<StoredRecord>,
+    }
+    #[derive(Deserialize)]
+    struct StoredRecord {
+        data: Box<RawValue>,
+    }
+    let mut stored: Vec<Option<Box<RawValue>>> =
+        serde_json::from_str::<Stored>(batch.body.get())?.records.into_iter().map(|r| Some(r.data)).collect();
+    let mut records = Vec::with_capacity(keep.len());
+    let mut data = Vec::with_capacity(keep.len());
+    for &i in keep {
+        let (Some(record), Some(value)) = (batch.records.get(i), stored.get_mut(i).and_then(Option::take)) else {
+            continue;
+        };
+        records.push(record.clone());
+        data.push(value);
+    }
+    stage(batch_id, run_id, records, &data)
+}
+
+/// The target's answers, in the order of the batch's records; `None` for a record that it left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// One for each record of the batch.
+    pub records: Vec<Option<Answer>>,
+}
+
+/// The target's answer for one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How it ended.
+    pub result: Settled,
+    /// The record's id at the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<String>,
+    /// Why the target refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Answers {
+    /// Counts them.
+    pub fn outcome(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        for answer in self.records.iter().flatten() {
+            *match answer.result {
+                Settled::Created => &mut outcome.created,
+                Settled::Updated => &mut outcome.updated,
+                Settled::Deleted => &mut outcome.deleted,
+                Settled::Unchanged => &mut outcome.unchanged,
+                Settled::Error => &mut outcome.errors,
+            } += 1;
+        }
+        outcome
+    }
+
+    /// Positions of the records that have no answer.
+    pub fn left_out(&self) -> Vec<usize> {
+        self.records.iter().enumerate().filter(|(_, a)| a.is_none()).map(|(i, _)| i).collect()
+    }
+}
+
+/// What a 2xx answer means.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// No `results`: the target took every record.
+    All,
+    /// Record by record.
+    Each(Answers),
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    results: Vec<ReplyRecord>,
+}
+
+#[derive(Deserialize)]
+struct ReplyRecord {
+    source_id: String,
+    result: String,
+    #[serde(default)]
+    target_id: Option<serde_json::Value>,
+    #[serde(default)]
+    error: Option<serde_json::Value>,
+}
+
+/// Reads the body of a 2xx answer.
+///
+/// A `results` that cannot be read as design says is not taken for success: every record is then left out.
+/// A result word that is not known leaves its record out too.
+pub fn read_answer(body: &[u8], records: &[StagedRecord]) -> Meaning {
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else { return Meaning::All };
+    if value.get("results").is_none() {
+        return Meaning::All;
+    }
+    let reply = serde_json::from_value::<Reply>(value).unwrap_or(Reply { results: Vec::new() });
+    let mut said: HashMap<String, Answer> = HashMap::with_capacity(reply.results.len());
+    for record in reply.results {
+        let result = match record.result.as_str() {
+            "created" => Settled::Created,
+            "updated" => Settled::Updated,
+            "deleted" => Settled::Deleted,
+            "unchanged" => Settled::Unchanged,
+            "error" => Settled::Error,
+            _ => continue,
+        };
+        let answer =
+            Answer { result, target_id: record.target_id.map(text), error: record.error.map(text) };
+        said.insert(record.source_id, answer);
+    }
+    Meaning::Each(Answers { records: records.iter().map(|r| said.remove(&r.source_id)).collect() })
+}
+
+fn text(value: serde_json::Value) -> String {
+    let text = match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    text.chars().take(500).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(ordinal: u64, source_id: &str) -> StagedRecord {
+        StagedRecord {
+            ordinal,
+            file: "f.csv".into(),
+            line: ordinal + 1,
+            name: None,
+            source_id: source_id.into(),
+            action: Action::Create,
+            key: None,
+            hash: crate::change::Hash([0; 16]),
+        }
+    }
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.into()).unwrap()
+    }
+
+    fn batch() -> StagedBatch {
+        let records = vec![record(1, "a"), record(2, "b"), record(3, "c")];
+        stage("bat_1", "run_1", records, &[raw(r#"{"n":1.50}"#), raw(r#"{"n":2}"#), raw(r#"{"n":3}"#)]).unwrap()
+    }
+
+    #[test]
+    fn the_body_has_the_wire_shape_and_keeps_the_data_as_it_is() {
+        assert_eq!(
+            batch().body.get(),
+            r#"{"batch_id":"bat_1","run_id":"run_1","records":[{"source_id":"a","action":"create","data":{"n":1.50}},{"source_id":"b","action":"create","data":{"n":2}},{"source_id":"c","action":"create","data":{"n":3}}]}"#
+        );
+        let stored = serde_json::to_string(&batch()).unwrap();
+        let read: StagedBatch = serde_json::from_str(&stored).unwrap();
+        assert_eq!(read.body.get(), batch().body.get());
+    }
+
+    #[test]
+    fn what_an_answer_leaves_out_goes_again_under_its_own_id() {
+        let answer = br#"{"results":[{"source_id":"b","result":"updated","target_id":7},{"source_id":"zzz","result":"created"}]}"#;
+        let Meaning::Each(answers) = read_answer(answer, &batch().records) else { panic!("has results") };
+        assert_eq!(answers.left_out(), [0, 2]);
+        assert_eq!(answers.outcome(), Outcome { updated: 1, ..Outcome::default() });
+        assert_eq!(answers.records[1].as_ref().unwrap().target_id.as_deref(), Some("7"));
+        let rest = split(&batch(), &answers.left_out(), "bat_2", "run_1").unwrap();
+        assert_eq!(
+            rest.body.get(),
+            r#"{"batch_id":"bat_2","run_id":"run_1","records":[{"source_id":"a","action":"create","data":{"n":1.50}},{"source_id":"c","action":"create","data":{"n":3}}]}"#
+        );
+        assert_eq!(rest.records.iter().map(|r| r.ordinal).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn only_an_answer_without_results_counts_for_all() {
+        for all in ["", "ok", "{}", "[1]", r#"{"result":"x"}"#] {
+            assert_eq!(read_answer(all.as_bytes(), &batch().records), Meaning::All, "{all}");
+        }
+        for none in [r#"{"results":null}"#, r#"{"results":[]}"#, r#"{"results":[{"id":1}]}"#, r#"{"results":[{"source_id":"a","result":"maybe"}]}"#] {
+            let Meaning::Each(answers) = read_answer(none.as_bytes(), &batch().records) else { panic!("{none}") };
+            assert_eq!(answers.left_out(), [0, 1, 2], "{none}");
+        }
+    }
+}
