@@ -43,7 +43,8 @@ impl NewAccount {
     pub fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         if !crate::id::is_id(&self.id) || self.id.len() > 32 || self.id == crate::keys::OPERATOR {
-            errors.push(FieldError::new("id", "must be 1 to 32 of a-z, 0-9, '-' and '_', and not 'operator'"));
+            errors
+                .push(FieldError::new("id", "must be 1 to 32 of a-z, 0-9, '-' and '_', and not 'operator'"));
         }
         if self.name.trim().is_empty() {
             errors.push(FieldError::new("name", "must not be empty"));
@@ -110,7 +111,9 @@ impl<'a> Presented<'a> {
     pub fn is(&self, stored: &ApiKey, now: jiff::Timestamp) -> bool {
         let live = stored.key_expires_at.is_none_or(|end| now < end);
         let hash = hash_secret(self.secret);
-        bool::from(hash.as_bytes().ct_eq(stored.secret_hash.as_bytes())) && stored.account == self.account && live
+        bool::from(hash.as_bytes().ct_eq(stored.secret_hash.as_bytes()))
+            && stored.account == self.account
+            && live
     }
 }
 

@@ -80,8 +80,10 @@ impl Counts {
     /// # Errors
     /// When fewer are owed: nothing is changed then.
     pub fn settle(&mut self, how: Settled, records: u64) -> Result<(), CountsError> {
-        let owed =
-            self.owed.checked_sub(records).ok_or(CountsError::NotOwed { settled: records, owed: self.owed })?;
+        let owed = self
+            .owed
+            .checked_sub(records)
+            .ok_or(CountsError::NotOwed { settled: records, owed: self.owed })?;
         self.owed = owed;
         *match how {
             Settled::Created => &mut self.created,

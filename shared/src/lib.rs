@@ -1,7 +1,7 @@
 //! What Crossdock's functions share.
 //!
 //! Pure modules do no I/O and read no clock, random number or environment; adapters (`aws`, `sftp`,
-//! `http`, `config`) sit behind features of the same name, and pure modules never import them.
+//! `config`) sit behind features of the same name, and pure modules never import them.
 
 pub mod account;
 pub mod change;
@@ -22,3 +22,22 @@ pub mod schedule;
 pub mod secret;
 pub mod target_server;
 pub mod wire;
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "aws")]
+pub mod config;
+#[cfg(feature = "sftp")]
+pub mod sftp;
+
+/// Writes an error with its causes, for one line of a log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

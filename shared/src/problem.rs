@@ -40,12 +40,19 @@ pub struct Problem {
 impl Problem {
     /// Makes a problem with no field errors.
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), title: title(status).into(), detail: detail.into(), errors: Vec::new() }
+        Self {
+            status,
+            code: code.into(),
+            title: title(status).into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
     }
 
     /// 422 with the fields that are wrong.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let detail = errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect::<Vec<_>>().join("; ");
+        let detail =
+            errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect::<Vec<_>>().join("; ");
         Self { errors, ..Self::new(422, "invalid_body", detail) }
     }
 

@@ -4,11 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    problem::FieldError,
-    resource::Settings,
-    secret::SecretField,
-};
+use crate::{problem::FieldError, resource::Settings, secret::SecretField};
 
 /// What kind of server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -125,7 +121,10 @@ impl TargetServer {
             errors.push(FieldError::new("path", "state the remote folder, for example /out"));
         }
         if self.host_keys.is_empty() {
-            errors.push(FieldError::new("host_keys", "pin at least one key of the server, as ssh-keyscan prints it"));
+            errors.push(FieldError::new(
+                "host_keys",
+                "pin at least one key of the server, as ssh-keyscan prints it",
+            ));
         }
         for (i, key) in self.host_keys.iter().enumerate() {
             if parse_host_key(key).is_none() {
@@ -145,12 +144,21 @@ impl TargetServer {
                 errors.push(FieldError::new("address", "must not carry credentials; put them in auth"));
             }
             Ok(_) => {}
-            Err(e) => errors.push(FieldError::new("address", format!("must be an http:// or https:// URL: {e}"))),
+            Err(e) => {
+                errors.push(FieldError::new("address", format!("must be an http:// or https:// URL: {e}")))
+            }
         }
         let auth = &self.auth;
-        let ways = [auth.user.is_some() || auth.password.is_some(), auth.bearer_token.is_some(), auth.header_name.is_some() || auth.header_value.is_some()];
+        let ways = [
+            auth.user.is_some() || auth.password.is_some(),
+            auth.bearer_token.is_some(),
+            auth.header_name.is_some() || auth.header_value.is_some(),
+        ];
         if ways.iter().filter(|w| **w).count() > 1 {
-            errors.push(FieldError::new("auth", "state one of basic (user, password), bearer_token, or header"));
+            errors.push(FieldError::new(
+                "auth",
+                "state one of basic (user, password), bearer_token, or header",
+            ));
         }
         if auth.user.is_some() != auth.password.is_some() {
             errors.push(FieldError::new("auth", "basic needs both user and password"));
@@ -161,7 +169,10 @@ impl TargetServer {
         if let Some(name) = &auth.header_name
             && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
         {
-            errors.push(FieldError::new("auth.header_name", "must be a header's name: letters, digits, '-' and '_'"));
+            errors.push(FieldError::new(
+                "auth.header_name",
+                "must be a header's name: letters, digits, '-' and '_'",
+            ));
         }
         for (set, field) in [
             (auth.private_key.is_some(), "auth.private_key"),

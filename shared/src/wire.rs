@@ -121,7 +121,8 @@ pub fn split(
     let mut records = Vec::with_capacity(keep.len());
     let mut data = Vec::with_capacity(keep.len());
     for &i in keep {
-        let (Some(record), Some(value)) = (batch.records.get(i), stored.get_mut(i).and_then(Option::take)) else {
+        let (Some(record), Some(value)) = (batch.records.get(i), stored.get_mut(i).and_then(Option::take))
+        else {
             continue;
         };
         records.push(record.clone());
@@ -216,8 +217,7 @@ pub fn read_answer(body: &[u8], records: &[StagedRecord]) -> Meaning {
             "error" => Settled::Error,
             _ => continue,
         };
-        let answer =
-            Answer { result, target_id: record.target_id.map(text), error: record.error.map(text) };
+        let answer = Answer { result, target_id: record.target_id.map(text), error: record.error.map(text) };
         said.insert(record.source_id, answer);
     }
     Meaning::Each(Answers { records: records.iter().map(|r| said.remove(&r.source_id)).collect() })
@@ -254,7 +254,8 @@ mod tests {
 
     fn batch() -> StagedBatch {
         let records = vec![record(1, "a"), record(2, "b"), record(3, "c")];
-        stage("bat_1", "run_1", records, &[raw(r#"{"n":1.50}"#), raw(r#"{"n":2}"#), raw(r#"{"n":3}"#)]).unwrap()
+        stage("bat_1", "run_1", records, &[raw(r#"{"n":1.50}"#), raw(r#"{"n":2}"#), raw(r#"{"n":3}"#)])
+            .unwrap()
     }
 
     #[test]
@@ -288,8 +289,15 @@ mod tests {
         for all in ["", "ok", "{}", "[1]", r#"{"result":"x"}"#] {
             assert_eq!(read_answer(all.as_bytes(), &batch().records), Meaning::All, "{all}");
         }
-        for none in [r#"{"results":null}"#, r#"{"results":[]}"#, r#"{"results":[{"id":1}]}"#, r#"{"results":[{"source_id":"a","result":"maybe"}]}"#] {
-            let Meaning::Each(answers) = read_answer(none.as_bytes(), &batch().records) else { panic!("{none}") };
+        for none in [
+            r#"{"results":null}"#,
+            r#"{"results":[]}"#,
+            r#"{"results":[{"id":1}]}"#,
+            r#"{"results":[{"source_id":"a","result":"maybe"}]}"#,
+        ] {
+            let Meaning::Each(answers) = read_answer(none.as_bytes(), &batch().records) else {
+                panic!("{none}")
+            };
             assert_eq!(answers.left_out(), [0, 1, 2], "{none}");
         }
     }

@@ -56,7 +56,9 @@ impl Table {
             .await;
         match put {
             Ok(_) => Ok(()),
-            Err(e) if super::error::is_condition(&e) => Err(AwsError::LostLease(format!("run {}", batch.run))),
+            Err(e) if super::error::is_condition(&e) => {
+                Err(AwsError::LostLease(format!("run {}", batch.run)))
+            }
             Err(e) => Err(AwsError::call("dynamodb:PutItem")(e)),
         }
     }
@@ -211,7 +213,9 @@ impl Table {
         ];
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(()),
-            Err(e) if conditions(&e).contains(&true) => Err(AwsError::LostLease(format!("batch {}", batch.id))),
+            Err(e) if conditions(&e).contains(&true) => {
+                Err(AwsError::LostLease(format!("batch {}", batch.id)))
+            }
             Err(e) => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
         }
     }

@@ -98,7 +98,11 @@ impl Table {
     ///
     /// # Errors
     /// When the call fails.
-    pub async fn last_content(&self, account: &str, connection: &str) -> Result<Option<LastContent>, AwsError> {
+    pub async fn last_content(
+        &self,
+        account: &str,
+        connection: &str,
+    ) -> Result<Option<LastContent>, AwsError> {
         self.get(&keys::ledger_content(account, connection)).await
     }
 
@@ -118,8 +122,11 @@ impl Table {
             .map_err(damaged)?;
         let content = LastContent { sha256: entry.sha256.clone(), path: entry.path.clone() };
         let key = keys::ledger_content(&run.account, &run.connection);
-        let content =
-            Put::builder().table_name(&self.name).set_item(Some(item(&key, &content)?)).build().map_err(damaged)?;
+        let content = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item(&key, &content)?))
+            .build()
+            .map_err(damaged)?;
         self.add_input(run, input, vec![file, content]).await
     }
 

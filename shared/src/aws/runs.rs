@@ -5,7 +5,9 @@
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{
+        CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    },
 };
 use jiff::Timestamp;
 
@@ -63,7 +65,9 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key_item(&connection)))
             .update_expression("SET active_run = :run")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(active_run) AND #status = :active")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(active_run) AND #status = :active",
+            )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":run", s(&run.id))
             .expression_attribute_values(":active", s("active"))
@@ -210,7 +214,8 @@ impl Table {
             (":mapping", value(&mapping)?),
             (":etag", s(&state_etag)),
         ];
-        self.write_held(run, "SET #status = :running, mapping = :mapping, state_etag = :etag", values).await?;
+        self.write_held(run, "SET #status = :running, mapping = :mapping, state_etag = :etag", values)
+            .await?;
         run.status = RunStatus::Running;
         run.mapping = Some(mapping);
         run.state_etag = Some(state_etag);
@@ -325,7 +330,8 @@ impl Table {
     }
 
     fn held(&self, run: &Run, expression: &str) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let names = expression.contains("#status").then(|| [("#status".to_string(), "status".to_string())].into());
+        let names =
+            expression.contains("#status").then(|| [("#status".to_string(), "status".to_string())].into());
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(key_item(&keys::run(&run.account, &run.id))))
@@ -370,7 +376,9 @@ impl Table {
     /// When the call fails.
     pub async fn runs(&self, list: &RunList<'_>) -> Result<RunPage, AwsError> {
         let (index, attribute, partition) = match list.connection {
-            Some(c) => ("runs_by_connection", "runs_of_connection", keys::runs_of_connection(list.account, c)),
+            Some(c) => {
+                ("runs_by_connection", "runs_of_connection", keys::runs_of_connection(list.account, c))
+            }
             None => ("runs_by_account", "runs_of_account", keys::runs_of_account(list.account)),
         };
         let mut query = self

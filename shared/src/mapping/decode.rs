@@ -55,7 +55,17 @@ impl<R: Read> Utf8Reader<R> {
             Kind::Utf8 | Kind::Latin1 => None,
         };
         let input = vec![0; INPUT_BYTES].into_boxed_slice();
-        Self { reader, encoding, begun: false, ended: false, input, unread: 0..0, decoder, output: Vec::new(), given: 0 }
+        Self {
+            reader,
+            encoding,
+            begun: false,
+            ended: false,
+            input,
+            unread: 0..0,
+            decoder,
+            output: Vec::new(),
+            given: 0,
+        }
     }
 
     /// Reads until the longest byte order mark would be there, and takes one off.
@@ -64,7 +74,9 @@ impl<R: Read> Utf8Reader<R> {
             self.fill()?;
         }
         self.begun = true;
-        let Some((name, mark)) = MARKS.iter().find(|(_, mark)| self.input[self.unread.clone()].starts_with(mark)) else {
+        let Some((name, mark)) =
+            MARKS.iter().find(|(_, mark)| self.input[self.unread.clone()].starts_with(mark))
+        else {
             return Ok(());
         };
         let stated = self.encoding.name();

@@ -85,8 +85,20 @@ mod tests {
     #[test]
     fn names_mean_what_their_standard_says() {
         for name in [
-            "utf-8", "UTF-8", "utf-16le", "UTF-16BE", "iso-8859-1", "ISO-8859-1", "windows-1252", "iso-8859-2",
-            "iso-8859-15", "windows-1251", "koi8-r", "koi8-u", "ibm866", "macintosh",
+            "utf-8",
+            "UTF-8",
+            "utf-16le",
+            "UTF-16BE",
+            "iso-8859-1",
+            "ISO-8859-1",
+            "windows-1252",
+            "iso-8859-2",
+            "iso-8859-15",
+            "windows-1251",
+            "koi8-r",
+            "koi8-u",
+            "ibm866",
+            "macintosh",
         ] {
             assert_eq!(Encoding::named(name).map(Encoding::name), Ok(name.to_ascii_lowercase()));
         }

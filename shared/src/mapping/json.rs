@@ -60,7 +60,13 @@ mod tests {
 
     #[test]
     fn tokens_say_their_text() {
-        let cases = [("null", None), ("42", Some("42")), ("true", Some("true")), ("\"\"", Some("")), ("\"null\"", Some("null"))];
+        let cases = [
+            ("null", None),
+            ("42", Some("42")),
+            ("true", Some("true")),
+            ("\"\"", Some("")),
+            ("\"null\"", Some("null")),
+        ];
         for (token, text) in cases {
             assert_eq!(text_of(token).as_deref(), text);
         }

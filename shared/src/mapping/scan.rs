@@ -134,7 +134,10 @@ impl<R: Read> Scanner<R> {
     /// Takes the buffer's bytes up to the next quote or line end within a quoted field.
     fn read_quoted(&mut self, record: &mut RawRecord) -> State {
         let rest = &self.buffer[self.unread.clone()];
-        let run = rest.iter().position(|b| Some(*b) == self.quote || *b == b'\r' || *b == b'\n').unwrap_or(rest.len());
+        let run = rest
+            .iter()
+            .position(|b| Some(*b) == self.quote || *b == b'\r' || *b == b'\n')
+            .unwrap_or(rest.len());
         record.push(&rest[..run]);
         self.after_cr = self.after_cr && run == 0;
         let special = rest.get(run).copied();

@@ -15,7 +15,7 @@ use crate::problem::FieldError;
 
 /// Says what is wrong with the name of a time zone, if anything.
 pub fn check_zone(field: &str, zone: &str) -> Option<FieldError> {
-    jiff::tz::TimeZone::get(zone)
-        .err()
-        .map(|_| FieldError::new(field, format!("'{zone}' is not an IANA time zone, for example Europe/Oslo")))
+    jiff::tz::TimeZone::get(zone).err().map(|_| {
+        FieldError::new(field, format!("'{zone}' is not an IANA time zone, for example Europe/Oslo"))
+    })
 }

@@ -34,7 +34,8 @@ mod tests {
     fn only_the_listed_words_fit() {
         let format =
             BooleanFormat { true_values: vec!["J".into(), "1".into()], false_values: vec!["N".into()] };
-        for (cell, expected) in [("J", Some("true")), ("1", Some("true")), ("N", Some("false")), ("j", None), ("true", None)]
+        for (cell, expected) in
+            [("J", Some("true")), ("1", Some("true")), ("N", Some("false")), ("j", None), ("true", None)]
         {
             let mut out = String::new();
             let result = format.convert(cell, &mut out);

@@ -91,7 +91,9 @@ impl DecimalFormat {
 
     fn is_grouping(&self, character: char) -> bool {
         // Spreadsheets group by (narrow) no-break spaces where people see a space.
-        self.grouping.is_some_and(|group| group == character || group == ' ' && matches!(character, '\u{a0}' | '\u{202f}'))
+        self.grouping.is_some_and(|group| {
+            group == character || group == ' ' && matches!(character, '\u{a0}' | '\u{202f}')
+        })
     }
 
     fn unfit(&self) -> Unfit {
@@ -172,7 +174,9 @@ mod tests {
 
     #[test]
     fn formats_must_be_unambiguous() {
-        for (mark, grouping) in [("", None), (";", None), (",.", None), (",", Some(",")), (",", Some("")), (",", Some("x"))] {
+        for (mark, grouping) in
+            [("", None), (";", None), (",.", None), (",", Some(",")), (",", Some("")), (",", Some("x"))]
+        {
             assert!(DecimalFormat::new(mark, grouping).is_none(), "{mark:?} {grouping:?}");
         }
     }

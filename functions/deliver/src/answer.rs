@@ -1,0 +1,120 @@
+//! What a target's answer does to a batch.
+
+use shared::{
+    aws::AwsError,
+    counts::Settled,
+    delivery::{Batch, DeliveryState, Outcome, WaitingFor, next_attempt},
+    id, keys,
+    wire::{self, Answers, Meaning, StagedBatch},
+};
+
+use crate::{Context, http::Answer, send::wake};
+
+/// What became of an attempt that was answered.
+pub(crate) enum Taken {
+    /// The batch is final in this state.
+    Final(DeliveryState),
+    /// The answer says no, or nothing usable: the batch is to be sent again.
+    Failed(String),
+}
+
+/// Reads an answer and writes down what the target took.
+pub(crate) async fn take(
+    context: &Context,
+    batch: &Batch,
+    retry_secs: &[u32],
+    staged: &StagedBatch,
+    answer: &Answer,
+) -> Result<Taken, AwsError> {
+    if !(200..300).contains(&answer.status) {
+        return Ok(Taken::Failed(format!("the target answered {}{}", answer.status, excerpt(&answer.body))));
+    }
+    let answers = match wire::read_answer(&answer.body, &staged.records) {
+        Meaning::All => {
+            context.table.batch_delivered(batch, everything(staged), None).await?;
+            return Ok(Taken::Final(DeliveryState::Delivered));
+        }
+        Meaning::Each(answers) => answers,
+    };
+    let left_out = answers.left_out();
+    if left_out.len() == staged.records.len() {
+        return Ok(Taken::Failed(format!(
+            "the target answered {} with results that name none of the batch's {} records",
+            answer.status,
+            staged.records.len()
+        )));
+    }
+    let object = keys::answer_object(&batch.account, &batch.run, &batch.id);
+    context.bucket.put(&object, json(&answers)?).await?;
+    if left_out.is_empty() {
+        context.table.batch_delivered(batch, answers.outcome(), Some(&object)).await?;
+        return Ok(Taken::Final(DeliveryState::Delivered));
+    }
+    split(context, batch, retry_secs, staged, &answers, &object).await
+}
+
+/// Settles what the target answered and makes a batch of its own for what it left out.
+async fn split(
+    context: &Context,
+    batch: &Batch,
+    retry_secs: &[u32],
+    staged: &StagedBatch,
+    answers: &Answers,
+    answer_object: &str,
+) -> Result<Taken, AwsError> {
+    let left_out = answers.left_out();
+    let outcome = answers.outcome();
+    let now = (context.clock)();
+    let due = next_attempt(batch.attempts, retry_secs, (context.jitter)(), now);
+    let id = id::derived("bat", &[&batch.id, "rest"]);
+    let records = left_out.len() as u64;
+    let why = format!("the target's answer left out {records} of {} records", staged.records.len());
+    let rest = Batch {
+        object: keys::batch_object(&batch.account, &batch.run, &id),
+        id,
+        part: batch.part + 1,
+        state: if due.is_some() { DeliveryState::Waiting } else { DeliveryState::Dead },
+        waiting_for: due.map(|_| WaitingFor::NextAttempt),
+        due: due.map(|t| t.as_millisecond()),
+        records,
+        epoch: 0,
+        outcome: Outcome { errors: if due.is_some() { 0 } else { records }, ..Outcome::default() },
+        last_error: Some(why.clone()),
+        answer_object: None,
+        ..batch.clone()
+    };
+    let payload = wire::split(staged, &left_out, &rest.id, &batch.run)
+        .map_err(|e| AwsError::damaged(format!("batch {}", batch.object), e))?;
+    context.bucket.put(&rest.object, json(&payload)?).await?;
+    context.table.batch_splits(batch, outcome.records(), outcome, answer_object, &rest).await?;
+    tracing::warn!(error = why, "the rest goes again under its own id");
+    match due {
+        Some(due) => wake(context, &rest, due).await?,
+        None => {
+            context.table.count_final_batch(&batch.account, &batch.run).await?;
+        }
+    }
+    Ok(Taken::Final(DeliveryState::Delivered))
+}
+
+fn everything(staged: &StagedBatch) -> Outcome {
+    let mut outcome = Outcome::default();
+    for record in &staged.records {
+        match record.action.settled() {
+            Settled::Updated => outcome.updated += 1,
+            _ => outcome.created += 1,
+        }
+    }
+    outcome
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, AwsError> {
+    serde_json::to_vec(value).map_err(|e| AwsError::damaged("an object", e))
+}
+
+/// The beginning of an error page, for the report. Bodies are shown to the account's own people only.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}

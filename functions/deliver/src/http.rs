@@ -1,0 +1,117 @@
+//! The HTTP client for targets: checked addresses, no redirects, no proxy, bounded answers.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Mutex, time::Duration};
+
+use reqwest::{
+    Client,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
+use shared::dial::{Dialling, Refused};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most bytes of an answer that are read.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Clients by what their account may dial: each keeps its connections open.
+#[derive(Default)]
+pub(crate) struct Clients {
+    by_networks: Mutex<HashMap<Vec<String>, Client>>,
+}
+
+/// What a target answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("the target did not answer in {0} s")]
+    Timeout(u64),
+    #[error("the target cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the answer is over {} MiB", MAX_ANSWER_BYTES / 1024 / 1024)]
+    TooLarge,
+    #[error("the request cannot be made: {0}")]
+    Request(String),
+}
+
+struct CheckedResolver(Dialling);
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let dialling = self.0.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let mut refused = None;
+            let checked: Vec<SocketAddr> =
+                found.filter(|a| dialling.check(a.ip()).map_err(|e| refused = Some(e)).is_ok()).collect();
+            match refused {
+                Some(refused) if checked.is_empty() => Err(refused.into()),
+                _ => Ok(Box::new(checked.into_iter()) as Addrs),
+            }
+        })
+    }
+}
+
+impl Clients {
+    fn client(&self, networks: &[String]) -> Result<Client, NoAnswer> {
+        let mut clients = self.by_networks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(client) = clients.get(networks) {
+            return Ok(client.clone());
+        }
+        // Another client of this process may have installed it; either way there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .dns_resolver(CheckedResolver(Dialling::new(networks)))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(Policy::none())
+            .no_proxy()
+            .user_agent(concat!("crossdock/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| NoAnswer::Request(shared::chain(&e)))?;
+        clients.insert(networks.to_vec(), client.clone());
+        Ok(client)
+    }
+
+    /// Starts a POST to a target of an account that may dial `networks` beside public addresses.
+    pub(crate) fn post(&self, url: &str, networks: &[String]) -> Result<reqwest::RequestBuilder, NoAnswer> {
+        let url = url::Url::parse(url).map_err(|e| NoAnswer::Request(e.to_string()))?;
+        // Addresses in the URL are dialled as they are: the resolver never sees them.
+        let literal = match url.host() {
+            Some(url::Host::Ipv4(ip)) => Some(ip.into()),
+            Some(url::Host::Ipv6(ip)) => Some(ip.into()),
+            _ => None,
+        };
+        if let Some(address) = literal {
+            Dialling::new(networks).check(address)?;
+        }
+        Ok(self.client(networks)?.post(url))
+    }
+}
+
+/// Sends a request and reads its answer, within `timeout` for all of it.
+pub(crate) async fn send(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, NoAnswer> {
+    let failed = |e: reqwest::Error| {
+        if e.is_timeout() {
+            NoAnswer::Timeout(timeout.as_secs())
+        } else {
+            NoAnswer::Unreachable(shared::chain(&e.without_url()))
+        }
+    };
+    let mut response = request.timeout(timeout).send().await.map_err(failed)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(NoAnswer::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status: response.status().as_u16(), body })
+}

@@ -1,0 +1,233 @@
+//! The bucket: whole objects, conditional replacement, and uploads in parts.
+//!
+//! Every object is tagged with its folder, by which the lifecycle rules go: the account comes first in
+//! its key, so a rule by prefix could not name a folder.
+
+use aws_sdk_s3::{
+    Client,
+    error::ProvideErrorMetadata,
+    primitives::ByteStream,
+    types::{CompletedMultipartUpload, CompletedPart},
+};
+use bytes::Bytes;
+
+use super::AwsError;
+use crate::keys;
+
+/// The bucket and the client that reaches it.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+}
+
+/// A whole object.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Its ETag, for a conditional replacement.
+    pub etag: String,
+}
+
+/// What a replacement expects to find.
+#[derive(Clone, Copy, Debug)]
+pub enum Expect<'a> {
+    /// No object under this key.
+    Nothing,
+    /// An object with this ETag.
+    ETag(&'a str),
+}
+
+/// What became of a conditional replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It was written.
+    Yes,
+    /// Something else is there by now.
+    Changed,
+}
+
+impl Bucket {
+    /// Names the bucket.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Writes an object, over whatever is there: for keys that always get the same bytes.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn put(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), AwsError> {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .tagging(tag(key))
+            .body(ByteStream::from(bytes.into()))
+            .send()
+            .await
+            .map_err(AwsError::call("s3:PutObject"))?;
+        Ok(())
+    }
+
+    /// Replaces an object if it is still what the caller read. `by` is kept with it, so that a caller whose
+    /// answer was lost can tell its own write from another's.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn replace(
+        &self,
+        key: &str,
+        bytes: impl Into<Bytes>,
+        expect: Expect<'_>,
+        by: &str,
+    ) -> Result<Replaced, AwsError> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .tagging(tag(key))
+            .metadata("by", by)
+            .body(ByteStream::from(bytes.into()));
+        let put = match expect {
+            Expect::Nothing => put.if_none_match("*"),
+            Expect::ETag(etag) => put.if_match(etag),
+        };
+        match put.send().await {
+            Ok(_) => Ok(Replaced::Yes),
+            // 412: something else is there; 404: the object that was read is gone.
+            Err(e) if matches!(e.raw_response().map(|r| r.status().as_u16()), Some(412 | 404)) => {
+                Ok(Replaced::Changed)
+            }
+            Err(e) => Err(AwsError::call("s3:PutObject")(e)),
+        }
+    }
+
+    /// Says by whom an object was written last, if it is there.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn written_by(&self, key: &str) -> Result<Option<String>, AwsError> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await {
+            Ok(head) => Ok(head.metadata.and_then(|mut m| m.remove("by"))),
+            Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 404) => Ok(None),
+            Err(e) => Err(AwsError::call("s3:HeadObject")(e)),
+        }
+    }
+
+    /// Reads an object whole.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn get(&self, key: &str) -> Result<Option<Object>, AwsError> {
+        let Some((body, etag)) = self.open(key).await? else { return Ok(None) };
+        let bytes =
+            body.collect().await.map_err(|e| AwsError::damaged(format!("object {key}"), e))?.into_bytes();
+        Ok(Some(Object { bytes, etag }))
+    }
+
+    /// Opens an object for reading piece by piece, with its ETag.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn open(&self, key: &str) -> Result<Option<(ByteStream, String)>, AwsError> {
+        match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(answer) => Ok(Some((answer.body, answer.e_tag.unwrap_or_default()))),
+            Err(e) if e.code() == Some("NoSuchKey") => Ok(None),
+            Err(e) => Err(AwsError::call("s3:GetObject")(e)),
+        }
+    }
+
+    /// Begins an upload in parts. Nothing is under the key before it is completed.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn begin(&self, key: &str) -> Result<Upload, AwsError> {
+        let answer = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.name)
+            .key(key)
+            .tagging(tag(key))
+            .send()
+            .await
+            .map_err(AwsError::call("s3:CreateMultipartUpload"))?;
+        let id = answer.upload_id.ok_or_else(|| AwsError::damaged("an upload", "it has no id"))?;
+        Ok(Upload { bucket: self.clone(), key: key.into(), id })
+    }
+}
+
+/// An upload in parts, of at least 5 MiB each but the last.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    bucket: Bucket,
+    key: String,
+    id: String,
+}
+
+impl Upload {
+    /// Sends a part; `number` counts from 1.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn part(&self, number: i32, bytes: Bytes) -> Result<CompletedPart, AwsError> {
+        let answer = self
+            .bucket
+            .client
+            .upload_part()
+            .bucket(&self.bucket.name)
+            .key(&self.key)
+            .upload_id(&self.id)
+            .part_number(number)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map_err(AwsError::call("s3:UploadPart"))?;
+        Ok(CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(answer.e_tag)
+            .set_checksum_crc32(answer.checksum_crc32)
+            .build())
+    }
+
+    /// Makes the object of its parts.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn complete(self, parts: Vec<CompletedPart>) -> Result<(), AwsError> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        self.bucket
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.bucket.name)
+            .key(&self.key)
+            .upload_id(&self.id)
+            .multipart_upload(parts)
+            .send()
+            .await
+            .map_err(AwsError::call("s3:CompleteMultipartUpload"))?;
+        Ok(())
+    }
+
+    /// Gives the upload up. If this fails too, a lifecycle rule removes the parts after two days.
+    pub async fn abort(self) {
+        let abort = self
+            .bucket
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.bucket.name)
+            .key(&self.key)
+            .upload_id(&self.id)
+            .send()
+            .await;
+        if let Err(error) = abort {
+            tracing::warn!(%error, "an upload could not be aborted; the bucket's lifecycle removes it");
+        }
+    }
+}
+
+fn tag(key: &str) -> String {
+    format!("folder={}", keys::folder(key))
+}

@@ -1,0 +1,94 @@
+//! The environment: read here and nowhere else, one struct a function.
+
+use std::env;
+
+/// A variable that the template sets and that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("environment variable {0} is not set; the template sets it")]
+pub struct Missing(&'static str);
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn required(name: &'static str) -> Result<String, Missing> {
+    env::var(name).ok().filter(|v| !v.is_empty()).ok_or(Missing(name))
+}
+
+/// What `dispatch` needs.
+#[derive(Clone, Debug)]
+pub struct DispatchConfig {
+    /// Name of the table.
+    pub table: String,
+    /// URL of the queue `pulls`.
+    pub pulls_queue_url: String,
+    /// URL of the queue `deliveries`.
+    pub deliveries_queue_url: String,
+}
+
+impl DispatchConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("CROSSDOCK_TABLE")?,
+            pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
+        })
+    }
+}
+
+/// What `sftp-pull` and `deliver` need.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// URL of the queue `pulls`.
+    pub pulls_queue_url: String,
+    /// URL of the queue `deliveries`.
+    pub deliveries_queue_url: String,
+}
+
+impl WorkerConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("CROSSDOCK_TABLE")?,
+            bucket: required("CROSSDOCK_BUCKET")?,
+            pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
+        })
+    }
+}
+
+/// What `api` needs.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// URL of the queue `pulls`.
+    pub pulls_queue_url: String,
+    /// ARN of the KMS key that protects accounts' data keys.
+    pub key_arn: String,
+}
+
+impl ApiConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("CROSSDOCK_TABLE")?,
+            bucket: required("CROSSDOCK_BUCKET")?,
+            pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            key_arn: required("CROSSDOCK_KEY_ARN")?,
+        })
+    }
+}

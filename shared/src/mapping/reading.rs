@@ -1,0 +1,290 @@
+//! Reads a file's records, one outcome each: header, field counts, flaws, mapping.
+//!
+//! A file fails as a whole only where no record of it can be trusted: its encoding contradicts the
+//! mapping, a column that the mapping names is not there or is there twice, or reading itself fails.
+//! All else is the error of one record. This is the one module that joins the CSV format to `map`.
+
+use std::io::{self, Read};
+
+use thiserror::Error;
+
+use super::compile::Compiled;
+use super::decode::{Utf8Reader, WrongEncoding};
+use super::map::{Fields, Identity, Layout, Row, Verdict, hash_of, shown};
+use super::outcome::{FilteredRecord, Mapped, Outcome, Reason, RecordError};
+use super::scan::{MAX_RECORD_BYTES, RawRecord, Scanner};
+
+/// Reads `reader`, a file's bytes from the first, as the mapping states. A file without a single
+/// record, header or not, is read without error.
+///
+/// # Errors
+///
+/// See [`FileError`]; those of the header come from here, all others from the iterator.
+pub fn records<R: Read>(reader: R, mapping: &Compiled) -> Result<Records<'_, R>, FileError> {
+    let csv = &mapping.csv;
+    let mut scanner = Scanner::new(Utf8Reader::new(reader, csv.encoding), csv.delimiter, csv.quote);
+    let mut raw = RawRecord::default();
+    let is_pending = scanner.read(&mut raw)?;
+    let mut records = Records {
+        mapping,
+        scanner,
+        width: raw.ends.len(),
+        layout: Layout { columns: Vec::new(), filters: Vec::new() },
+        is_pending: is_pending && !csv.has_header,
+        row: Row::default(),
+        state: if is_pending { State::Reading } else { State::Ended },
+        hides_a_key: !is_pending,
+        raw,
+    };
+    if is_pending {
+        records.layout = records.find_columns()?;
+    }
+    Ok(records)
+}
+
+/// The records of one file, in its order.
+///
+/// After an error the iterator is at its end.
+pub struct Records<'m, R> {
+    mapping: &'m Compiled,
+    scanner: Scanner<Utf8Reader<R>>,
+    raw: RawRecord,
+    /// Whether `raw` already holds the next record: the first one of a file without a header.
+    is_pending: bool,
+    layout: Layout,
+    width: usize,
+    row: Row,
+    state: State,
+    hides_a_key: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Reading,
+    Ended,
+    Failed,
+}
+
+/// What became of a record, before a mapped one is taken out of the row.
+pub(super) enum Step {
+    Mapped { line: u64 },
+    Other(Outcome),
+}
+
+/// Why a file cannot be read as the mapping states.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// It begins with the byte order mark of another encoding.
+    #[error(transparent)]
+    WrongEncoding(#[from] WrongEncoding),
+    /// Columns that the mapping names are not there.
+    #[error("the file has no column {}; it has {}", missing.join(", "), found.join(", "))]
+    MissingColumns {
+        /// The columns that the mapping names.
+        missing: Vec<String>,
+        /// The first 50 columns of the file, shortened to 60 characters.
+        found: Vec<String>,
+    },
+    /// A column that the mapping names is there more than once.
+    #[error("the file has more than one column {column}; which of them is meant cannot be told")]
+    RepeatedColumn {
+        /// The column's name.
+        column: String,
+    },
+    /// The first line, which tells the columns, cannot be read.
+    #[error("the first record, on line {line}, cannot be read: {reason}")]
+    UnreadableHeader {
+        /// The line on which it begins, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: Reason,
+    },
+    /// Reading failed.
+    #[error("the file could not be read to its end")]
+    Read(#[source] io::Error),
+}
+
+impl FileError {
+    /// Returns a stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::WrongEncoding(_) => "wrong_encoding",
+            Self::MissingColumns { .. } => "missing_columns",
+            Self::RepeatedColumn { .. } => "repeated_column",
+            Self::UnreadableHeader { .. } => "unreadable_header",
+            Self::Read(_) => "read_failed",
+        }
+    }
+
+    /// Returns whether reading the same file again can succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<WrongEncoding>() {
+            Ok(wrong) => Self::WrongEncoding(wrong),
+            Err(error) => Self::Read(error),
+        }
+    }
+}
+
+impl<R: Read> Records<'_, R> {
+    /// Returns whether all of the file was read and every record's key is known, so that a key that
+    /// did not come is really gone.
+    ///
+    /// False until the end; for a file without a header or record, which says nothing; and once the
+    /// key of an erroneous or filtered record could not be read. Without key columns always false.
+    pub fn is_complete(&self) -> bool {
+        self.state == State::Ended && !self.hides_a_key && self.mapping.has_key()
+    }
+
+    /// Reads the next record; one that is mapped is left in the row.
+    pub(super) fn step(&mut self) -> Option<Result<Step, FileError>> {
+        if self.state != State::Reading {
+            return None;
+        }
+        if !std::mem::take(&mut self.is_pending) {
+            match self.scanner.read(&mut self.raw) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.state = State::Ended;
+                    return None;
+                }
+                Err(error) => {
+                    self.state = State::Failed;
+                    return Some(Err(error.into()));
+                }
+            }
+        }
+        let step = self.map();
+        if let Step::Other(outcome) = &step {
+            self.hides_a_key |= outcome.key().is_none();
+        }
+        Some(Ok(step))
+    }
+
+    /// Tells who the record in the row is, for those that need no more of it.
+    pub(super) fn identity(&self, line: u64) -> Identity {
+        self.mapping.identity(&self.row, line)
+    }
+
+    fn map(&mut self) -> Step {
+        let line = self.raw.line;
+        if let Some(reason) = self.raw.flaw {
+            return flawed(line, self.raw.last_line, reason);
+        }
+        let found = self.raw.ends.len();
+        if found != self.width {
+            let detail = format!("found {found} fields, expected {} as on the first line", self.width);
+            return Step::Other(Outcome::Error(whole(line, Reason::RaggedLine, detail)));
+        }
+        let fields = Fields::new(&self.raw.bytes, &self.raw.ends);
+        let verdict = self.mapping.map(&self.layout, &fields, &mut self.row);
+        if let Verdict::Mapped = verdict {
+            return Step::Mapped { line };
+        }
+        let Identity { source_id, key, name } = self.mapping.identity_of_fields(&self.layout, &fields, line);
+        Step::Other(match verdict {
+            Verdict::Failed { field, reason, detail } => {
+                Outcome::Error(RecordError { line, source_id, key, name, reason, field: Some(field), detail })
+            }
+            Verdict::Filtered(at) => {
+                let filter = &self.mapping.filters[at];
+                let detail = format!("filter {} on {}", at + 1, filter.column);
+                Outcome::Filtered(FilteredRecord {
+                    line,
+                    source_id,
+                    key,
+                    name,
+                    reason: filter.reason.clone(),
+                    detail,
+                })
+            }
+            Verdict::Mapped => unreachable!("returned above"),
+        })
+    }
+
+    /// Finds the columns that the mapping names in the first record.
+    fn find_columns(&self) -> Result<Layout, FileError> {
+        if let Some(reason) = self.raw.flaw {
+            return Err(FileError::UnreadableHeader { line: self.raw.line, reason });
+        }
+        let names = self.column_names();
+        let mut missing = Vec::new();
+        let mut find = |name: &String| -> Result<usize, FileError> {
+            let mut found = names.iter().enumerate().filter(|(_, column)| *column == name);
+            match (found.next(), found.next()) {
+                (Some((at, _)), None) => Ok(at),
+                (Some(_), Some(_)) => Err(FileError::RepeatedColumn { column: name.clone() }),
+                (None, _) => {
+                    missing.push(name.clone());
+                    Ok(0)
+                }
+            }
+        };
+        let columns =
+            self.mapping.columns.iter().map(|column| find(&column.from)).collect::<Result<_, _>>()?;
+        let filters =
+            self.mapping.filters.iter().map(|filter| find(&filter.column)).collect::<Result<_, _>>()?;
+        if missing.is_empty() {
+            return Ok(Layout { columns, filters });
+        }
+        missing.dedup();
+        let found = names.iter().take(50).map(|name| shown(name)).collect();
+        Err(FileError::MissingColumns { missing, found })
+    }
+
+    fn column_names(&self) -> Vec<String> {
+        if !self.mapping.csv.has_header {
+            return (1..=self.width).map(|number| number.to_string()).collect();
+        }
+        let starts = std::iter::once(0).chain(self.raw.ends.iter().copied());
+        let fields = starts.zip(&self.raw.ends).map(|(start, end)| &self.raw.bytes[start..*end]);
+        fields.map(|field| String::from_utf8_lossy(field).into_owned()).collect()
+    }
+}
+
+impl<R: Read> Iterator for Records<'_, R> {
+    type Item = Result<Outcome, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = match self.step()? {
+            Ok(Step::Mapped { line }) => line,
+            Ok(Step::Other(outcome)) => return Some(Ok(outcome)),
+            Err(error) => return Some(Err(error)),
+        };
+        let Identity { source_id, key, name } = self.identity(line);
+        let data = self.row.data.clone();
+        let hash = hash_of(&data);
+        let source_id = source_id.expect("a record with an empty key column is never mapped");
+        Some(Ok(Outcome::Record(Mapped { line, source_id, key, name, data, hash })))
+    }
+}
+
+/// The error of a record that could not be split into fields.
+fn flawed(line: u64, last_line: u64, reason: Reason) -> Step {
+    let detail = match reason {
+        Reason::UnclosedQuote => {
+            format!(
+                "a quote in the record that begins here never closes; lines {line} to {last_line}, the end, are unread"
+            )
+        }
+        Reason::RecordTooLong => {
+            format!(
+                "the record on lines {line} to {last_line} is over {MAX_RECORD_BYTES} bytes; is a quote missing?"
+            )
+        }
+        _ => format!(
+            "text follows a closing quote on lines {line} to {last_line}; double quotes within fields"
+        ),
+    };
+    Step::Other(Outcome::Error(whole(line, reason, detail)))
+}
+
+/// An error of a record whose fields cannot be told apart.
+fn whole(line: u64, reason: Reason, detail: String) -> RecordError {
+    RecordError { line, source_id: None, key: None, name: None, reason, field: None, detail }
+}

@@ -1,0 +1,11 @@
+//! The SFTP client: libssh2 with pinned host keys, checked addresses and deadlines.
+//!
+//! Calls block: run them inside `spawn_blocking`, one session a thread. Resuming, parallel files and
+//! pushes are not here yet.
+
+mod auth;
+mod client;
+mod error;
+
+pub use client::{Client, RemoteFile, Server};
+pub use error::SftpError;
