@@ -11,7 +11,6 @@ pub mod delivery;
 pub mod dial;
 pub mod id;
 pub mod keys;
-#[cfg(any())]
 pub mod mapping;
 pub mod message;
 pub mod problem;

@@ -1,8 +1,12 @@
 //! What became of one record: a line of a run's report.
 
-use crate::counts::Settled;
+use std::io::{Read, Write};
+
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::counts::Settled;
 
 /// What the hub decided to do with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,4 +105,102 @@ pub struct RecordsPart {
     pub records: u64,
     /// How many of them are errors, so that a list of errors skips the other parts.
     pub errors: u64,
+}
+
+/// Most records in a part.
+pub const PART_RECORDS: u64 = 10_000;
+
+/// Packs record results into parts.
+pub struct PartWriter {
+    encoder: GzEncoder<Vec<u8>>,
+    records: u64,
+    errors: u64,
+}
+
+/// A finished part, without its key.
+#[derive(Debug)]
+pub struct Part {
+    /// Compressed NDJSON.
+    pub bytes: Vec<u8>,
+    /// Records in it.
+    pub records: u64,
+    /// How many of them are errors.
+    pub errors: u64,
+}
+
+impl Default for PartWriter {
+    fn default() -> Self {
+        Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), records: 0, errors: 0 }
+    }
+}
+
+impl PartWriter {
+    /// Adds a record; gives back the part when it is full.
+    ///
+    /// # Errors
+    /// When the result cannot be written as JSON.
+    pub fn add(&mut self, result: &RecordResult) -> std::io::Result<Option<Part>> {
+        serde_json::to_writer(&mut self.encoder, result)?;
+        self.encoder.write_all(b"\n")?;
+        self.records += 1;
+        self.errors += u64::from(result.writer == Writer::Error);
+        if self.records < PART_RECORDS {
+            return Ok(None);
+        }
+        std::mem::take(self).finish()
+    }
+
+    /// Gives back what is left, if anything.
+    ///
+    /// # Errors
+    /// When it cannot be compressed.
+    pub fn finish(self) -> std::io::Result<Option<Part>> {
+        if self.records == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Part { bytes: self.encoder.finish()?, records: self.records, errors: self.errors }))
+    }
+}
+
+/// Reads a part.
+///
+/// # Errors
+/// When it is damaged.
+pub fn read_part(bytes: &[u8]) -> std::io::Result<Vec<RecordResult>> {
+    let mut text = String::new();
+    GzDecoder::new(bytes).read_to_string(&mut text)?;
+    text.lines().map(|line| serde_json::from_str(line).map_err(Into::into)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_back_from_their_parts_in_order() {
+        let result = |ordinal| RecordResult {
+            ordinal,
+            file: "/out/å.csv".into(),
+            line: ordinal + 1,
+            name: None,
+            source_id: Some("x\ny".into()),
+            target_id: None,
+            processor: Processor::None,
+            writer: if ordinal % 3 == 0 { Writer::Error } else { Writer::Unchanged },
+            reason: None,
+            field: None,
+            detail: None,
+        };
+        let mut writer = PartWriter::default();
+        let mut parts = Vec::new();
+        for ordinal in 1..=PART_RECORDS + 5 {
+            parts.extend(writer.add(&result(ordinal)).unwrap());
+        }
+        parts.extend(writer.finish().unwrap());
+        assert_eq!(parts.iter().map(|p| p.records).collect::<Vec<_>>(), [PART_RECORDS, 5]);
+        assert_eq!(parts.iter().map(|p| p.errors).sum::<u64>(), (PART_RECORDS + 5) / 3);
+        let read: Vec<_> = parts.iter().flat_map(|p| read_part(&p.bytes).unwrap()).collect();
+        assert_eq!(read, (1..=PART_RECORDS + 5).map(result).collect::<Vec<_>>());
+        assert!(PartWriter::default().finish().unwrap().is_none());
+    }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn take(
     }
     let answers = match wire::read_answer(&answer.body, &staged.records) {
         Meaning::All => {
-            context.table.batch_delivered(batch, everything(staged), None).await?;
+            context.table.batch_delivered(batch, everything(staged), None, (context.clock)()).await?;
             return Ok(Taken::Final(DeliveryState::Delivered));
         }
         Meaning::Each(answers) => answers,
@@ -47,7 +47,7 @@ pub(crate) async fn take(
     let object = keys::answer_object(&batch.account, &batch.run, &batch.id);
     context.bucket.put(&object, json(&answers)?).await?;
     if left_out.is_empty() {
-        context.table.batch_delivered(batch, answers.outcome(), Some(&object)).await?;
+        context.table.batch_delivered(batch, answers.outcome(), Some(&object), (context.clock)()).await?;
         return Ok(Taken::Final(DeliveryState::Delivered));
     }
     split(context, batch, retry_secs, staged, &answers, &object).await

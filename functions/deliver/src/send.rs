@@ -26,13 +26,13 @@ const LONGEST_DELAY_SECS: i64 = 60;
 pub(crate) async fn attempt(context: &Context, batch: &Batch) -> Result<DeliveryState, AwsError> {
     let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await?;
     let Some(target) = found.map(|f| f.resource.settings) else {
-        context.table.batch_dies(batch, "the target server has been removed").await?;
+        context.table.batch_dies(batch, "the target server has been removed", (context.clock)()).await?;
         return Ok(DeliveryState::Dead);
     };
     let retry_secs = target.retry_secs.as_deref().unwrap_or(DEFAULT_RETRY_SECS);
     // A function that dies while sending leaves the row claimed; that must not go on for ever either.
     if usize::try_from(batch.attempts).unwrap_or(usize::MAX) > retry_secs.len() + 1 {
-        context.table.batch_dies(batch, "every attempt ended without a result").await?;
+        context.table.batch_dies(batch, "every attempt ended without a result", (context.clock)()).await?;
         return Ok(DeliveryState::Dead);
     }
     let staged = load(context, batch).await?;
@@ -52,7 +52,7 @@ pub(crate) async fn attempt(context: &Context, batch: &Batch) -> Result<Delivery
         "an attempt failed"
     );
     let Some(due) = next_attempt(batch.attempts, retry_secs, (context.jitter)(), now) else {
-        context.table.batch_dies(batch, &failed).await?;
+        context.table.batch_dies(batch, &failed, (context.clock)()).await?;
         return Ok(DeliveryState::Dead);
     };
     context.table.batch_waits(batch, due, &failed).await?;

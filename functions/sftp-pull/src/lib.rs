@@ -1,1 +1,182 @@
+//! `sftp-pull` takes a run from its files to its report.
+//!
+//! A message only says that a run has work. Under the run's work lease it takes files from the server
+//! into the bucket ([`take`]), maps and compares them ([`transform`]), stages batches and releases them,
+//! and, once the target has answered for all, folds the answers into the report ([`close`]). Each step
+//! may be interrupted anywhere and begun again by the next holder: what it writes has the same ids, and
+//! every write is conditional on the lease's epoch. Sending is `deliver`'s.
 
+mod close;
+mod error;
+mod take;
+mod transform;
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Error, LambdaEvent};
+use shared::{
+    aws::{
+        AwsError, Table, clients, objects::Bucket, queues::Queue, resources::Found, sqs_batch::handle_each,
+        vault::Vault,
+    },
+    config::WorkerConfig,
+    connection::Connection,
+    counts::Counts,
+    keys,
+    mapping::{Compiled, Mapping},
+    message::{DeliveryMessage, PullMessage},
+    run::{Failure, Origin, PinnedMapping, Run, RunStatus, final_status},
+};
+use tracing::instrument;
+
+use error::Stop;
+
+/// What every message needs.
+pub struct Context {
+    table: Table,
+    bucket: Bucket,
+    deliveries: Queue<DeliveryMessage>,
+    vault: Vault,
+    clock: fn() -> Timestamp,
+}
+
+impl Context {
+    /// Makes the clients.
+    #[expect(clippy::disallowed_methods, reason = "the one place where this function takes the clock")]
+    pub fn new(sdk: &clients::SdkConfig, config: WorkerConfig) -> Self {
+        Self {
+            table: Table::new(clients::dynamodb(sdk), config.table),
+            bucket: Bucket::new(clients::s3(sdk), config.bucket),
+            deliveries: Queue::new(clients::sqs(sdk), config.deliveries_queue_url),
+            vault: Vault::new(clients::kms(sdk)),
+            clock: Timestamp::now,
+        }
+    }
+}
+
+/// How long after the function's deadline the work lease is still held.
+const LEASE_SLACK: SignedDuration = SignedDuration::from_secs(60);
+
+/// After this many holders that did not get it through, a run is given up.
+const MOST_HOLDERS: u64 = 6;
+
+/// How soon a run is looked at again that the hub itself could not go on with.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
+
+/// Handles the messages of an event, each by itself.
+///
+/// # Errors
+/// Never: what fails is reported as a failed item of the batch.
+pub async fn handle(context: Arc<Context>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
+    let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+    let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
+    Ok(handle_each(event.payload, |message| work(context.clone(), message, deadline)).await)
+}
+
+#[instrument(skip_all, fields(account.id, run.id, connection.id))]
+async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) -> Result<(), AwsError> {
+    let PullMessage::Run { v: _, account, run } = message;
+    let now = (context.clock)();
+    let lease_until = deadline.saturating_add(LEASE_SLACK).unwrap_or(Timestamp::MAX);
+    let Some(mut run) = context.table.take_run(&account, &run, now, lease_until).await? else {
+        tracing::debug!(run.id = run, "nothing to do: the run is final, or someone else works on it");
+        return Ok(());
+    };
+    let span = tracing::Span::current();
+    span.record("account.id", &run.account)
+        .record("run.id", &run.id)
+        .record("connection.id", &run.connection);
+    let worked = match run.status {
+        RunStatus::Delivering => close::close(&context, &mut run).await,
+        _ if run.epoch > MOST_HOLDERS => Err(Stop::Failed(Failure::new(
+            Origin::Hub,
+            "gave_up",
+            format!("{MOST_HOLDERS} attempts ended without a result; the function's log says how"),
+            true,
+        ))),
+        _ => pull(&context, &mut run, deadline).await,
+    };
+    match worked {
+        Ok(()) => Ok(()),
+        Err(Stop::Failed(failure)) => fail(&context, &run, &failure).await,
+        Err(Stop::Again) => context.table.yield_run(&run, (context.clock)()).await,
+        Err(Stop::Hub(AwsError::LostLease(what))) => {
+            tracing::warn!("{what} is someone else's by now; this attempt stops");
+            Ok(())
+        }
+        Err(Stop::Hub(error)) => {
+            // The row is due at the end of the lease in any case; giving the lease back is only sooner.
+            tracing::error!(error = shared::chain(&error), "the hub could not go on with the run");
+            let again = (context.clock)().saturating_add(RETRY_AFTER).unwrap_or(now);
+            context.table.yield_run(&run, again).await
+        }
+    }
+}
+
+async fn fail(context: &Context, run: &Run, failure: &Failure) -> Result<(), AwsError> {
+    tracing::warn!(code = failure.code, retryable = failure.retryable, "the run failed");
+    let now = (context.clock)();
+    // Nothing was sent: what had been mapped is not released.
+    context.table.finish_run(run, RunStatus::Error, Counts::default(), Some(failure), now).await
+}
+
+async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Result<(), Stop> {
+    let found = context.table.find::<Connection>(&run.account, &run.connection).await?;
+    let Some(Found { resource: connection, .. }) = found else {
+        return Err(Stop::settings("no_connection", "the connection has been removed"));
+    };
+    let connection = connection.settings;
+    let mapping = pin(context, run, &connection).await?;
+    if connection.compare && !mapping.has_key() {
+        let why =
+            "the connection compares records, but its mapping has no key; set a key, or compare to false";
+        return Err(Stop::settings("compare_needs_key", why));
+    }
+    if !run.inputs_complete {
+        take::take_files(context, run, &connection, deadline).await?;
+    }
+    let transformed = transform::transform(context, run, &connection, mapping).await?;
+    let counts = transformed.counts;
+    tracing::info!(read = counts.read(), owed = counts.owed(), batches = transformed.batches.len(), "mapped");
+    if transformed.batches.is_empty() {
+        let now = (context.clock)();
+        let status = final_status(&counts);
+        let failure = close::all_in_error(status);
+        context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
+        return Ok(());
+    }
+    let due = (context.clock)().saturating_add(SignedDuration::from_mins(1)).unwrap_or(deadline);
+    let total = transformed.batches.len() as u64;
+    context.table.release_run(run, total, counts, due).await?;
+    context.deliveries.send_all(&run.account, &transformed.batches).await?;
+    Ok(())
+}
+
+/// Pins the mapping's version and the state's ETag on the first attempt, and reads the pinned version.
+async fn pin(context: &Context, run: &mut Run, connection: &Connection) -> Result<Arc<Compiled>, Stop> {
+    let pinned = match &run.mapping {
+        Some(pinned) => pinned.clone(),
+        None => {
+            let found = context.table.find::<Mapping>(&run.account, &connection.mapping).await?;
+            let Some(found) = found else {
+                return Err(Stop::settings("no_mapping", "the mapping has been removed"));
+            };
+            let pinned = PinnedMapping { id: found.resource.id, version: found.resource.version };
+            let state = context.bucket.open(&keys::state_object(&run.account, &run.connection)).await?;
+            let etag = state.map(|(_, etag)| etag).unwrap_or_default();
+            context.table.start_run(run, pinned.clone(), etag).await?;
+            pinned
+        }
+    };
+    let version = context.table.find_version::<Mapping>(&run.account, &pinned.id, pinned.version).await?;
+    let Some(version) = version else {
+        return Err(Stop::settings("no_mapping", "the mapping's version has been removed"));
+    };
+    let compiled = version.settings.compile().map_err(|errors| {
+        let text = shared::problem::Problem::invalid(errors).detail;
+        Stop::settings("mapping_unusable", &text)
+    })?;
+    Ok(Arc::new(compiled))
+}

@@ -20,17 +20,29 @@ use crate::{
 /// How early a message may come before the row's `due`: queues count whole seconds.
 const EARLY_MS: i64 = 1000;
 
+/// How long a row is kept that nothing more will happen to: as long as its payload in the bucket. A claim
+/// takes the end away again, so that a row with work left never expires.
+const KEPT_SECS: i64 = 35 * 86_400;
+
 fn key(batch: &Batch) -> Key {
     keys::batch(&batch.account, &batch.run, batch.first_ordinal, batch.part)
 }
 
 fn row(batch: &Batch) -> Result<Item, AwsError> {
     let mut row = item(&key(batch), batch)?;
-    row.insert("owed_by".into(), s(keys::owed_by(&batch.account, &batch.target_server, &batch.id)));
+    if batch.waiting_for != Some(WaitingFor::Release) {
+        row.insert("owed_by".into(), owed_by(batch));
+    }
     if batch.due.is_some() {
         row.insert("due_shard".into(), s(keys::due_shard(&key(batch).pk)));
+    } else {
+        row.insert("expires_at".into(), n(batch.accepted_at / 1000 + KEPT_SECS));
     }
     Ok(row)
+}
+
+fn owed_by(batch: &Batch) -> AttributeValue {
+    s(keys::owed_by(&batch.account, &batch.target_server, &batch.id))
 }
 
 impl Table {
@@ -80,7 +92,7 @@ impl Table {
             .set_key(Some(key_item(key)))
             .update_expression(
                 "SET #state = :sending, attempts = attempts + :one, epoch = epoch + :one, \
-                 lease_until = :until, due = :until, due_shard = :shard REMOVE waiting_for",
+                 lease_until = :until, due = :until, due_shard = :shard REMOVE waiting_for, expires_at",
             )
             .condition_expression(
                 "(#state = :waiting AND (attribute_not_exists(due) OR due <= :soon)) \
@@ -113,16 +125,18 @@ impl Table {
         batch: &Batch,
         outcome: Outcome,
         answer_object: Option<&str>,
+        now: Timestamp,
     ) -> Result<(), AwsError> {
         let update = self.held_update(
             batch,
-            "SET #state = :state, outcome = :outcome, answer_object = :answers REMOVE due, due_shard, lease_until, \
-             owed_by, last_error",
+            "SET #state = :state, outcome = :outcome, answer_object = :answers, expires_at = :end \
+             REMOVE due, due_shard, lease_until, owed_by, last_error",
         );
         let update = update
             .expression_attribute_values(":state", value(&DeliveryState::Delivered)?)
             .expression_attribute_values(":outcome", value(&outcome)?)
-            .expression_attribute_values(":answers", value(&answer_object)?);
+            .expression_attribute_values(":answers", value(&answer_object)?)
+            .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS));
         send_held(update, batch).await
     }
 
@@ -134,8 +148,10 @@ impl Table {
         let update = self
             .held_update(
                 batch,
-                "SET #state = :state, waiting_for = :for, due = :due, last_error = :error REMOVE lease_until",
+                "SET #state = :state, waiting_for = :for, due = :due, last_error = :error, owed_by = :owed \
+                 REMOVE lease_until",
             )
+            .expression_attribute_values(":owed", owed_by(batch))
             .expression_attribute_values(":state", value(&DeliveryState::Waiting)?)
             .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
             .expression_attribute_values(":due", n(due.as_millisecond()))
@@ -147,12 +163,15 @@ impl Table {
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
-    pub async fn batch_dies(&self, batch: &Batch, error: &str) -> Result<(), AwsError> {
+    pub async fn batch_dies(&self, batch: &Batch, error: &str, now: Timestamp) -> Result<(), AwsError> {
         let update = self
             .held_update(
                 batch,
-                "SET #state = :state, last_error = :error, outcome = :outcome REMOVE due, due_shard, lease_until",
+                "SET #state = :state, last_error = :error, outcome = :outcome, owed_by = :owed, expires_at = :end \
+                 REMOVE due, due_shard, lease_until",
             )
+            .expression_attribute_values(":owed", owed_by(batch))
+            .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS))
             .expression_attribute_values(":state", value(&DeliveryState::Dead)?)
             .expression_attribute_values(":outcome", value(&Outcome { errors: batch.records, ..Outcome::default() })?)
             .expression_attribute_values(":error", s(error));

@@ -3,11 +3,9 @@
 //! Every object is tagged with its folder, by which the lifecycle rules go: the account comes first in
 //! its key, so a rule by prefix could not name a folder.
 
+pub use aws_sdk_s3::types::CompletedPart;
 use aws_sdk_s3::{
-    Client,
-    error::ProvideErrorMetadata,
-    primitives::ByteStream,
-    types::{CompletedMultipartUpload, CompletedPart},
+    Client, error::ProvideErrorMetadata, primitives::ByteStream, types::CompletedMultipartUpload,
 };
 use bytes::Bytes;
 

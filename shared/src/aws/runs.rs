@@ -234,7 +234,8 @@ impl Table {
         Ok(())
     }
 
-    /// Releases the run's batches: RUNNING → DELIVERING in one write. The row stays due until all are final.
+    /// Releases the run's batches: RUNNING → DELIVERING in one write, which also gives the work lease back, so
+    /// that whoever settles the last batch can close the run. The row stays due until all are final.
     ///
     /// # Errors
     /// When the call fails or the lease is lost.
@@ -251,7 +252,8 @@ impl Table {
             (":counts", value(&counts)?),
             (":due", n(due.as_millisecond())),
         ];
-        let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due";
+        let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due \
+                   REMOVE lease_until";
         self.write_held(run, set, values).await?;
         run.status = RunStatus::Delivering;
         run.batches_total = batches;

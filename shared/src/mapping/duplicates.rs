@@ -13,10 +13,11 @@ use std::io::Read;
 
 use super::compile::Compiled;
 use super::document::Duplicates;
+use super::file_error::FileError;
 use super::outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };
-use super::reading::{FileError, Step, records};
+use super::reading::{Step, records};
 
 /// How the duplicates of one run are settled.
 pub enum Settling {
@@ -50,8 +51,11 @@ impl Settling {
 pub struct KeyPass {
     policy: Duplicates,
     file: u32,
-    seen: Vec<(RecordKey, Place)>,
+    seen: Vec<Seen>,
 }
+
+/// A record's key, and where it is.
+type Seen = (RecordKey, Place);
 
 /// A file's index in the run and a line, in 8 bytes: 24 bits and 40 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,18 +106,21 @@ impl KeyPass {
     /// Settles which records count.
     pub fn finish(mut self) -> Winners {
         self.seen.sort_unstable();
+        let by_file = |left: &Seen, right: &Seen| left.1.file() == right.1.file();
+        let winner_of = |file: &[Seen]| match self.policy {
+            Duplicates::Last => file[file.len() - 1].1,
+            Duplicates::Error | Duplicates::First => file[0].1,
+        };
         let mut losers = Vec::new();
         for same_key in self.seen.chunk_by(|left, right| left.0 == right.0).filter(|group| group.len() > 1) {
-            let (_, last) = same_key[same_key.len() - 1];
-            for same_file in same_key.chunk_by(|left, right| left.1.file() == right.1.file()) {
-                let winner = if self.policy == Duplicates::Last { same_file.len() - 1 } else { 0 };
-                for (at, (_, place)) in same_file.iter().enumerate() {
-                    if at != winner {
-                        losers.push((*place, Loss::ToLine(pack(same_file[winner].1.line()), self.policy)));
-                    } else if place.file() != last.file() {
-                        losers.push((*place, Loss::ToLaterFile(last)));
-                    }
-                }
+            let last = same_key.chunk_by(by_file).next_back().map(winner_of);
+            for file in same_key.chunk_by(by_file) {
+                let winner = winner_of(file);
+                losers.extend(file.iter().filter_map(|(_, place)| match last {
+                    _ if *place != winner => Some((*place, Loss::ToLine(pack(winner.line()), self.policy))),
+                    Some(last) if last != winner => Some((*place, Loss::ToLaterFile(last))),
+                    _ => None,
+                }));
             }
         }
         losers.sort_unstable_by_key(|(place, _)| *place);
@@ -179,7 +186,7 @@ fn lost(record: Mapped, loss: Loss) -> Outcome {
 
 impl Place {
     fn new(file: u32, line: u64) -> Self {
-        Self(u64::from(file) << 40 | line & (1 << 40) - 1)
+        Self((u64::from(file) << 40) | (line & ((1 << 40) - 1)))
     }
 
     fn file(self) -> u64 {
@@ -197,7 +204,7 @@ fn pack(line: u64) -> Line {
 }
 
 fn unpack(line: Line) -> u64 {
-    line.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    line.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// Takes a key's own bits: they are those of a cryptographic hash already.

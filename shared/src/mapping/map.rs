@@ -1,4 +1,4 @@
-//! Maps one record: filters on the raw text first, then column by column, then its identity.
+//! Maps one record: filters on the raw text first, then column by column.
 //!
 //! Everything a record needs was resolved when the mapping was compiled and when the header was
 //! read; nothing here knows the file's format.
@@ -7,24 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::cell::Unfit;
 use super::compile::{Compiled, CompiledColumn};
-use super::json::text_of;
-use super::outcome::{Reason, RecordKey};
-
-/// Where a file has the columns that a mapping names.
-pub(super) struct Layout {
-    /// For each mapped column, the index of its field.
-    pub columns: Vec<usize>,
-    /// For each filter, the index of its field.
-    pub filters: Vec<usize>,
-}
-
-/// The fields of one record, as bytes that should be UTF-8.
-pub(super) struct Fields<'r> {
-    bytes: &'r [u8],
-    ends: &'r [usize],
-    /// All bytes as text, where they are.
-    text: Option<&'r str>,
-}
+use super::fields::{Fields, Layout, shown};
+use super::outcome::Reason;
 
 /// The JSON of one record under way, reused from record to record.
 #[derive(Default)]
@@ -42,30 +26,6 @@ pub(super) enum Verdict {
     Filtered(usize),
     /// A cell does not fit.
     Failed { field: String, reason: Reason, detail: String },
-}
-
-/// Who a record is.
-#[derive(Default)]
-pub(super) struct Identity {
-    pub source_id: Option<String>,
-    pub key: Option<RecordKey>,
-    pub name: Option<String>,
-}
-
-impl<'r> Fields<'r> {
-    pub fn new(bytes: &'r [u8], ends: &'r [usize]) -> Self {
-        Self { bytes, ends, text: std::str::from_utf8(bytes).ok() }
-    }
-
-    /// Returns a field as text, or its bytes where they are malformed.
-    fn get(&self, at: usize) -> Result<&'r str, &'r [u8]> {
-        let range = if at == 0 { 0 } else { self.ends[at - 1] }..self.ends[at];
-        // Two malformed fields can look like one character across their border; `get` sees that.
-        match self.text.map(|text| text.get(range.clone())) {
-            Some(Some(text)) => Ok(text),
-            _ => std::str::from_utf8(&self.bytes[range.clone()]).map_err(|_| &self.bytes[range]),
-        }
-    }
 }
 
 impl Compiled {
@@ -97,74 +57,11 @@ impl Compiled {
         row.data.push('}');
         Verdict::Mapped
     }
-
-    /// Tells who the record in `row` is.
-    pub(super) fn identity(&self, row: &Row, line: u64) -> Identity {
-        let token = |column: usize| &row.data[row.tokens[column].0..row.tokens[column].1];
-        let (source_id, key) = self.identify(line, token);
-        Identity {
-            source_id,
-            key,
-            name: self.record_name.and_then(|column| text_of(token(column))).map(Into::into),
-        }
-    }
-
-    /// Tells who a record is that was not mapped, as far as its columns can be read.
-    pub(super) fn identity_of_fields(&self, layout: &Layout, fields: &Fields<'_>, line: u64) -> Identity {
-        let tokens: Vec<String> = (0..self.columns.len())
-            .map(|at| {
-                let mut token = String::new();
-                let is_wanted = self.key.contains(&at) || self.record_name == Some(at);
-                let cell = fields.get(layout.columns[at]).ok().filter(|_| is_wanted);
-                let converted = cell.is_some_and(|cell| self.columns[at].convert(cell, &mut token).is_ok());
-                if converted { token } else { "null".into() }
-            })
-            .collect();
-        let (source_id, key) = self.identify(line, |column| &tokens[column]);
-        Identity {
-            source_id,
-            key,
-            name: self.record_name.and_then(|at| text_of(&tokens[at])).map(Into::into),
-        }
-    }
-
-    fn identify<'t>(
-        &self,
-        line: u64,
-        token: impl Fn(usize) -> &'t str,
-    ) -> (Option<String>, Option<RecordKey>) {
-        if self.key.is_empty() {
-            return (Some(format!("line {line}")), None);
-        }
-        let mut source_id = String::new();
-        let mut hash = Sha256::new();
-        for (at, column) in self.key.iter().enumerate() {
-            let Some(part) = text_of(token(*column)) else {
-                return (None, None);
-            };
-            hash.update((part.len() as u32).to_be_bytes());
-            hash.update(part.as_bytes());
-            if self.key.len() == 1 {
-                source_id = part.into_owned();
-                break;
-            }
-            if at > 0 {
-                source_id.push('|');
-            }
-            for character in part.chars() {
-                if matches!(character, '|' | '\\') {
-                    source_id.push('\\');
-                }
-                source_id.push(character);
-            }
-        }
-        (Some(source_id), Some(first_16(hash)))
-    }
 }
 
 impl CompiledColumn {
     /// Appends a cell's token: empty cells first, then `values`, then the type.
-    fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
+    pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
         let cell = self.format.trim(cell);
         if cell.is_empty() {
             return match &self.default {
@@ -199,7 +96,8 @@ pub(super) fn hash_of(data: &str) -> [u8; 16] {
     first_16(Sha256::new_with_prefix(data))
 }
 
-fn first_16(hash: Sha256) -> [u8; 16] {
+/// Returns a hash's first 128 bits.
+pub(super) fn first_16(hash: Sha256) -> [u8; 16] {
     let mut first = [0; 16];
     first.copy_from_slice(&hash.finalize()[..16]);
     first
@@ -212,14 +110,3 @@ fn malformed(column: &str, bytes: &[u8]) -> Verdict {
     );
     Verdict::Failed { field: column.into(), reason: Reason::InvalidBytes, detail }
 }
-
-/// Shows a cell in an error: quoted, its invisible characters visible, at most 60 characters of it.
-pub(super) fn shown(cell: &str) -> String {
-    match cell.char_indices().nth(SHOWN_CHARACTERS) {
-        None if cell.is_empty() => "an empty cell".into(),
-        None => format!("{cell:?}"),
-        Some((end, _)) => format!("{:?}…", &cell[..end]),
-    }
-}
-
-const SHOWN_CHARACTERS: usize = 60;

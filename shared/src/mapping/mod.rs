@@ -21,11 +21,16 @@ mod decode;
 mod document;
 mod duplicates;
 mod encoding;
+mod fields;
+mod file_error;
+mod identity;
 mod json;
 mod map;
 mod outcome;
+mod raw_record;
 mod reading;
 mod scan;
+mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +40,8 @@ pub use decode::{Utf8Reader, WrongEncoding};
 pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, Mapping};
 pub use duplicates::{KeyPass, Settling, Winners};
 pub use encoding::{Encoding, UnknownEncoding};
+pub use file_error::FileError;
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };
-pub use reading::{FileError, Records, records};
+pub use reading::{Records, records};

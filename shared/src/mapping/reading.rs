@@ -4,15 +4,17 @@
 //! mapping, a column that the mapping names is not there or is there twice, or reading itself fails.
 //! All else is the error of one record. This is the one module that joins the CSV format to `map`.
 
-use std::io::{self, Read};
-
-use thiserror::Error;
+use std::io::Read;
 
 use super::compile::Compiled;
-use super::decode::{Utf8Reader, WrongEncoding};
-use super::map::{Fields, Identity, Layout, Row, Verdict, hash_of, shown};
+use super::decode::Utf8Reader;
+use super::fields::{Fields, Layout, shown};
+use super::file_error::FileError;
+use super::identity::Identity;
+use super::map::{Row, Verdict, hash_of};
 use super::outcome::{FilteredRecord, Mapped, Outcome, Reason, RecordError};
-use super::scan::{MAX_RECORD_BYTES, RawRecord, Scanner};
+use super::raw_record::{MAX_RECORD_BYTES, RawRecord};
+use super::scan::Scanner;
 
 /// Reads `reader`, a file's bytes from the first, as the mapping states. A file without a single
 /// record, header or not, is read without error.
@@ -69,66 +71,6 @@ enum State {
 pub(super) enum Step {
     Mapped { line: u64 },
     Other(Outcome),
-}
-
-/// Why a file cannot be read as the mapping states.
-#[derive(Debug, Error)]
-pub enum FileError {
-    /// It begins with the byte order mark of another encoding.
-    #[error(transparent)]
-    WrongEncoding(#[from] WrongEncoding),
-    /// Columns that the mapping names are not there.
-    #[error("the file has no column {}; it has {}", missing.join(", "), found.join(", "))]
-    MissingColumns {
-        /// The columns that the mapping names.
-        missing: Vec<String>,
-        /// The first 50 columns of the file, shortened to 60 characters.
-        found: Vec<String>,
-    },
-    /// A column that the mapping names is there more than once.
-    #[error("the file has more than one column {column}; which of them is meant cannot be told")]
-    RepeatedColumn {
-        /// The column's name.
-        column: String,
-    },
-    /// The first line, which tells the columns, cannot be read.
-    #[error("the first record, on line {line}, cannot be read: {reason}")]
-    UnreadableHeader {
-        /// The line on which it begins, from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: Reason,
-    },
-    /// Reading failed.
-    #[error("the file could not be read to its end")]
-    Read(#[source] io::Error),
-}
-
-impl FileError {
-    /// Returns a stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::WrongEncoding(_) => "wrong_encoding",
-            Self::MissingColumns { .. } => "missing_columns",
-            Self::RepeatedColumn { .. } => "repeated_column",
-            Self::UnreadableHeader { .. } => "unreadable_header",
-            Self::Read(_) => "read_failed",
-        }
-    }
-
-    /// Returns whether reading the same file again can succeed.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Read(_))
-    }
-}
-
-impl From<io::Error> for FileError {
-    fn from(error: io::Error) -> Self {
-        match error.downcast::<WrongEncoding>() {
-            Ok(wrong) => Self::WrongEncoding(wrong),
-            Err(error) => Self::Read(error),
-        }
-    }
 }
 
 impl<R: Read> Records<'_, R> {
@@ -257,7 +199,8 @@ impl<R: Read> Iterator for Records<'_, R> {
             Err(error) => return Some(Err(error)),
         };
         let Identity { source_id, key, name } = self.identity(line);
-        let data = self.row.data.clone();
+        let room = String::with_capacity(self.row.data.capacity());
+        let data = std::mem::replace(&mut self.row.data, room);
         let hash = hash_of(&data);
         let source_id = source_id.expect("a record with an empty key column is never mapped");
         Some(Ok(Outcome::Record(Mapped { line, source_id, key, name, data, hash })))

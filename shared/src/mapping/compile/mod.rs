@@ -3,6 +3,7 @@
 //! Checking is compiling, so what is saved is exactly what can run. All errors are found in one go,
 //! each with the path of its field. What only a file can show (missing columns) is found in `reading`.
 
+mod cell_format;
 mod column;
 mod filter;
 mod input;
@@ -12,7 +13,7 @@ mod tests;
 use std::collections::HashSet;
 
 pub(super) use column::CompiledColumn;
-pub(super) use filter::{CompiledFilter, Test};
+pub(super) use filter::CompiledFilter;
 pub(super) use input::CompiledCsv;
 
 use super::document::{Duplicates, Input, Mapping};
@@ -77,7 +78,7 @@ impl Mapping {
         let key = self.compile_key(&mut errors);
         let record_name =
             self.record_name.as_ref().and_then(|name| self.column("record_name", name, &mut errors));
-        if key.is_empty() && self.duplicates != Duplicates::Error {
+        if self.key.is_empty() && self.duplicates != Duplicates::Error {
             errors.push(FieldError::new(
                 "duplicates",
                 "needs key columns; without a key no two records are the same",

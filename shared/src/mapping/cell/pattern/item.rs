@@ -138,6 +138,7 @@ impl Item {
     }
 
     /// Takes the item off the front of a cell and returns its value; None where it is not there.
+    #[inline]
     pub fn read(&self, rest: &mut &[u8]) -> Option<i32> {
         match *self {
             Literal(byte) => take(rest, byte).then_some(0),
@@ -225,16 +226,24 @@ fn read_offset(rest: &mut &[u8], has_colon: bool) -> Option<i32> {
 /// Reads up to nine digits; returns their value and how many there are.
 fn read_digits(rest: &mut &[u8], at_most: usize) -> (i32, usize) {
     let (mut value, mut count) = (0, 0);
-    while let Some(byte) = rest.first().filter(|byte| count < at_most && byte.is_ascii_digit()) {
-        value = value * 10 + i32::from(byte - b'0');
+    for byte in &rest[..at_most.min(rest.len())] {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value * 10 + i32::from(digit);
         count += 1;
-        *rest = &rest[1..];
     }
+    *rest = &rest[count..];
     (value, count)
 }
 
 fn take(rest: &mut &[u8], byte: u8) -> bool {
-    let is_there = rest.first() == Some(&byte);
-    *rest = &rest[usize::from(is_there)..];
-    is_there
+    match rest.split_first() {
+        Some((first, others)) if *first == byte => {
+            *rest = others;
+            true
+        }
+        _ => false,
+    }
 }

@@ -1,0 +1,75 @@
+//! Closes a run once every batch is final: answers into counts, report and state, then the run's end.
+//!
+//! What decides is a consistent look at the batch rows; the message that leads here is a hint. Closing
+//! twice writes the same objects again, and the second end of the run fails on its condition.
+
+mod fold;
+mod results;
+mod state;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    aws::AwsError,
+    connection::Connection,
+    delivery::{Batch, DeliveryState, WaitingFor},
+    message::DeliveryMessage,
+    run::{Failure, Origin, Run, RunStatus, final_status},
+};
+
+use crate::{Context, error::Stop};
+
+/// Bounds between which a run that waits for its target is looked at again.
+const LOOK_AGAIN: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_mins(1), SignedDuration::from_mins(15));
+
+/// Closes the run, or sees to it that what keeps it open goes on.
+pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), Stop> {
+    let batches = context.table.batches(&run.account, &run.id).await?;
+    if batches.iter().any(|b| !b.state.is_final()) {
+        return wait(context, run, &batches).await;
+    }
+    let found = context.table.find::<Connection>(&run.account, &run.connection).await?;
+    let compare = found.is_some_and(|f| f.resource.settings.compare);
+    let mut state = state::StateUpdate::new(compare);
+    let counts = fold::fold(context, run, batches, &mut state).await?;
+    let failure = state.write(context, run).await?;
+    let status = if failure.is_some() { RunStatus::Partial } else { final_status(&counts) };
+    let failure = failure.or_else(|| all_in_error(status));
+    let now = (context.clock)();
+    context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
+    tracing::info!(
+        ?status,
+        read = counts.read(),
+        written = counts.written(),
+        errors = counts.errors(),
+        "closed"
+    );
+    Ok(())
+}
+
+/// The failure of a run in which nothing went well.
+pub(crate) fn all_in_error(status: RunStatus) -> Option<Failure> {
+    let message = "every record is in error; the record results say why";
+    (status == RunStatus::Error).then(|| Failure::new(Origin::Mapping, "every_record_failed", message, false))
+}
+
+/// Sends batches again that no message reached after the release, and looks again later.
+async fn wait(context: &Context, run: &Run, batches: &[Batch]) -> Result<(), Stop> {
+    let unsent: Vec<_> = batches
+        .iter()
+        .filter(|b| b.state == DeliveryState::Waiting && b.waiting_for == Some(WaitingFor::Release))
+        .map(|b| DeliveryMessage::batch(&b.account, &b.run, b.first_ordinal, b.part))
+        .collect();
+    context.deliveries.send_all(&run.account, &unsent).await?;
+    let now = (context.clock)();
+    let at = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    let next = batches.iter().filter_map(|b| Timestamp::from_millisecond(b.due?).ok()).min();
+    let again = next.unwrap_or(now).clamp(at(LOOK_AGAIN.0), at(LOOK_AGAIN.1));
+    Ok(context.table.yield_run(run, again).await?)
+}
+
+fn damaged(what: impl Into<String>, detail: impl std::fmt::Display) -> Stop {
+    Stop::Hub(AwsError::damaged(what, detail))
+}

@@ -1,0 +1,48 @@
+//! Why work on a run stops before its end.
+
+use shared::{
+    aws::AwsError,
+    mapping::FileError,
+    run::{Failure, Origin},
+    sftp::SftpError,
+};
+
+/// Why work stops.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The run fails: the other side, the file or the settings are at fault, and a report says so.
+    #[error("{}", .0.message)]
+    Failed(Failure),
+    /// The hub itself could not go on; the run is tried again.
+    #[error(transparent)]
+    Hub(#[from] AwsError),
+    /// Time runs out; the run goes on where it stands.
+    #[error("the function's time runs out")]
+    Again,
+}
+
+impl Stop {
+    /// The settings are at fault.
+    pub(crate) fn settings(code: &str, why: &str) -> Self {
+        Self::Failed(Failure::new(Origin::Settings, code, why, false))
+    }
+
+    /// A file's content, or what the mapping says of it, is at fault.
+    pub(crate) fn file(path: &str, error: FileError) -> Self {
+        if error.is_retryable() {
+            return Self::Hub(AwsError::damaged(path, shared::chain(&error)));
+        }
+        Self::Failed(Failure::new(Origin::Mapping, error.code(), format!("{path}: {error}"), false))
+    }
+
+    /// A task was cancelled or panicked.
+    pub(crate) fn task(error: tokio::task::JoinError) -> Self {
+        Self::Hub(AwsError::damaged("a task", error))
+    }
+}
+
+impl From<SftpError> for Stop {
+    fn from(error: SftpError) -> Self {
+        Self::Failed(Failure::new(Origin::Source, error.code(), error.to_string(), error.is_retryable()))
+    }
+}

@@ -1,0 +1,149 @@
+//! Takes files from the server: list, select, settle, stage, and note in the ledger.
+//!
+//! From the ledger's row on, the file is whole in the bucket and an input of the run, in one transaction:
+//! everything later can be done again from there, and no file is skipped because a run died.
+
+mod remote;
+mod select;
+mod stage;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    aws::ledger::{LedgerEntry, PostActionState},
+    connection::{Connection, PostAction, SameContent},
+    keys,
+    run::{Input, Run},
+    sftp::{RemoteFile, SftpError},
+};
+
+use crate::{Context, error::Stop};
+use remote::Remote;
+use select::fingerprint;
+
+/// With less time than this left, no further file is begun in this invocation.
+const TIME_FOR_A_FILE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Takes every file that is due, one after another, and marks the run's inputs complete.
+pub(crate) async fn take_files(
+    context: &Arc<Context>,
+    run: &mut Run,
+    connection: &Connection,
+    deadline: Timestamp,
+) -> Result<(), Stop> {
+    let remote = Remote::connect(context, run, connection).await?;
+    let selected = select::select(context, run, connection, &remote).await?;
+    for (file, entry) in &selected.taken_before {
+        move_away(context, run, connection, &remote, file, entry).await?;
+    }
+    let settled = settle(connection, &remote, selected.new, &mut run.warnings).await?;
+    if settled.is_empty() && run.inputs.is_empty() {
+        run.warnings.push(format!("no new file matches {} in {}", connection.source.files, remote.folder));
+    }
+    for file in settled {
+        if (context.clock)().saturating_add(TIME_FOR_A_FILE).is_ok_and(|end| end > deadline) {
+            return Err(Stop::Again);
+        }
+        take_file(context, run, connection, &remote, &file).await?;
+    }
+    Ok(context.table.complete_inputs(run).await?)
+}
+
+/// Looks again after the settle time, and leaves what changed meanwhile for the next run.
+async fn settle(
+    connection: &Connection,
+    remote: &Remote,
+    files: Vec<RemoteFile>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<RemoteFile>, Stop> {
+    let secs = connection.source.settle_secs;
+    if files.is_empty() || secs == 0 || connection.source.done_suffix.is_some() {
+        return Ok(files);
+    }
+    tokio::time::sleep(Duration::from_secs(secs.into())).await;
+    let now = remote.list().await?;
+    let (still, changed): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| now.contains(file));
+    warnings
+        .extend(changed.iter().map(|f| format!("{} is still being written; the next run takes it", f.path)));
+    Ok(still)
+}
+
+async fn take_file(
+    context: &Arc<Context>,
+    run: &mut Run,
+    connection: &Connection,
+    remote: &Remote,
+    file: &RemoteFile,
+) -> Result<(), Stop> {
+    let fingerprint = fingerprint(file);
+    let object = keys::staged_object(&run.account, &run.connection, &fingerprint, &run.id);
+    let started = (context.clock)();
+    let Some(sha256) = stage::stage(context, remote, file, &object).await? else {
+        run.warnings.push(format!("{} changed while it was read; the next run takes it", file.path));
+        return Ok(());
+    };
+    let last = context.table.last_content(&run.account, &run.connection).await?;
+    let same =
+        last.filter(|last| last.sha256 == sha256 && connection.source.same_content == SameContent::Skip);
+    let input = Input {
+        path: file.path.clone(),
+        size_bytes: file.size_bytes,
+        mtime: file.mtime,
+        sha256: sha256.clone(),
+        object: object.clone(),
+        same_content_as: same.map(|last| last.path),
+    };
+    let entry = LedgerEntry {
+        fingerprint,
+        run: run.id.clone(),
+        path: file.path.clone(),
+        size_bytes: file.size_bytes,
+        mtime: file.mtime,
+        sha256,
+        object,
+        post_action: match connection.source.post_action {
+            PostAction::Keep => PostActionState::Done,
+            PostAction::Move => PostActionState::Pending,
+        },
+    };
+    context.table.take_file(run, &input, &entry).await?;
+    run.inputs.push(input);
+    let duration_ms = (context.clock)().duration_since(started).as_millis();
+    tracing::info!(size_bytes = file.size_bytes, duration_ms, "a file is whole in the bucket");
+    move_away(context, run, connection, remote, file, &entry).await
+}
+
+/// Moves a file that the ledger has, where that is still to be done. A move that fails is a warning: the
+/// file is safe, and the next run that sees it tries again.
+async fn move_away(
+    context: &Context,
+    run: &mut Run,
+    connection: &Connection,
+    remote: &Remote,
+    file: &RemoteFile,
+    entry: &LedgerEntry,
+) -> Result<(), Stop> {
+    let Some(folder) = &connection.source.move_to else { return Ok(()) };
+    if entry.post_action == PostActionState::Done {
+        return Ok(());
+    }
+    match remote.move_into(file, folder, &entry.fingerprint).await {
+        // Gone already: an earlier attempt moved it and died before it could say so.
+        Ok(()) | Err(Stop::Failed(_)) if remote.is_gone(file).await? => {
+            context.table.post_action_done(&run.account, &run.connection, &entry.fingerprint).await?;
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+        Err(Stop::Failed(failure)) => {
+            run.warnings.push(format!("{} was taken but not moved: {}", file.path, failure.message));
+            Ok(())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Says whether an error means that the file is not there.
+fn is_absent(error: &SftpError) -> bool {
+    matches!(error, SftpError::NotFound(_))
+}

@@ -1,0 +1,111 @@
+//! The server of a run: one session, used from blocking threads.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use shared::{
+    aws::AwsError,
+    connection::Connection,
+    dial::Dialling,
+    run::{Origin, Run},
+    secret::{Owner, SecretField},
+    sftp::{Client, RemoteFile, Server, SftpError},
+    target_server::{TargetServer, parse_host_key},
+};
+
+use super::is_absent;
+use crate::{Context, error::Stop};
+
+/// An authenticated session and the folder that the target server names.
+#[derive(Clone)]
+pub(super) struct Remote {
+    client: Arc<Mutex<Client>>,
+    pub(super) folder: String,
+}
+
+impl Remote {
+    pub(super) async fn connect(context: &Context, run: &Run, connection: &Connection) -> Result<Self, Stop> {
+        let id = &connection.source.target_server;
+        let found = context.table.find::<TargetServer>(&run.account, id).await?;
+        let Some(target) = found.map(|f| f.resource.settings) else {
+            return Err(Stop::settings("no_target_server", "the source's target server has been removed"));
+        };
+        let server = server(context, run, id, &target).await?;
+        let client = blocking(move || Client::connect(&server)).await?;
+        Ok(Self { client: Arc::new(Mutex::new(client)), folder: target.path.unwrap_or_default() })
+    }
+
+    /// Runs blocking calls on the session.
+    pub(super) async fn call<T, F>(&self, work: F) -> Result<T, Stop>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Client) -> Result<T, SftpError> + Send + 'static,
+    {
+        let client = self.client.clone();
+        blocking(move || work(&lock(&client))).await
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<RemoteFile>, Stop> {
+        let folder = self.folder.clone();
+        self.call(move |client| client.list(&folder)).await
+    }
+
+    pub(super) async fn is_gone(&self, file: &RemoteFile) -> Result<bool, Stop> {
+        let path = file.path.clone();
+        self.call(move |client| match client.stat(&path) {
+            Ok(_) => Ok(false),
+            Err(e) if is_absent(&e) => Ok(true),
+            Err(e) => Err(e),
+        })
+        .await
+    }
+
+    pub(super) async fn move_into(&self, file: &RemoteFile, folder: &str, mark: &str) -> Result<(), Stop> {
+        let folder = match folder.starts_with('/') {
+            true => folder.to_string(),
+            false => format!("{}/{folder}", self.folder.trim_end_matches('/')),
+        };
+        let (path, name) = (file.path.clone(), file.name.clone());
+        let otherwise = format!("{}.{name}", &mark[..mark.len().min(8)]);
+        self.call(move |client| client.move_into(&path, &folder, &name, &otherwise)).await
+    }
+}
+
+fn lock(client: &Mutex<Client>) -> MutexGuard<'_, Client> {
+    client.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn blocking<T, F>(work: F) -> Result<T, Stop>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, SftpError> + Send + 'static,
+{
+    Ok(tokio::task::spawn_blocking(work).await.map_err(Stop::task)??)
+}
+
+async fn server(context: &Context, run: &Run, id: &str, target: &TargetServer) -> Result<Server, Stop> {
+    let Some((host, port)) = target.host_port() else {
+        return Err(Stop::settings("bad_address", "the source's address is not host or host:port"));
+    };
+    let account = context.table.account(&run.account).await?;
+    let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
+    let key = context.vault.open(&run.account, &account.data_key).await?;
+    let open = |field, secret: &Option<SecretField>| {
+        let owner = Owner { account: &run.account, id, field };
+        let opened = secret.as_ref().map(|s| s.open(key.bytes(), owner)).transpose();
+        opened.map_err(|e| {
+            let failure =
+                shared::run::Failure::new(Origin::Settings, "secret_unusable", e.to_string(), false);
+            Stop::Failed(failure)
+        })
+    };
+    Ok(Server {
+        host: host.into(),
+        port,
+        dialling: Dialling::new(&account.account.allowed_networks),
+        user: target.auth.user.clone().unwrap_or_default(),
+        password: open("password", &target.auth.password)?,
+        private_key: open("private_key", &target.auth.private_key)?,
+        passphrase: open("passphrase", &target.auth.passphrase)?,
+        host_keys: target.host_keys.iter().filter_map(|k| parse_host_key(k)).collect(),
+    })
+}

@@ -1,0 +1,106 @@
+//! Which files of the folder a run takes.
+
+use shared::{
+    aws::ledger::LedgerEntry,
+    connection::Connection,
+    id::{hash128, hex},
+    run::Run,
+    sftp::RemoteFile,
+};
+
+use super::remote::Remote;
+use crate::{Context, error::Stop};
+
+/// What a look at the folder found.
+pub(super) struct Selected {
+    /// Never taken, in the order in which they are mapped: by time of change, then by name.
+    pub(super) new: Vec<RemoteFile>,
+    /// Taken before, by this run or an earlier one, and still there.
+    pub(super) taken_before: Vec<(RemoteFile, LedgerEntry)>,
+}
+
+/// Lists the folder and leaves out what does not match, has no done-file, or was taken before.
+pub(super) async fn select(
+    context: &Context,
+    run: &Run,
+    connection: &Connection,
+    remote: &Remote,
+) -> Result<Selected, Stop> {
+    let listed = remote.list().await?;
+    let candidates = candidates(listed, connection)?;
+    let fingerprints: Vec<_> = candidates.iter().map(fingerprint).collect();
+    let mut taken = context.table.taken_files(&run.account, &run.connection, &fingerprints).await?;
+    let mut selected = Selected { new: Vec::new(), taken_before: Vec::new() };
+    for (file, fingerprint) in candidates.into_iter().zip(fingerprints) {
+        match taken.remove(&fingerprint) {
+            None => selected.new.push(file),
+            Some(entry) => selected.taken_before.push((file, entry)),
+        }
+    }
+    Ok(selected)
+}
+
+fn candidates(listed: Vec<RemoteFile>, connection: &Connection) -> Result<Vec<RemoteFile>, Stop> {
+    let source = &connection.source;
+    let matches = source.matcher().map_err(|e| Stop::settings("bad_glob", &e.to_string()))?;
+    let has_done_file = |file: &RemoteFile| match &source.done_suffix {
+        None => true,
+        Some(suffix) => {
+            listed.iter().any(|f| f.name.strip_suffix(suffix.as_str()) == Some(file.name.as_str()))
+        }
+    };
+    let is_done_file =
+        |file: &RemoteFile| source.done_suffix.as_ref().is_some_and(|s| file.name.ends_with(s.as_str()));
+    let mut chosen: Vec<_> =
+        listed.iter().filter(|f| matches(&f.name) && !is_done_file(f) && has_done_file(f)).cloned().collect();
+    chosen.sort_by(|a, b| (a.mtime, &a.name).cmp(&(b.mtime, &b.name)));
+    Ok(chosen)
+}
+
+/// What the ledger knows a file by: path, size and time of change. A name alone would miss a file that is
+/// written anew; a time alone would miss one that arrives with an old time.
+pub(super) fn fingerprint(file: &RemoteFile) -> String {
+    hex(&hash128(&[&file.path, &file.size_bytes.to_string(), &file.mtime.to_string()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, mtime: i64) -> RemoteFile {
+        RemoteFile { name: name.into(), path: format!("/out/{name}"), size_bytes: 1, mtime }
+    }
+
+    fn connection(done_suffix: Option<&str>) -> Connection {
+        let done = done_suffix.map_or(serde_json::Value::Null, Into::into);
+        serde_json::from_value(serde_json::json!({
+            "name": "n", "mapping": "m", "target": {"target_server": "t"},
+            "source": {"target_server": "s", "files": "*.csv*", "done_suffix": done}
+        }))
+        .unwrap()
+    }
+
+    fn names(files: Vec<RemoteFile>, connection: &Connection) -> Vec<String> {
+        candidates(files, connection).unwrap().into_iter().map(|f| f.name).collect()
+    }
+
+    #[test]
+    fn files_come_by_time_then_name() {
+        let listed = vec![file("b.csv", 2), file("a.csv", 2), file("z.csv", 1), file("x.txt", 1)];
+        assert_eq!(names(listed, &connection(None)), ["z.csv", "a.csv", "b.csv"]);
+    }
+
+    #[test]
+    fn with_a_done_suffix_only_files_that_have_theirs_are_taken() {
+        let listed = vec![file("a.csv", 1), file("b.csv", 1), file("a.csv.done", 2)];
+        assert_eq!(names(listed, &connection(Some(".done"))), ["a.csv"]);
+    }
+
+    #[test]
+    fn a_file_is_known_by_path_size_and_time() {
+        let base = file("a.csv", 1);
+        for other in [file("b.csv", 1), file("a.csv", 2), RemoteFile { size_bytes: 2, ..base.clone() }] {
+            assert_ne!(fingerprint(&base), fingerprint(&other));
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The blocking side: reads the files from the bucket, maps record by record, and packs what comes of it.
+
+use std::{io::Read, sync::Arc};
+
+use serde_json::value::RawValue;
+use shared::{
+    aws::{AwsError, objects::Bucket},
+    change::{Change, Hash, State},
+    counts::Counts,
+    mapping::{Compiled, Mapped, Outcome, Settling, Winners, records},
+    record::{Part, PartWriter, Processor, RecordResult, Writer},
+    run::{Input, Run},
+    wire::{Action, StagedRecord},
+};
+use tokio::{runtime::Handle, sync::mpsc::Sender};
+use tokio_util::io::SyncIoBridge;
+
+use crate::error::Stop;
+
+/// Bytes of data at which a batch is closed, however few records it has.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// What the blocking side hands over to be stored.
+pub(super) enum Piece {
+    /// Records owed to the target, with their data.
+    Batch(Vec<StagedRecord>, Vec<Box<RawValue>>),
+    /// Results of records that are settled already.
+    Part(Part),
+}
+
+/// Everything that mapping needs.
+pub(super) struct Job {
+    pub(super) bucket: Bucket,
+    pub(super) runtime: Handle,
+    pub(super) run: Run,
+    pub(super) compare: bool,
+    pub(super) batch_size: u64,
+    pub(super) mapping: Arc<Compiled>,
+    pub(super) state: State,
+}
+
+impl Job {
+    /// Maps every input that is not a repetition of the content before it.
+    pub(super) fn run(self, sender: Sender<Piece>) -> Result<Counts, Stop> {
+        let inputs: Vec<&Input> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
+        let mut winners = self.settle(&inputs)?;
+        let mut out = Out {
+            job: &self,
+            sender,
+            counts: Counts::default(),
+            ordinal: 0,
+            bytes: 0,
+            results: PartWriter::default(),
+            records: Vec::new(),
+            data: Vec::new(),
+        };
+        for (i, input) in inputs.iter().enumerate() {
+            let file = |e| Stop::file(&input.path, e);
+            for outcome in records(self.open(input)?, &self.mapping).map_err(file)? {
+                out.take(input, winners.settle(i, outcome.map_err(file)?))?;
+            }
+        }
+        out.finish()
+    }
+
+    /// Decides between records with one key: where that needs all keys first, reads every file once for them.
+    fn settle(&self, inputs: &[&Input]) -> Result<Winners, Stop> {
+        match Settling::of(&self.mapping, inputs.len()) {
+            Settling::WhileReading(winners) => Ok(winners),
+            Settling::KeysFirst(mut keys) => {
+                for input in inputs {
+                    keys.read(self.open(input)?, &self.mapping).map_err(|e| Stop::file(&input.path, e))?;
+                }
+                Ok(keys.finish())
+            }
+        }
+    }
+
+    fn open(&self, input: &Input) -> Result<impl Read + use<>, Stop> {
+        let opened = self.runtime.block_on(self.bucket.open(&input.object))?;
+        let (body, _) = opened.ok_or_else(|| {
+            Stop::settings(
+                "input_gone",
+                &format!("{} is no longer in the bucket; it is kept for 90 days", input.path),
+            )
+        })?;
+        Ok(SyncIoBridge::new_with_handle(body.into_async_read(), self.runtime.clone()))
+    }
+}
+
+struct Out<'a> {
+    job: &'a Job,
+    sender: Sender<Piece>,
+    counts: Counts,
+    ordinal: u64,
+    bytes: usize,
+    results: PartWriter,
+    records: Vec<StagedRecord>,
+    data: Vec<Box<RawValue>>,
+}
+
+impl Out<'_> {
+    fn take(&mut self, input: &Input, outcome: Outcome) -> Result<(), Stop> {
+        self.ordinal += 1;
+        let mut result = RecordResult {
+            ordinal: self.ordinal,
+            file: input.path.clone(),
+            line: outcome.line(),
+            name: None,
+            source_id: None,
+            target_id: None,
+            processor: Processor::None,
+            writer: Writer::None,
+            reason: None,
+            field: None,
+            detail: None,
+        };
+        match outcome {
+            Outcome::Record(record) => return self.record(input, record, result),
+            Outcome::Filtered(record) => {
+                self.counts.add_filtered();
+                result.processor = Processor::Filter;
+                (result.name, result.source_id) = (record.name, record.source_id);
+                (result.reason, result.detail) = (Some(record.reason), Some(record.detail));
+            }
+            Outcome::Error(record) => {
+                self.counts.add_error();
+                result.writer = Writer::Error;
+                (result.name, result.source_id) = (record.name, record.source_id);
+                (result.reason, result.detail) = (Some(record.reason.to_string()), Some(record.detail));
+                result.field = record.field;
+            }
+        }
+        self.settled(&result)
+    }
+
+    fn record(&mut self, input: &Input, record: Mapped, mut result: RecordResult) -> Result<(), Stop> {
+        let (key, hash) = (record.key.map(Hash), Hash(record.hash));
+        // Without a key only the place names a record, and two files of a run have the same lines.
+        let source_id = match key {
+            Some(_) => record.source_id,
+            None => format!("{}:{}", input.path, record.line),
+        };
+        let change = match key.filter(|_| self.job.compare) {
+            Some(key) => self.job.state.compare(key, hash),
+            None => Change::Create,
+        };
+        let action = match change {
+            Change::Create => Action::Create,
+            Change::Update => Action::Update,
+            Change::Unchanged => {
+                self.counts.add_unchanged();
+                result.writer = Writer::Unchanged;
+                result.target_id = key.and_then(|k| self.job.state.target_id(k)).map(Into::into);
+                (result.name, result.source_id) = (record.name, Some(source_id));
+                return self.settled(&result);
+            }
+        };
+        self.counts.add_owed();
+        self.bytes += record.data.len();
+        self.records.push(StagedRecord {
+            ordinal: result.ordinal,
+            file: result.file,
+            line: result.line,
+            name: record.name,
+            source_id,
+            action,
+            key: key.filter(|_| self.job.compare),
+            hash,
+        });
+        let data = RawValue::from_string(record.data).map_err(|e| AwsError::damaged("a mapped record", e))?;
+        self.data.push(data);
+        if self.records.len() as u64 >= self.job.batch_size || self.bytes >= BATCH_BYTES {
+            self.close_batch()?;
+        }
+        Ok(())
+    }
+
+    fn settled(&mut self, result: &RecordResult) -> Result<(), Stop> {
+        let full = self.results.add(result).map_err(|e| AwsError::damaged("a record result", e))?;
+        full.map_or(Ok(()), |part| self.send(Piece::Part(part)))
+    }
+
+    fn close_batch(&mut self) -> Result<(), Stop> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        self.bytes = 0;
+        let piece = Piece::Batch(std::mem::take(&mut self.records), std::mem::take(&mut self.data));
+        self.send(piece)
+    }
+
+    fn finish(mut self) -> Result<Counts, Stop> {
+        self.close_batch()?;
+        let last = std::mem::take(&mut self.results).finish();
+        if let Some(part) = last.map_err(|e| AwsError::damaged("a record result", e))? {
+            self.send(Piece::Part(part))?;
+        }
+        Ok(self.counts)
+    }
+
+    fn send(&self, piece: Piece) -> Result<(), Stop> {
+        let closed = |_| Stop::Hub(AwsError::damaged("the store", "it has stopped"));
+        self.sender.blocking_send(piece).map_err(closed)
+    }
+}

@@ -1,0 +1,74 @@
+//! Maps the run's files, compares the records with what the target has, and stages what it owes.
+//!
+//! The same inputs, mapping version and state give the same batches under the same ids, so a run that died
+//! here is mapped again from the beginning and overwrites its own work. Nothing is sent before the release.
+
+mod mapper;
+pub(crate) mod store;
+
+use std::sync::Arc;
+
+use shared::{
+    aws::AwsError, change::State, connection::Connection, counts::Counts, keys, mapping::Compiled,
+    message::DeliveryMessage, run::Run,
+};
+use tokio::sync::mpsc;
+
+use crate::{Context, error::Stop};
+
+/// What a mapped run comes to.
+pub(crate) struct Transformed {
+    /// Every record read, once.
+    pub(crate) counts: Counts,
+    /// A message for each batch, to be sent after the release.
+    pub(crate) batches: Vec<DeliveryMessage>,
+}
+
+/// Pieces that wait to be stored while mapping goes on.
+const WAITING: usize = 4;
+
+/// Maps every input and stores what comes of it.
+pub(crate) async fn transform(
+    context: &Arc<Context>,
+    run: &Run,
+    connection: &Connection,
+    mapping: Arc<Compiled>,
+) -> Result<Transformed, Stop> {
+    let state = if connection.compare { pinned_state(context, run).await? } else { State::default() };
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let job = mapper::Job {
+        bucket: context.bucket.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        run: run.clone(),
+        compare: connection.compare,
+        batch_size: u64::from(connection.target.batch_size),
+        mapping,
+        state,
+    };
+    let mapping = tokio::task::spawn_blocking(move || job.run(sender));
+    let stored = store::store(context, run, connection, receiver).await;
+    let counts = mapping.await.map_err(Stop::task)?;
+    // Where storing fails, the mapper finds its channel closed: the first cause is the one to tell.
+    let stored = stored?;
+    let counts = counts?;
+    store::index(context, &keys::records_index(&run.account, &run.id, "read"), stored.parts).await?;
+    Ok(Transformed { counts, batches: stored.batches })
+}
+
+/// Reads the state that the run pinned when it started.
+async fn pinned_state(context: &Context, run: &Run) -> Result<State, Stop> {
+    let key = keys::state_object(&run.account, &run.connection);
+    let object = context.bucket.get(&key).await?;
+    let pinned = run.state_etag.as_deref().unwrap_or_default();
+    let (etag, bytes) = object.map_or_else(Default::default, |o| (o.etag, o.bytes));
+    if etag != pinned {
+        return Err(Stop::settings(
+            "state_changed",
+            "the connection's state was replaced by someone else while this run was reading; run it again",
+        ));
+    }
+    if etag.is_empty() {
+        return Ok(State::default());
+    }
+    Ok(State::decode(&bytes).map_err(|e| AwsError::damaged(key, e))?)
+}

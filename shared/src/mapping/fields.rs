@@ -1,0 +1,69 @@
+//! The fields of one record, and where a file has those that a mapping names.
+
+/// Where a file has the columns that a mapping names.
+pub(super) struct Layout {
+    /// For each mapped column, the index of its field.
+    pub columns: Vec<usize>,
+    /// For each filter, the index of its field.
+    pub filters: Vec<usize>,
+}
+
+/// The fields of one record, as bytes that should be UTF-8.
+pub(super) struct Fields<'r> {
+    bytes: &'r [u8],
+    ends: &'r [usize],
+    /// All bytes as text, where they are.
+    text: Option<&'r str>,
+}
+
+impl<'r> Fields<'r> {
+    pub fn new(bytes: &'r [u8], ends: &'r [usize]) -> Self {
+        Self { bytes, ends, text: std::str::from_utf8(bytes).ok() }
+    }
+
+    /// Returns a field as text, or its bytes where they are malformed.
+    pub fn get(&self, at: usize) -> Result<&'r str, &'r [u8]> {
+        let range = if at == 0 { 0 } else { self.ends[at - 1] }..self.ends[at];
+        // Two malformed fields can look like one character across their border; `get` sees that.
+        match self.text.map(|text| text.get(range.clone())) {
+            Some(Some(text)) => Ok(text),
+            _ => std::str::from_utf8(&self.bytes[range.clone()]).map_err(|_| &self.bytes[range]),
+        }
+    }
+}
+
+/// Shows a cell in an error: quoted, its invisible characters visible, at most 60 characters of it.
+pub(super) fn shown(cell: &str) -> String {
+    match cell.char_indices().nth(SHOWN_CHARACTERS) {
+        None if cell.is_empty() => "an empty cell".into(),
+        None => format!("{cell:?}"),
+        Some((end, _)) => format!("{:?}…", &cell[..end]),
+    }
+}
+
+const SHOWN_CHARACTERS: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_fields_do_not_touch_their_neighbours() {
+        // The halves of `ø`, one a field: malformed, though valid side by side.
+        let fields = Fields::new(b"a\xC3\xB8b", &[1, 2, 3, 4]);
+        assert_eq!(fields.get(0), Ok("a"));
+        assert_eq!(fields.get(1), Err(&b"\xC3"[..]));
+        assert_eq!(fields.get(2), Err(&b"\xB8"[..]));
+        assert_eq!(fields.get(3), Ok("b"));
+        let fields = Fields::new(b"\xFF\xC3\xB8", &[1, 3, 3]);
+        assert_eq!((fields.get(0), fields.get(1), fields.get(2)), (Err(&b"\xFF"[..]), Ok("\u{f8}"), Ok("")));
+    }
+
+    #[test]
+    fn long_and_invisible_cells_are_shown() {
+        assert_eq!(shown(""), "an empty cell");
+        assert_eq!(shown("7\u{a0}\n\""), r#""7\u{a0}\n\"""#);
+        assert_eq!(shown(&"\u{f8}".repeat(60)), format!("\"{}\"", "\u{f8}".repeat(60)));
+        assert_eq!(shown(&"\u{f8}".repeat(61)), format!("\"{}\"…", "\u{f8}".repeat(60)));
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a file as a whole cannot be read.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::decode::WrongEncoding;
+use super::outcome::Reason;
+
+/// Why a file cannot be read as the mapping states.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// It begins with the byte order mark of another encoding.
+    #[error(transparent)]
+    WrongEncoding(#[from] WrongEncoding),
+    /// Columns that the mapping names are not there.
+    #[error("the file has no column {}; it has {}", missing.join(", "), found.join(", "))]
+    MissingColumns {
+        /// The columns that the mapping names.
+        missing: Vec<String>,
+        /// The first 50 columns of the file, shortened to 60 characters.
+        found: Vec<String>,
+    },
+    /// A column that the mapping names is there more than once.
+    #[error("the file has more than one column {column}; which of them is meant cannot be told")]
+    RepeatedColumn {
+        /// The column's name.
+        column: String,
+    },
+    /// The first line, which tells the columns, cannot be read.
+    #[error("the first record, on line {line}, cannot be read: {reason}")]
+    UnreadableHeader {
+        /// The line on which it begins, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: Reason,
+    },
+    /// Reading failed.
+    #[error("the file could not be read to its end")]
+    Read(#[source] io::Error),
+}
+
+impl FileError {
+    /// Returns a stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::WrongEncoding(_) => "wrong_encoding",
+            Self::MissingColumns { .. } => "missing_columns",
+            Self::RepeatedColumn { .. } => "repeated_column",
+            Self::UnreadableHeader { .. } => "unreadable_header",
+            Self::Read(_) => "read_failed",
+        }
+    }
+
+    /// Returns whether reading the same file again can succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<WrongEncoding>() {
+            Ok(wrong) => Self::WrongEncoding(wrong),
+            Err(error) => Self::Read(error),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Who a record is: its source id, key and name.
+
+use sha2::{Digest, Sha256};
+
+use super::compile::Compiled;
+use super::fields::{Fields, Layout};
+use super::json::text_of;
+use super::map::{Row, first_16};
+use super::outcome::RecordKey;
+
+/// Who a record is, as far as it can be told.
+#[derive(Default)]
+pub(super) struct Identity {
+    pub source_id: Option<String>,
+    pub key: Option<RecordKey>,
+    pub name: Option<String>,
+}
+
+impl Compiled {
+    /// Tells who the record in `row` is.
+    pub(super) fn identity(&self, row: &Row, line: u64) -> Identity {
+        let token = |column: usize| &row.data[row.tokens[column].0..row.tokens[column].1];
+        let (source_id, key) = self.identify(line, token);
+        Identity {
+            source_id,
+            key,
+            name: self.record_name.and_then(|column| text_of(token(column))).map(Into::into),
+        }
+    }
+
+    /// Tells who a record is that was not mapped, as far as its columns can be read.
+    pub(super) fn identity_of_fields(&self, layout: &Layout, fields: &Fields<'_>, line: u64) -> Identity {
+        let tokens: Vec<String> = (0..self.columns.len())
+            .map(|at| {
+                let mut token = String::new();
+                let is_wanted = self.key.contains(&at) || self.record_name == Some(at);
+                let cell = fields.get(layout.columns[at]).ok().filter(|_| is_wanted);
+                let converted = cell.is_some_and(|cell| self.columns[at].convert(cell, &mut token).is_ok());
+                if converted { token } else { "null".into() }
+            })
+            .collect();
+        let (source_id, key) = self.identify(line, |column| &tokens[column]);
+        Identity {
+            source_id,
+            key,
+            name: self.record_name.and_then(|at| text_of(&tokens[at])).map(Into::into),
+        }
+    }
+
+    fn identify<'t>(
+        &self,
+        line: u64,
+        token: impl Fn(usize) -> &'t str,
+    ) -> (Option<String>, Option<RecordKey>) {
+        if self.key.is_empty() {
+            return (Some(format!("line {line}")), None);
+        }
+        let mut source_id = String::new();
+        let mut hash = Sha256::new();
+        for (at, column) in self.key.iter().enumerate() {
+            let Some(part) = text_of(token(*column)) else {
+                return (None, None);
+            };
+            hash.update((part.len() as u32).to_be_bytes());
+            hash.update(part.as_bytes());
+            if self.key.len() == 1 {
+                source_id = part.into_owned();
+                break;
+            }
+            if at > 0 {
+                source_id.push('|');
+            }
+            for character in part.chars() {
+                if matches!(character, '|' | '\\') {
+                    source_id.push('\\');
+                }
+                source_id.push(character);
+            }
+        }
+        (Some(source_id), Some(first_16(hash)))
+    }
+}

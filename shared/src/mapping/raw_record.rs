@@ -1,0 +1,56 @@
+//! The fields of one record as the scanner finds them, bounded in size.
+
+use super::outcome::Reason;
+
+/// The longest record, in bytes of its fields and delimiters.
+pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// The fields of one record, reused from record to record.
+#[derive(Default)]
+pub(super) struct RawRecord {
+    /// The fields' content, one after the other, without delimiters and quotes.
+    pub bytes: Vec<u8>,
+    /// Where each field ends in `bytes`.
+    pub ends: Vec<usize>,
+    /// The line on which the record begins, from 1.
+    pub line: u64,
+    /// The line on which it ends.
+    pub last_line: u64,
+    /// Its length so far, with delimiters and quotes.
+    size: usize,
+    /// What is wrong with the record as a whole.
+    pub flaw: Option<Reason>,
+}
+
+impl RawRecord {
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.size = 0;
+        self.flaw = None;
+    }
+
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.grow(bytes.len()) {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    pub fn end_field(&mut self) {
+        if self.grow(1) {
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// Adds to the record's length; false once it is too long to be kept.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        self.size += bytes;
+        let fits = self.size <= MAX_RECORD_BYTES;
+        if !fits && self.flaw != Some(Reason::RecordTooLong) {
+            self.flaw = Some(Reason::RecordTooLong);
+            self.bytes = Vec::new();
+            self.ends = Vec::new();
+        }
+        fits
+    }
+}
