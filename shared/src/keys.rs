@@ -26,6 +26,11 @@ pub fn account(account: &str) -> Key {
     Key { pk: account_pk(account), sk: "ACCOUNT".into() }
 }
 
+/// An account in the operator's list.
+pub fn listed_account(account: &str) -> Key {
+    Key { pk: account_pk(OPERATOR), sk: format!("LISTED#{account}") }
+}
+
 /// An API key's hash.
 pub fn api_key(account: &str, id: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("KEY#{id}") }

@@ -23,9 +23,31 @@ impl Table {
     /// Writes a new account; `false` when the id is taken.
     ///
     /// # Errors
-    /// When the call fails.
+    /// When the call fails. The operator's list may name it then although it is not there: it is made before.
     pub async fn create_account(&self, row: &AccountRow) -> Result<bool, AwsError> {
+        self.put_new(&keys::listed_account(&row.account.id), &row.account).await?;
         self.put_new(&keys::account(&row.account.id), row).await
+    }
+
+    /// Lists accounts by id, after `after`, for the operator.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn accounts(&self, after: Option<&str>, limit: i32) -> Result<Vec<Account>, AwsError> {
+        let first = keys::listed_account("");
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", AttributeValue::S(first.pk))
+            .expression_attribute_values(":sk", AttributeValue::S(first.sk))
+            .set_exclusive_start_key(after.map(|id| table::key_item(&keys::listed_account(id))))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(AwsError::call("dynamodb:Query"))?;
+        answer.items.unwrap_or_default().into_iter().map(table::read).collect()
     }
 
     /// Reads an account.

@@ -8,6 +8,7 @@
 //! Source: Unicode 16, section 23.8 (byte order marks).
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 use encoding_rs::{Decoder, DecoderResult};
 use thiserror::Error;
@@ -15,10 +16,10 @@ use thiserror::Error;
 use super::encoding::{Encoding, Kind};
 
 /// What stands for a malformed sequence; never part of valid UTF-8.
-pub(super) const MALFORMED: u8 = 0xFF;
+const MALFORMED: u8 = 0xFF;
 
 const INPUT_BYTES: usize = 64 * 1024;
-/// Enough for any full input: a byte becomes at most three.
+/// Enough for a full input: a byte becomes at most three, and a pending one is told as malformed.
 const OUTPUT_BYTES: usize = 3 * INPUT_BYTES + 16;
 
 /// The file begins with a byte order mark of another encoding than the stated one.
@@ -39,22 +40,26 @@ pub struct Utf8Reader<R> {
     reader: R,
     encoding: Encoding,
     begun: bool,
+    /// Whether the reader is at its end.
     ended: bool,
     input: Box<[u8]>,
-    unread: std::ops::Range<usize>,
+    unread: Range<usize>,
+    /// None where no state is kept between reads, and after the end.
     decoder: Option<Decoder>,
-    output: Vec<u8>,
-    given: usize,
+    output: Box<[u8]>,
+    ready: Range<usize>,
 }
 
 impl<R: Read> Utf8Reader<R> {
     /// Reads `reader`, which is in `encoding`.
     pub fn new(reader: R, encoding: Encoding) -> Self {
-        let decoder = match encoding.0 {
-            Kind::Other(other) => Some(other.new_decoder_without_bom_handling()),
-            Kind::Utf8 | Kind::Latin1 => None,
+        let (decoder, output_bytes) = match encoding.0 {
+            Kind::Utf8 => (None, 0),
+            Kind::Latin1 => (None, OUTPUT_BYTES),
+            Kind::Other(other) => (Some(other.new_decoder_without_bom_handling()), OUTPUT_BYTES),
         };
         let input = vec![0; INPUT_BYTES].into_boxed_slice();
+        let output = vec![0; output_bytes].into_boxed_slice();
         Self {
             reader,
             encoding,
@@ -63,8 +68,8 @@ impl<R: Read> Utf8Reader<R> {
             input,
             unread: 0..0,
             decoder,
-            output: Vec::new(),
-            given: 0,
+            output,
+            ready: 0..0,
         }
     }
 
@@ -74,14 +79,13 @@ impl<R: Read> Utf8Reader<R> {
             self.fill()?;
         }
         self.begun = true;
-        let Some((name, mark)) =
-            MARKS.iter().find(|(_, mark)| self.input[self.unread.clone()].starts_with(mark))
-        else {
+        let start = &self.input[self.unread.clone()];
+        let Some((found, mark)) = MARKS.iter().find(|(_, mark)| start.starts_with(mark)) else {
             return Ok(());
         };
         let stated = self.encoding.name();
-        if stated != *name {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, WrongEncoding { stated, found: name }));
+        if stated != *found {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, WrongEncoding { stated, found }));
         }
         self.unread.start += mark.len();
         Ok(())
@@ -95,20 +99,26 @@ impl<R: Read> Utf8Reader<R> {
         Ok(())
     }
 
-    /// Decodes what is unread, or the end, into an empty output.
-    fn decode(&mut self) {
-        self.output.resize(OUTPUT_BYTES, 0);
-        let unread = &self.input[self.unread.clone()];
-        let (read, written) = match &mut self.decoder {
-            Some(decoder) => decode_chunk(decoder, unread, &mut self.output, self.ended),
-            None => encoding_rs::mem::convert_latin1_to_utf8_partial(unread, &mut self.output),
-        };
-        self.unread.start += read;
-        self.output.truncate(written);
-        self.given = 0;
-        if self.ended && self.unread.is_empty() {
-            self.decoder = None;
+    /// Decodes until something is ready; false at the end.
+    fn decode(&mut self) -> io::Result<bool> {
+        while self.ready.is_empty() {
+            if self.unread.is_empty() && !self.ended {
+                self.unread = 0..0;
+                self.fill()?;
+            }
+            let unread = &self.input[self.unread.clone()];
+            let written = match &mut self.decoder {
+                None if unread.is_empty() => return Ok(false),
+                None => encoding_rs::mem::convert_latin1_to_utf8(unread, &mut self.output),
+                Some(decoder) => decode_chunk(decoder, unread, &mut self.output, self.ended),
+            };
+            self.unread.start = self.unread.end;
+            self.ready = 0..written;
+            if self.ended {
+                self.decoder = None;
+            }
         }
+        Ok(true)
     }
 }
 
@@ -120,47 +130,37 @@ impl<R: Read> Read for Utf8Reader<R> {
         if buf.is_empty() {
             return Ok(0);
         }
-        if self.encoding.0 == Kind::Utf8 {
-            if self.unread.is_empty() && !self.ended {
-                return read_once(&mut self.reader, buf);
-            }
-            let count = copy(&self.input[self.unread.clone()], buf);
-            self.unread.start += count;
-            return Ok(count);
+        if self.encoding.0 != Kind::Utf8 {
+            return if self.decode()? { Ok(give(&self.output, &mut self.ready, buf)) } else { Ok(0) };
         }
-        while self.given == self.output.len() {
-            if self.unread.is_empty() {
-                if self.ended && self.decoder.is_none() {
-                    return Ok(0);
-                }
-                if !self.ended {
-                    self.unread = 0..0;
-                    self.fill()?;
-                }
-            }
-            self.decode();
+        if self.unread.is_empty() && !self.ended {
+            return read_once(&mut self.reader, buf);
         }
-        let count = copy(&self.output[self.given..], buf);
-        self.given += count;
-        Ok(count)
+        Ok(give(&self.input, &mut self.unread, buf))
     }
 }
 
-/// Decodes all of `input`; returns how much was read and written.
-fn decode_chunk(decoder: &mut Decoder, input: &[u8], output: &mut [u8], is_last: bool) -> (usize, usize) {
+/// Decodes all of `input`; returns how much was written.
+fn decode_chunk(decoder: &mut Decoder, input: &[u8], output: &mut [u8], is_last: bool) -> usize {
     let (mut read, mut written) = (0, 0);
     loop {
         let (result, took, gave) =
             decoder.decode_to_utf8_without_replacement(&input[read..], &mut output[written..], is_last);
         (read, written) = (read + took, written + gave);
-        match result {
-            DecoderResult::Malformed(..) => {
-                output[written] = MALFORMED;
-                written += 1;
-            }
-            _ => return (read, written),
+        if !matches!(result, DecoderResult::Malformed(..)) {
+            return written;
         }
+        output[written] = MALFORMED;
+        written += 1;
     }
+}
+
+/// Moves bytes of a range out, as many as there is room for.
+fn give(from: &[u8], range: &mut Range<usize>, to: &mut [u8]) -> usize {
+    let count = range.len().min(to.len());
+    to[..count].copy_from_slice(&from[range.start..range.start + count]);
+    range.start += count;
+    count
 }
 
 fn read_once(reader: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
@@ -170,12 +170,6 @@ fn read_once(reader: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
             result => return result,
         }
     }
-}
-
-fn copy(from: &[u8], to: &mut [u8]) -> usize {
-    let count = from.len().min(to.len());
-    to[..count].copy_from_slice(&from[..count]);
-    count
 }
 
 const LONGEST_MARK: usize = 4;

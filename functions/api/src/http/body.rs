@@ -1,0 +1,85 @@
+//! Reading a request's body, with the field named that is wrong.
+
+use serde::de::DeserializeOwned;
+use shared::problem::{FieldError, Problem};
+
+/// Most bytes of a body: settings are small, and a mapping with a thousand columns is below this.
+const MAX_BODY_BYTES: usize = 512 * 1024;
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// 413, 400 for what is not JSON, 422 with the field for what is not as it should be.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Problem::new(
+            413,
+            "too_large",
+            format!("a body may have {MAX_BODY_BYTES} bytes at most"),
+        ));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        let path = e.path().to_string();
+        let inner = e.into_inner();
+        if inner.is_syntax() || inner.is_eof() {
+            return Problem::new(400, "invalid_json", format!("the body is not JSON: {inner}"));
+        }
+        let detail = without_position(&inner.to_string());
+        Problem::invalid(vec![FieldError::new(field(&path, &detail), detail)])
+    })?;
+    json.end().map_err(|e| Problem::new(400, "invalid_json", format!("the body is not JSON: {e}")))?;
+    Ok(value)
+}
+
+/// The field at fault: an unknown or missing one is named by the message, not by the path.
+fn field(path: &str, detail: &str) -> String {
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| detail.strip_prefix(start)?.split('`').next());
+    match (path, named) {
+        (path, None) => path.into(),
+        ("." | "", Some(name)) => name.into(),
+        (path, Some(name)) if path.ends_with(name) => path.into(),
+        (path, Some(name)) => format!("{path}.{name}"),
+    }
+}
+
+fn without_position(message: &str) -> String {
+    message.rsplit_once(" at line ").map_or(message, |(start, _)| start).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::connection::Connection;
+
+    fn error(body: &str) -> (u16, String, String) {
+        let problem = parse::<Connection>(body.as_bytes()).unwrap_err();
+        let first = problem.errors.first().cloned().unwrap_or_else(|| FieldError::new("", ""));
+        (problem.status, first.field, first.detail)
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        let base = r#"{"name":"n","mapping":"m","source":{"target_server":"s","files":"*"},"target":{"target_server":"t"}"#;
+        for (body, status, field) in [
+            (format!("{base},\"nme\":1}}"), 422, "nme"),
+            (format!("{base},\"compare\":\"yes\"}}"), 422, "compare"),
+            (base.replace("\"files\":\"*\"", "\"file\":\"*\"") + "}", 422, "source.file"),
+            (
+                base.replace("\"target_server\":\"t\"", "\"target_server\":\"t\",\"batch_size\":-1") + "}",
+                422,
+                "target.batch_size",
+            ),
+            (r#"{"mapping":"m"}"#.into(), 422, "name"),
+            ("{".into(), 400, ""),
+            (format!("{base}}} x"), 400, ""),
+            (format!("{}{}", base, " ".repeat(MAX_BODY_BYTES)), 413, ""),
+        ] {
+            let (got, at, detail) = error(&body);
+            assert_eq!((got, at.as_str()), (status, field), "{body:.100} {detail}");
+            assert!(!detail.contains("line"), "{detail}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What settings must agree with beside themselves: all of it in the caller's account.
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use shared::{
+    connection::Connection,
+    mapping::Mapping,
+    problem::{FieldError, Problem},
+    resource::Settings,
+    schedule::Schedule,
+    target_server::{TargetServer, TargetServerKind},
+};
+
+use crate::{Context, http::unavailable};
+
+/// Rules of one kind that need a look at other rows.
+pub(crate) trait Rules: Settings {
+    /// Finds what points to nothing, or to something of the wrong kind, in this account.
+    fn check_others<'a>(
+        &'a self,
+        context: &'a Context,
+        account: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FieldError>, Problem>> {
+        Box::pin(references(self, context, account))
+    }
+
+    /// When `dispatch` must look at it, if ever.
+    fn due(&self, _now: Timestamp) -> Option<Timestamp> {
+        None
+    }
+
+    /// Whether it is due at the same times as before.
+    fn has_times_of(&self, _before: &Self) -> bool {
+        true
+    }
+}
+
+impl Rules for TargetServer {}
+
+impl Rules for Mapping {}
+
+impl Rules for Schedule {
+    fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.next_at(now)
+    }
+
+    fn has_times_of(&self, before: &Self) -> bool {
+        (&self.cron, &self.time_zone, self.state) == (&before.cron, &before.time_zone, before.state)
+    }
+}
+
+impl Rules for Connection {
+    fn check_others<'a>(
+        &'a self,
+        context: &'a Context,
+        account: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FieldError>, Problem>> {
+        Box::pin(async move {
+            let mut errors = references(self, context, account).await?;
+            for (field, id, kind, name) in [
+                (
+                    "source.target_server",
+                    &self.source.target_server,
+                    TargetServerKind::SftpImport,
+                    "sftp_import",
+                ),
+                (
+                    "target.target_server",
+                    &self.target.target_server,
+                    TargetServerKind::Webservice,
+                    "webservice",
+                ),
+            ] {
+                let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
+                if found.is_some_and(|f| f.resource.settings.kind != kind) {
+                    errors.push(FieldError::new(field, format!("must be a target server of kind {name}")));
+                }
+            }
+            let mapping = context.table.find::<Mapping>(account, &self.mapping).await.map_err(unavailable)?;
+            if self.compare && mapping.is_some_and(|m| m.resource.settings.key.is_empty()) {
+                errors.push(FieldError::new(
+                    "compare",
+                    "needs a mapping with a key; set a key, or compare to false",
+                ));
+            }
+            Ok(errors)
+        })
+    }
+}
+
+async fn references<T: Settings>(
+    settings: &T,
+    context: &Context,
+    account: &str,
+) -> Result<Vec<FieldError>, Problem> {
+    let mut errors = Vec::new();
+    for reference in settings.references() {
+        let there = shared::id::is_id(&reference.id)
+            && context.table.exists(account, reference.kind, &reference.id).await.map_err(unavailable)?;
+        if !there {
+            let detail = format!("there is no '{}' in this account", reference.id);
+            errors.push(FieldError::new(reference.field, detail));
+        }
+    }
+    Ok(errors)
+}
+
+/// Names something that points to the row, if anything does.
+pub(super) async fn user_of(
+    context: &Context,
+    account: &str,
+    kind: &str,
+    id: &str,
+) -> Result<Option<String>, Problem> {
+    if let Some(user) = user_among::<Connection>(context, account, kind, id).await? {
+        return Ok(Some(user));
+    }
+    user_among::<Schedule>(context, account, kind, id).await
+}
+
+async fn user_among<T: Settings>(
+    context: &Context,
+    account: &str,
+    kind: &str,
+    id: &str,
+) -> Result<Option<String>, Problem> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = context.table.list::<T>(account, after.as_deref(), 100).await.map_err(unavailable)?;
+        let points = |t: &T| t.references().iter().any(|r| r.kind == kind && r.id == id);
+        if let Some(user) = page.iter().find(|f| points(&f.resource.settings)) {
+            return Ok(Some(format!("{} {}", T::WORD, user.resource.id)));
+        }
+        match page.last() {
+            Some(last) if page.len() == 100 => after = Some(last.resource.id.clone()),
+            _ => return Ok(None),
+        }
+    }
+}

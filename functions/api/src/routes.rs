@@ -1,0 +1,225 @@
+//! The table of routes: what the API is.
+
+use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use shared::{
+    connection::Connection, mapping::Mapping, problem::Problem, resource::Resource, schedule::Schedule,
+    target_server::TargetServer,
+};
+
+use crate::{
+    Context, accounts,
+    http::{Request, Response},
+    openapi,
+    resources::{self, Rules},
+    runs,
+    service::Caller,
+};
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// The deployment's owner.
+    Operator,
+    /// An account's administrators.
+    Admin,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+type Handler = fn(Arc<Context>, Caller, Request) -> Answer;
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One thing the API does.
+pub struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    pub(crate) summary: &'static str,
+    pub(crate) query: &'static [(&'static str, &'static str)],
+    pub(crate) body: Option<SchemaOf>,
+    pub(crate) status: u16,
+    pub(crate) answer: Option<SchemaOf>,
+    pub(crate) handle: Handler,
+}
+
+impl Route {
+    /// Matches a path, and says what its variable parts are.
+    pub(crate) fn matches(&self, path: &str) -> Option<HashMap<&'static str, String>> {
+        let (mut pattern, mut parts) = (self.path.split('/'), path.split('/'));
+        let mut params = HashMap::new();
+        loop {
+            match (pattern.next(), parts.next()) {
+                (None, None) => return Some(params),
+                (Some(p), Some(part)) => match p.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+                    // What cannot be an id is no one's: it never reaches a key.
+                    Some(name) if shared::id::is_id(part) => {
+                        params.insert(name, part.to_string());
+                    }
+                    None if p == part => {}
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+    }
+
+    fn body<T: JsonSchema>(mut self) -> Self {
+        self.body = Some(|g| g.subschema_for::<T>());
+        self
+    }
+
+    fn answer<T: JsonSchema>(mut self, status: u16) -> Self {
+        self.status = status;
+        self.answer = Some(|g| g.subschema_for::<T>());
+        self
+    }
+
+    fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+}
+
+fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    summary: &'static str,
+    handle: Handler,
+) -> Route {
+    Route { method, path, access, summary, query: &[], body: None, status: 204, answer: None, handle }
+}
+
+const PAGE: &[(&str, &str)] =
+    &[("limit", "1 to 100, 50 without it"), ("cursor", "`next_cursor` of the page before")];
+
+const RUNS: &[(&str, &str)] = &[
+    ("connection", "of this connection only"),
+    ("status", "in this status only, for example PARTIAL"),
+    ("from", "requested at or after, RFC 3339"),
+    ("to", "requested at or before, RFC 3339"),
+    PAGE[0],
+    PAGE[1],
+];
+
+const RECORDS: &[(&str, &str)] = &[("result", "`error` for the errors only"), PAGE[0], PAGE[1]];
+
+/// Every route, in the order in which they are documented.
+pub fn routes() -> Vec<Route> {
+    use Access::{Admin, Operator, Public};
+    let mut routes = vec![
+        route("GET", "/v1/health", Public, "Says whether the hub works", |c, _, _| {
+            Box::pin(accounts::health(c))
+        })
+        .answer::<accounts::Health>(200),
+        route("GET", "/v1/openapi.json", Public, "This document", |_, _, _| {
+            Box::pin(async { openapi::serve() })
+        })
+        .answer::<serde_json::Value>(200),
+        route("GET", "/v1/accounts", Operator, "Lists accounts", |c, _, r| Box::pin(accounts::list(c, r)))
+            .query(PAGE)
+            .answer::<accounts::AccountPage>(200),
+        route("POST", "/v1/accounts", Operator, "Makes an account", |c, _, r| {
+            Box::pin(accounts::create(c, r))
+        })
+        .body::<shared::account::NewAccount>()
+        .answer::<shared::account::Account>(201),
+        route("GET", "/v1/accounts/{id}", Operator, "Shows an account", |c, _, r| {
+            Box::pin(accounts::show(c, r))
+        })
+        .answer::<shared::account::Account>(200),
+        route(
+            "POST",
+            "/v1/accounts/{id}/api-keys",
+            Operator,
+            "Makes an API key of an account, shown this once",
+            |c, _, r| {
+                Box::pin(async move {
+                    let account = r.param("id").to_string();
+                    accounts::create_key(c, account, r).await
+                })
+            },
+        )
+        .body::<accounts::NewApiKey>()
+        .answer::<accounts::MadeApiKey>(201),
+        route("GET", "/v1/api-keys", Admin, "Lists the account's API keys", |c, who, _| {
+            Box::pin(accounts::list_keys(c, who))
+        })
+        .answer::<accounts::ApiKeyList>(200),
+        route("POST", "/v1/api-keys", Admin, "Makes an API key, shown this once", |c, who, r| {
+            Box::pin(accounts::create_key(c, who.account, r))
+        })
+        .body::<accounts::NewApiKey>()
+        .answer::<accounts::MadeApiKey>(201),
+        route(
+            "DELETE",
+            "/v1/api-keys/{id}",
+            Admin,
+            "Removes an API key; it stops working at once",
+            |c, who, r| Box::pin(accounts::delete_key(c, who, r)),
+        ),
+    ];
+    routes.extend(settings::<TargetServer>("/v1/target-servers", "/v1/target-servers/{id}"));
+    routes.extend(settings::<Mapping>("/v1/mappings", "/v1/mappings/{id}"));
+    routes.extend(settings::<Connection>("/v1/connections", "/v1/connections/{id}"));
+    routes.extend(settings::<Schedule>("/v1/schedules", "/v1/schedules/{id}"));
+    routes.extend([
+        route("GET", "/v1/schedules/{id}/next", Admin, "Shows the next times of a schedule", |c, who, r| {
+            Box::pin(resources::next_times(c, who, r))
+        })
+        .query(&[("n", "how many, 1 to 100, 10 without it")])
+        .answer::<resources::NextTimes>(200),
+        route("POST", "/v1/connections/{id}/runs", Admin, "Starts a run now", |c, who, r| {
+            Box::pin(runs::start(c, who, r))
+        })
+        .body::<runs::StartRun>()
+        .answer::<runs::RunView>(202),
+        route("GET", "/v1/runs", Admin, "Lists runs, newest first", |c, who, r| {
+            Box::pin(runs::list(c, who, r))
+        })
+        .query(RUNS)
+        .answer::<runs::RunPageView>(200),
+        route("GET", "/v1/runs/{id}", Admin, "Shows a run's report", |c, who, r| {
+            Box::pin(runs::show(c, who, r))
+        })
+        .answer::<runs::RunView>(200),
+        route("GET", "/v1/runs/{id}/records", Admin, "Lists what became of each record", |c, who, r| {
+            Box::pin(runs::records(c, who, r))
+        })
+        .query(RECORDS)
+        .answer::<runs::RecordPage>(200),
+        route(
+            "POST",
+            "/v1/runs/{id}/rerun",
+            Admin,
+            "Takes a run's files through mapping and delivery again",
+            |c, who, r| Box::pin(runs::rerun(c, who, r)),
+        )
+        .answer::<runs::RunView>(202),
+    ]);
+    routes
+}
+
+/// The five routes of one kind of settings.
+fn settings<T: Rules>(all: &'static str, one: &'static str) -> [Route; 5] {
+    use Access::Admin;
+    [
+        route("GET", all, Admin, "Lists them", |c, who, r| Box::pin(resources::list::<T>(c, who, r)))
+            .query(PAGE)
+            .answer::<resources::Page<Resource<T>>>(200),
+        route("POST", all, Admin, "Makes one", |c, who, r| Box::pin(resources::create::<T>(c, who, r)))
+            .body::<T>()
+            .answer::<Resource<T>>(201),
+        route("GET", one, Admin, "Shows it", |c, who, r| Box::pin(resources::show::<T>(c, who, r)))
+            .answer::<Resource<T>>(200),
+        route("PUT", one, Admin, "Replaces it", |c, who, r| Box::pin(resources::replace::<T>(c, who, r)))
+            .body::<T>()
+            .answer::<Resource<T>>(200),
+        route("DELETE", one, Admin, "Removes it, unless something uses it", |c, who, r| {
+            Box::pin(resources::delete::<T>(c, who, r))
+        }),
+    ]
+}

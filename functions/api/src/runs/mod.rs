@@ -1,0 +1,9 @@
+//! Runs: start, list, show, and what became of their records.
+
+mod records;
+mod start;
+mod view;
+
+pub(crate) use records::{RecordPage, records};
+pub(crate) use start::{StartRun, rerun, start};
+pub(crate) use view::{RunPageView, RunView, list, show};

@@ -1,0 +1,115 @@
+//! What became of each record of a run, page by page.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shared::{
+    keys,
+    problem::Problem,
+    record::{RecordResult, RecordsIndex, Writer, read_part},
+    run::Run,
+};
+
+use crate::{
+    Context,
+    http::{self, Request, Response, bad_query, unavailable},
+    service::Caller,
+};
+
+/// One page of record results.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RecordPage {
+    /// In the order in which the records were read.
+    items: Vec<RecordResult>,
+    /// Where the next page begins, if there may be one.
+    next_cursor: Option<String>,
+    /// Whether this is the final report. While the run goes on it lists only what is settled already:
+    /// unchanged, filtered and erroneous records.
+    complete: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Place {
+    stage: String,
+    part: usize,
+    /// Records of the part that have been seen.
+    offset: usize,
+}
+
+/// Lists what became of the records of a run in the caller's account.
+pub(crate) async fn records(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let run = context.table.run(&caller.account, request.param("id")).await.map_err(unavailable)?;
+    let run = run.ok_or_else(|| Problem::not_found("run"))?;
+    let limit = http::limit(&request)?;
+    let errors_only = match request.query("result") {
+        None => false,
+        Some("error") => true,
+        Some(_) => return Err(bad_query("result", "can be 'error'")),
+    };
+    let place: Option<Place> = http::decode("records", &request)?;
+    let wanted = place.as_ref().map(|p| p.stage.as_str());
+    let Some((stage, index)) = index(&context, &run, wanted).await? else {
+        return Response::json(
+            200,
+            &RecordPage { items: Vec::new(), next_cursor: None, complete: run.status.is_final() },
+        );
+    };
+    let mut place = place.unwrap_or(Place { stage: stage.into(), part: 0, offset: 0 });
+    let mut items = Vec::new();
+    while let Some(part) = index.parts.get(place.part) {
+        if errors_only && part.errors == 0 {
+            (place.part, place.offset) = (place.part + 1, 0);
+            continue;
+        }
+        let object = context.bucket.get(&part.object).await.map_err(unavailable)?;
+        let object = object.ok_or_else(|| {
+            Problem::new(410, "expired", "the record results of this run are no longer kept")
+        })?;
+        let results = read_part(&object.bytes).map_err(|error| {
+            tracing::error!(%error, object = part.object, "a part of the record results is damaged");
+            Problem::new(500, "internal", "the record results cannot be read; the hub's log says why")
+        })?;
+        for result in results.into_iter().skip(place.offset) {
+            if items.len() == limit {
+                let next_cursor = Some(http::encode("records", &place));
+                return Response::json(200, &RecordPage { items, next_cursor, complete: stage == "final" });
+            }
+            place.offset += 1;
+            if !errors_only || result.writer == Writer::Error {
+                items.push(result);
+            }
+        }
+        (place.part, place.offset) = (place.part + 1, 0);
+    }
+    Response::json(
+        200,
+        &RecordPage { items, next_cursor: None, complete: stage == "final" || run.batches_total == 0 },
+    )
+}
+
+/// The list of parts: the final one, or what was settled while reading. A cursor stays with its own.
+async fn index(
+    context: &Context,
+    run: &Run,
+    wanted: Option<&str>,
+) -> Result<Option<(&'static str, RecordsIndex)>, Problem> {
+    for stage in ["final", "read"] {
+        if wanted.is_some_and(|w| w != stage) {
+            continue;
+        }
+        let key = keys::records_index(&run.account, &run.id, stage);
+        if let Some(object) = context.bucket.get(&key).await.map_err(unavailable)? {
+            let index = serde_json::from_slice(&object.bytes).map_err(|error| {
+                tracing::error!(%error, object = key, "a list of record results is damaged");
+                Problem::new(500, "internal", "the record results cannot be read; the hub's log says why")
+            })?;
+            return Ok(Some((stage, index)));
+        }
+    }
+    Ok(None)
+}

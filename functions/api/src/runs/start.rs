@@ -1,0 +1,111 @@
+//! Starting a run by hand, and taking a run's files again.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shared::{
+    aws::runs::Admission,
+    id,
+    message::PullMessage,
+    problem::Problem,
+    run::{Run, Trigger},
+};
+
+use super::view::RunView;
+use crate::{
+    Context, accounts,
+    http::{self, Request, Response, unavailable},
+    service::Caller,
+};
+
+/// What a caller may say about the run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartRun {
+    /// What part of the source is wanted. Recorded with the run; not yet acted on.
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+/// Starts a run of a connection. It takes the same admission as a scheduled one, and moves no schedule.
+pub(crate) async fn start(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: StartRun = match request.body.is_empty() {
+        true => StartRun::default(),
+        false => http::parse(&request.body)?,
+    };
+    let connection = request.param("id");
+    let mut run = new_run(&context, &caller, &request, connection);
+    run.scope = body.scope;
+    admit(&context, &caller, run).await
+}
+
+/// Takes the files of a run through mapping and delivery again, compared with today's state.
+pub(crate) async fn rerun(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let old = context.table.run(&caller.account, request.param("id")).await.map_err(unavailable)?;
+    let old = old.ok_or_else(|| Problem::not_found("run"))?;
+    if !old.status.is_final() {
+        return Err(Problem::new(409, "run_active", "the run has not ended yet"));
+    }
+    if old.inputs.is_empty() {
+        return Err(Problem::new(409, "no_inputs", "the run took no file; start a new run instead"));
+    }
+    let mut run = new_run(&context, &caller, &request, &old.connection);
+    run.rerun_of = Some(old.id);
+    run.inputs = old.inputs;
+    run.inputs_complete = true;
+    admit(&context, &caller, run).await
+}
+
+fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
+    let id = match request.header("idempotency-key") {
+        Some(key) => id::derived("run", &[&caller.account, connection, &request.path, "key", key]),
+        None => context.new_id("run"),
+    };
+    Run::queued(id, &caller.account, connection, Trigger::Manual, (context.clock)())
+}
+
+async fn admit(context: &Context, caller: &Caller, run: Run) -> Result<Response, Problem> {
+    let conflict = |code, detail: String| Err(Problem::new(409, code, detail));
+    let run = match context.table.admit(&run, None).await.map_err(unavailable)? {
+        Admission::Admitted => run,
+        Admission::AlreadyClaimed => {
+            let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
+            found.ok_or_else(|| Problem::not_found("run"))?
+        }
+        Admission::Busy { active_run } => {
+            return conflict(
+                "run_active",
+                format!("the connection still has run {active_run}; wait until it has ended"),
+            );
+        }
+        Admission::Disabled => {
+            return conflict(
+                "connection_disabled",
+                "the connection is disabled; set its status to active".into(),
+            );
+        }
+        Admission::NoConnection => return Err(Problem::not_found("connection")),
+    };
+    // If this is lost, `dispatch` finds the run by its row.
+    if let Err(error) =
+        context.pulls.send(&caller.account, &PullMessage::run(&caller.account, &run.id), 0).await
+    {
+        tracing::warn!(
+            error = shared::chain(&error),
+            run.id,
+            "the run's message was not sent; its row is due"
+        );
+    }
+    let account = accounts::of_caller(context, &caller.account).await?;
+    let location = format!("/v1/runs/{}", run.id);
+    Ok(Response::json(202, &RunView::new(run, &account, None))?.header("location", location))
+}
