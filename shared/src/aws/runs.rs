@@ -111,7 +111,7 @@ impl Table {
         let mut row = item(&key, run)?;
         row.insert("runs_of_account".into(), s(keys::runs_of_account(&run.account)));
         row.insert("runs_of_connection".into(), s(keys::runs_of_connection(&run.account, &run.connection)));
-        row.insert("created_at".into(), n(run.requested_at.as_millisecond()));
+        row.insert("requested_ms".into(), n(run.requested_at.as_millisecond()));
         if let Some(due) = due {
             row.insert("due_shard".into(), s(keys::due_shard(&key.pk)));
             row.insert("due".into(), n(due));
@@ -388,7 +388,7 @@ impl Table {
             .query()
             .table_name(&self.name)
             .index_name(index)
-            .key_condition_expression("#p = :p AND created_at BETWEEN :from AND :to")
+            .key_condition_expression("#p = :p AND requested_ms BETWEEN :from AND :to")
             .expression_attribute_names("#p", attribute)
             .expression_attribute_values(":p", s(&partition))
             .expression_attribute_values(":from", n(list.from.map_or(0, |t| t.as_millisecond())))
@@ -398,7 +398,7 @@ impl Table {
             .set_exclusive_start_key(list.after.as_ref().map(|after| {
                 let mut start = key_item(&after.key);
                 start.insert(attribute.into(), s(&partition));
-                start.insert("created_at".into(), n(after.created_at));
+                start.insert("requested_ms".into(), n(after.requested_ms));
                 start
             }));
         if let Some(status) = list.status {
@@ -411,7 +411,7 @@ impl Table {
         let after = answer.last_evaluated_key.as_ref().and_then(|last| {
             Some(RunCursor {
                 key: Key { pk: string(last, "pk")?, sk: string(last, "sk")? },
-                created_at: super::table::number(last, "created_at")?,
+                requested_ms: super::table::number(last, "requested_ms")?,
             })
         });
         let runs = answer.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
@@ -444,7 +444,7 @@ pub struct RunCursor {
     /// Key of the last run seen.
     pub key: Key,
     /// When it was requested, milliseconds since 1970.
-    pub created_at: i64,
+    pub requested_ms: i64,
 }
 
 /// One page of runs.

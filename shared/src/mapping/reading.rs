@@ -16,8 +16,10 @@ use super::outcome::{FilteredRecord, Mapped, Outcome, Reason, RecordError};
 use super::raw_record::{MAX_RECORD_BYTES, RawRecord};
 use super::scan::Scanner;
 
-/// Reads `reader`, a file's bytes from the first, as the mapping states. A file without a single
-/// record, header or not, is read without error.
+/// Reads `reader`, a file's bytes from the first, as the mapping states.
+///
+/// A file without a single record, header or not, is read without error. Reading takes some 300 KiB
+/// and up to a few times the longest record; `reader` needs no buffer.
 ///
 /// # Errors
 ///
@@ -124,29 +126,22 @@ impl<R: Read> Records<'_, R> {
             return Step::Other(Outcome::Error(whole(line, Reason::RaggedLine, detail)));
         }
         let fields = Fields::new(&self.raw.bytes, &self.raw.ends);
-        let verdict = self.mapping.map(&self.layout, &fields, &mut self.row);
-        if let Verdict::Mapped = verdict {
-            return Step::Mapped { line };
-        }
-        let Identity { source_id, key, name } = self.mapping.identity_of_fields(&self.layout, &fields, line);
-        Step::Other(match verdict {
+        let who = || self.mapping.identity_of_fields(&self.layout, &fields, line);
+        match self.mapping.map(&self.layout, &fields, &mut self.row) {
+            Verdict::Mapped => Step::Mapped { line },
             Verdict::Failed { field, reason, detail } => {
-                Outcome::Error(RecordError { line, source_id, key, name, reason, field: Some(field), detail })
+                let Identity { source_id, key, name } = who();
+                let field = Some(field);
+                Step::Other(Outcome::Error(RecordError { line, source_id, key, name, reason, field, detail }))
             }
             Verdict::Filtered(at) => {
+                let Identity { source_id, key, name } = who();
                 let filter = &self.mapping.filters[at];
+                let reason = filter.reason.clone();
                 let detail = format!("filter {} on {}", at + 1, filter.column);
-                Outcome::Filtered(FilteredRecord {
-                    line,
-                    source_id,
-                    key,
-                    name,
-                    reason: filter.reason.clone(),
-                    detail,
-                })
+                Step::Other(Outcome::Filtered(FilteredRecord { line, source_id, key, name, reason, detail }))
             }
-            Verdict::Mapped => unreachable!("returned above"),
-        })
+        }
     }
 
     /// Finds the columns that the mapping names in the first record.
@@ -162,7 +157,9 @@ impl<R: Read> Records<'_, R> {
                 (Some((at, _)), None) => Ok(at),
                 (Some(_), Some(_)) => Err(FileError::RepeatedColumn { column: name.clone() }),
                 (None, _) => {
-                    missing.push(name.clone());
+                    if !missing.contains(name) {
+                        missing.push(name.clone());
+                    }
                     Ok(0)
                 }
             }
@@ -174,7 +171,6 @@ impl<R: Read> Records<'_, R> {
         if missing.is_empty() {
             return Ok(Layout { columns, filters });
         }
-        missing.dedup();
         let found = names.iter().take(50).map(|name| shown(name)).collect();
         Err(FileError::MissingColumns { missing, found })
     }
@@ -199,7 +195,8 @@ impl<R: Read> Iterator for Records<'_, R> {
             Err(error) => return Some(Err(error)),
         };
         let Identity { source_id, key, name } = self.identity(line);
-        let room = String::with_capacity(self.row.data.capacity());
+        // Records of a file are about as long as each other; not as long as the longest so far.
+        let room = String::with_capacity(self.row.data.len() + self.row.data.len() / 8);
         let data = std::mem::replace(&mut self.row.data, room);
         let hash = hash_of(&data);
         let source_id = source_id.expect("a record with an empty key column is never mapped");

@@ -156,7 +156,7 @@ pub(crate) async fn list(
     let mut after = place.filter(|p| shared::id::is_id(&p.run)).map(|p| RunCursor {
         // The account is the caller's, whatever account the cursor was made for.
         key: keys::run(&caller.account, &p.run),
-        created_at: p.created_at,
+        requested_ms: p.created_at,
     });
     let mut runs: Vec<Run> = Vec::new();
     // A filter by status is applied after rows are read, so one read may give few or none.
@@ -174,7 +174,7 @@ pub(crate) async fn list(
     let account = accounts::of_caller(&context, &caller.account).await?;
     let next_cursor = after.and_then(|last| {
         let run = last.key.pk.rsplit('#').next()?.to_string();
-        Some(http::encode("runs", &Place { run, created_at: last.created_at }))
+        Some(http::encode("runs", &Place { run, created_at: last.requested_ms }))
     });
     let items = runs.into_iter().map(|run| RunView::new(run, &account, None)).collect();
     Response::json(200, &RunPageView { items, next_cursor })

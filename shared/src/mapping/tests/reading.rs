@@ -209,6 +209,14 @@ fn without_a_key_records_go_by_line() {
 }
 
 #[test]
+fn one_long_record_does_not_make_others_large() {
+    let long = "x".repeat(500_000);
+    let outcomes = read(format!("Id\n1\n{long}\n2\n3\n"), texts(&["Id"])).unwrap();
+    let Some(Outcome::Record(last)) = outcomes.last() else { panic!() };
+    assert!(last.data.capacity() < 1000, "{}", last.data.capacity());
+}
+
+#[test]
 fn empty_files_have_no_records() {
     for bytes in [&b""[..], b"\xEF\xBB\xBF", b"\r\n\r\n", b"Id\n"] {
         assert_eq!(read(bytes, texts(&["Id"])).unwrap(), [], "{bytes:?}");
@@ -221,6 +229,12 @@ fn files_fail_whole_where_no_record_can_be_trusted() {
     let missing = error(b"Id;Nmae\n1;x\n", &["Id", "Name"]);
     assert_eq!(missing.to_string(), "the file has no column Name; it has \"Id\", \"Nmae\"");
     assert_eq!((missing.code(), missing.is_retryable()), ("missing_columns", false));
+    let twice = semicolons(json!([
+        {"name": "a", "from": "X", "type": "text"},
+        {"name": "b", "from": "Y", "type": "text"},
+        {"name": "c", "from": "X", "type": "text"}
+    ]));
+    assert_eq!(read(b"Id\n", twice).unwrap_err().to_string(), "the file has no column X, Y; it has \"Id\"");
     let repeated = error(b"Id;Name;Name\n", &["Id", "Name"]);
     assert_eq!(
         repeated.to_string(),

@@ -8,6 +8,7 @@
 //!
 //! Source: POSIX.1-2024, strptime.
 
+mod directives;
 mod item;
 
 use jiff::civil::{Date, Time};
@@ -39,7 +40,7 @@ impl Pattern {
     ///
     /// In words: the directive that is unknown, refused, repeated or in need of another.
     pub fn new(text: &str) -> Result<Self, String> {
-        let items = item::parse(text)?;
+        let items = directives::parse(text)?;
         let mut has = [false; PARTS];
         for part in items.iter().flat_map(|item| item.parts()) {
             if std::mem::replace(&mut has[*part as usize], true) {

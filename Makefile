@@ -1,0 +1,41 @@
+# `make` lists what there is to make.
+
+PYTHON ?= python3
+export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
+
+# Puts the local stack's settings into a command's environment.
+WITH_STACK = set -a && . .local/env && set +a &&
+
+.DEFAULT_GOAL := help
+.PHONY: help tools up down demo test check clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+
+tools: ## Check for the tools that are needed, and make .venv
+	@$(PYTHON) infra/local/prepare.py
+
+up: tools ## Build, and bring up the whole stack on this machine; write .local/env
+	@.venv/bin/python infra/local/up.py
+
+down: ## Stop what `make up` started; its data stays in .local/
+	@$(PYTHON) infra/local/down.py
+
+demo: up ## Show one whole flow on the local stack
+	@$(WITH_STACK) cargo run -q -p tests --bin demo
+
+test: up ## Run all tests, whole flows against the local stack included
+	@$(WITH_STACK) if cargo nextest --version >/dev/null 2>&1; \
+		then cargo nextest run --workspace; else cargo test --workspace; fi
+
+check: tools ## Run what can be checked without running Crossdock
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo check -p shared --no-default-features
+	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
+	$(PYTHON) infra/boundaries.py
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
+
+clean: down ## Remove all that was made, the local stack's data included
+	rm -rf .local .venv .aws-sam
+	cargo clean
