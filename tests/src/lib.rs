@@ -1,1 +1,8 @@
-//! Tests.
+//! What whole-flow tests and the demo stand on: the deployed stack, a real SFTP server and a real receiver.
+
+pub mod api;
+pub mod flow;
+pub mod receiver;
+pub mod sftp_server;
+pub mod stack;
+pub mod wait;

@@ -1,0 +1,220 @@
+//! A real SFTP server on the loopback interface: OpenSSH where it is, otherwise asyncssh from `.venv`.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// Who may enter the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The generated key.
+    Key,
+    /// An ordinary user's password. Needs root: the user is made for the server's life.
+    Password,
+    /// The key, then the password. Needs root.
+    KeyThenPassword,
+}
+
+/// A running server. It ends, and so does its user, when this is dropped.
+pub struct SftpServer {
+    process: Child,
+    /// What runs, for people.
+    pub software: &'static str,
+    port: u16,
+    host_key: String,
+    user: String,
+    made_user: bool,
+    private_key: String,
+    password: Option<String>,
+    entry: Entry,
+}
+
+impl SftpServer {
+    /// Starts a server whose own files are under `folder`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(folder: &Path, entry: Entry) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        if Path::new(SSHD).exists() { openssh(&folder, port, entry) } else { asyncssh(&folder, port, entry) }
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// A target server that reads `path` on this server.
+    pub fn target_server(&self, path: &Path) -> Value {
+        let mut auth = json!({ "user": self.user });
+        if self.entry != Entry::Password {
+            auth["private_key"] = self.private_key.clone().into();
+        }
+        if let Some(password) = &self.password {
+            auth["password"] = password.clone().into();
+        }
+        json!({
+            "name": "files", "kind": "sftp_import", "address": self.address(), "path": path,
+            "auth": auth, "host_keys": [self.host_key],
+        })
+    }
+
+    /// Stops the server; what it served stays.
+    pub fn stop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for SftpServer {
+    fn drop(&mut self) {
+        self.stop();
+        if self.made_user {
+            // Sessions of the user have ended with their server, or do so now.
+            let _ = run(Command::new("pkill").args(["-KILL", "-u", &self.user]));
+            let _ = run(Command::new("userdel").arg(&self.user));
+        }
+    }
+}
+
+fn openssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
+    let host_key = key(folder, "host_key")?;
+    let client_key = key(folder, "client_key")?;
+    let (user, password) = match entry {
+        Entry::Key => (current_user()?, None),
+        _ => {
+            let (user, password) = make_user(port)?;
+            (user, Some(password))
+        }
+    };
+    let authorized = folder.join("authorized_keys");
+    fs::copy(client_key.with_extension("pub"), &authorized)?;
+    fs::set_permissions(&authorized, fs::Permissions::from_mode(0o644))?;
+    let methods = match entry {
+        Entry::Key => "publickey",
+        Entry::Password => "password",
+        Entry::KeyThenPassword => "publickey,password",
+    };
+    let config = folder.join("sshd_config");
+    fs::write(
+        &config,
+        format!(
+            "ListenAddress 127.0.0.1\nPort {port}\nHostKey {host}\nPidFile none\nUsePAM no\nStrictModes no\n\
+             AllowUsers {user}\nPermitRootLogin yes\nAuthorizedKeysFile {keys}\nAuthenticationMethods {methods}\n\
+             KbdInteractiveAuthentication no\nX11Forwarding no\nAllowTcpForwarding no\n\
+             Subsystem sftp internal-sftp\nForceCommand internal-sftp\nMaxStartups 100\n",
+            host = host_key.display(),
+            keys = authorized.display(),
+        ),
+    )?;
+    // As root sshd wants its privilege separation folder, which a service manager would have made.
+    let _ = fs::create_dir_all("/run/sshd");
+    let log = fs::File::create(folder.join("sshd.log"))?;
+    let process = Command::new(SSHD)
+        .args(["-D", "-e", "-f"])
+        .arg(&config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("cannot start {SSHD}"))?;
+    let server = SftpServer {
+        process,
+        software: "OpenSSH",
+        port,
+        host_key: fs::read_to_string(host_key.with_extension("pub"))?.trim().into(),
+        made_user: entry != Entry::Key,
+        user,
+        private_key: fs::read_to_string(&client_key)?,
+        password,
+        entry,
+    };
+    listening(server, &folder.join("sshd.log"))
+}
+
+fn asyncssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
+    ensure!(entry == Entry::Key, "{entry:?} needs OpenSSH: apt-get install openssh-server");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let log = fs::File::create(folder.join("sftp.log"))?;
+    let process = Command::new(root.join(".venv/bin/python"))
+        .arg(root.join("infra/local/sftp_server.py"))
+        .arg(folder)
+        .arg(port.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .context("cannot start the SFTP server of .venv; run `make up`")?;
+    let server = SftpServer {
+        process,
+        software: "asyncssh",
+        port,
+        host_key: String::new(),
+        user: "crossdock".into(),
+        made_user: false,
+        private_key: String::new(),
+        password: None,
+        entry,
+    };
+    let mut server = listening(server, &folder.join("sftp.log"))?;
+    server.host_key = fs::read_to_string(folder.join("host_key.pub"))?.trim().into();
+    server.private_key = fs::read_to_string(folder.join("client_key"))?;
+    Ok(server)
+}
+
+fn listening(mut server: SftpServer, log: &Path) -> Result<SftpServer> {
+    let started = Instant::now();
+    while TcpStream::connect(("127.0.0.1", server.port)).is_err() {
+        if server.process.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(20) {
+            bail!("the SFTP server did not come up: {}", fs::read_to_string(log).unwrap_or_default());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(server)
+}
+
+fn key(folder: &Path, name: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    if !path.exists() {
+        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(&path))?;
+    }
+    Ok(path)
+}
+
+fn make_user(port: u16) -> Result<(String, String)> {
+    let user = format!("xdock{port}");
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes)?;
+    let password = shared::id::hex(&bytes);
+    run(Command::new("useradd").args(["--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin", &user]))
+        .context("a password needs an ordinary user on this machine: run as root")?;
+    let mut chpasswd = Command::new("chpasswd").stdin(Stdio::piped()).spawn()?;
+    if let Some(mut input) = chpasswd.stdin.take() {
+        std::io::Write::write_all(&mut input, format!("{user}:{password}\n").as_bytes())?;
+    }
+    ensure!(chpasswd.wait()?.success(), "chpasswd failed");
+    Ok((user, password))
+}
+
+fn current_user() -> Result<String> {
+    let output = Command::new("id").arg("-un").output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().into())
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! Waiting for a condition, with a deadline and a reason.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+/// Asks again and again until there is an answer; fails after `within` with what was waited for.
+///
+/// # Errors
+/// When asking fails, or when time is up.
+pub async fn until<T, F, Fut>(what: &str, within: Duration, mut ask: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Option<T>>>,
+{
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(answer);
+        }
+        if started.elapsed() > within {
+            bail!("waited {} s in vain: {what}", within.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
