@@ -55,7 +55,8 @@ pub async fn new_account(stack: &Stack, time_zone: &str) -> Result<(String, Api)
     getrandom::fill(&mut bytes)?;
     let account = format!("t-{}", shared::id::hex(&bytes));
     let operator = stack.api(&stack.operator_key);
-    let new = json!({"id": account, "name": "Test", "time_zone": time_zone, "allowed_networks": ["127.0.0.0/8"]});
+    let new =
+        json!({"id": account, "name": "Test", "time_zone": time_zone, "allowed_networks": ["127.0.0.0/8"]});
     operator.post("/v1/accounts", &new).await?;
     let key = json!({ "name": "test", "role": "admin" });
     let key = operator.post(&format!("/v1/accounts/{account}/api-keys"), &key).await?;
@@ -112,7 +113,19 @@ impl Flow {
             "target": { "target_server": target, "batch_size": 100 },
         });
         let connection = id(&api.post("/v1/connections", &connection).await?);
-        Ok(Self { stack, account, api, folder, server, receiver, source, target, mapping, connection, _home: home })
+        Ok(Self {
+            stack,
+            account,
+            api,
+            folder,
+            server,
+            receiver,
+            source,
+            target,
+            mapping,
+            connection,
+            _home: home,
+        })
     }
 
     /// Puts a file on the server, whole and with a time of its own, as a careful partner does.

@@ -198,8 +198,15 @@ fn make_user(port: u16) -> Result<(String, String)> {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes)?;
     let password = shared::id::hex(&bytes);
-    run(Command::new("useradd").args(["--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin", &user]))
-        .context("a password needs an ordinary user on this machine: run as root")?;
+    run(Command::new("useradd").args([
+        "--no-create-home",
+        "--home-dir",
+        "/",
+        "--shell",
+        "/usr/sbin/nologin",
+        &user,
+    ]))
+    .context("a password needs an ordinary user on this machine: run as root")?;
     let mut chpasswd = Command::new("chpasswd").stdin(Stdio::piped()).spawn()?;
     if let Some(mut input) = chpasswd.stdin.take() {
         std::io::Write::write_all(&mut input, format!("{user}:{password}\n").as_bytes())?;

@@ -1,9 +1,6 @@
 //! Waiting for a condition, with a deadline and a reason.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -11,11 +8,11 @@ use anyhow::{Result, bail};
 ///
 /// # Errors
 /// When asking fails, or when time is up.
-pub async fn until<T, F, Fut>(what: &str, within: Duration, mut ask: F) -> Result<T>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<Option<T>>>,
-{
+pub async fn until<T>(
+    what: &str,
+    within: Duration,
+    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask().await? {
