@@ -165,6 +165,9 @@ pub struct Run {
     /// Counts up with each holder of the work lease; every write of a holder is conditional on it.
     #[serde(default)]
     pub epoch: u64,
+    /// The last holder that got the run further before its time ran out.
+    #[serde(default)]
+    pub progress_epoch: u64,
 }
 
 /// The version of a mapping that a run uses from beginning to end.
@@ -201,6 +204,7 @@ impl Run {
             state_etag: None,
             batches_total: 0,
             epoch: 0,
+            progress_epoch: 0,
         }
     }
 
@@ -213,15 +217,20 @@ impl Run {
     }
 }
 
-/// Decides how a run whose every record is settled ends.
+/// Decides how a run whose every record is settled ends, and with what failure.
 ///
-/// A run with errors is never COMPLETE; one where every record read is in error is ERROR.
-pub fn final_status(counts: &Counts) -> RunStatus {
+/// `failure` is what went wrong beside the records: a run with one is PARTIAL at best. A run with errors is
+/// never COMPLETE; one where every record read is in error is ERROR.
+pub fn ending(counts: &Counts, failure: Option<Failure>) -> (RunStatus, Option<Failure>) {
     debug_assert_eq!(counts.owed(), 0);
-    match counts.errors() {
-        0 => RunStatus::Complete,
-        n if n == counts.read() => RunStatus::Error,
-        _ => RunStatus::Partial,
+    match (counts.errors(), failure) {
+        (0, None) => (RunStatus::Complete, None),
+        (n, failure) if n > 0 && n == counts.read() => {
+            let message = "every record is in error; the record results say why";
+            let every = Failure::new(Origin::Mapping, "every_record_failed", message, false);
+            (RunStatus::Error, failure.or(Some(every)))
+        }
+        (_, failure) => (RunStatus::Partial, failure),
     }
 }
 
@@ -232,12 +241,15 @@ mod tests {
 
     #[test]
     fn a_run_with_errors_is_never_complete() {
+        let status = |counts: &Counts, failure| ending(counts, failure).0;
+        let failure = || Some(Failure::new(Origin::Source, "transfer_failed", "", true));
         let mut counts = Counts::default();
-        assert_eq!(final_status(&counts), RunStatus::Complete);
+        assert_eq!(status(&counts, None), RunStatus::Complete);
+        assert_eq!(status(&counts, failure()), RunStatus::Partial);
         counts.add_error();
-        assert_eq!(final_status(&counts), RunStatus::Error);
+        assert_eq!(status(&counts, None), RunStatus::Error);
         counts.add_owed();
         counts.settle(Settled::Created, 1).unwrap();
-        assert_eq!(final_status(&counts), RunStatus::Partial);
+        assert_eq!(status(&counts, None), RunStatus::Partial);
     }
 }

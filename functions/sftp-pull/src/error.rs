@@ -19,6 +19,9 @@ pub(crate) enum Stop {
     /// Time runs out; the run goes on where it stands.
     #[error("the function's time runs out")]
     Again,
+    /// Something broke in the middle that may well hold the next time.
+    #[error("{0}")]
+    Broken(String),
 }
 
 impl Stop {
@@ -30,14 +33,14 @@ impl Stop {
     /// A file's content, or what the mapping says of it, is at fault.
     pub(crate) fn file(path: &str, error: FileError) -> Self {
         if error.is_retryable() {
-            return Self::Hub(AwsError::damaged(path, shared::chain(&error)));
+            return Self::Broken(format!("{path}: {}", shared::chain(&error)));
         }
         Self::Failed(Failure::new(Origin::Mapping, error.code(), format!("{path}: {error}"), false))
     }
 
     /// A task was cancelled or panicked.
     pub(crate) fn task(error: tokio::task::JoinError) -> Self {
-        Self::Hub(AwsError::damaged("a task", error))
+        Self::Broken(format!("a task ended without a result: {error}"))
     }
 }
 

@@ -27,7 +27,7 @@ use shared::{
     keys,
     mapping::{Compiled, Mapping},
     message::{DeliveryMessage, PullMessage},
-    run::{Failure, Origin, PinnedMapping, Run, RunStatus, final_status},
+    run::{Failure, Origin, PinnedMapping, Run, RunStatus, ending},
 };
 use tracing::instrument;
 
@@ -65,6 +65,9 @@ const MOST_HOLDERS: u64 = 6;
 /// How soon a run is looked at again that the hub itself could not go on with.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
+/// How soon a report is tried again whose stored parts are damaged.
+const DAMAGED_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
 /// Handles the messages of an event, each by itself.
 ///
 /// # Errors
@@ -90,7 +93,7 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
         .record("connection.id", &run.connection);
     let worked = match run.status {
         RunStatus::Delivering => close::close(&context, &mut run).await,
-        _ if run.epoch > MOST_HOLDERS => Err(Stop::Failed(Failure::new(
+        _ if run.epoch - run.progress_epoch > MOST_HOLDERS => Err(Stop::Failed(Failure::new(
             Origin::Hub,
             "gave_up",
             format!("{MOST_HOLDERS} attempts ended without a result; the function's log says how"),
@@ -101,18 +104,29 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
     match worked {
         Ok(()) => Ok(()),
         Err(Stop::Failed(failure)) => fail(&context, &run, &failure).await,
-        Err(Stop::Again) => context.table.yield_run(&run, (context.clock)()).await,
+        Err(Stop::Again) => context.table.yield_run(&run, (context.clock)(), true).await,
         Err(Stop::Hub(AwsError::LostLease(what))) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");
             Ok(())
         }
-        Err(Stop::Hub(error)) => {
-            // The row is due at the end of the lease in any case; giving the lease back is only sooner.
-            tracing::error!(error = shared::chain(&error), "the hub could not go on with the run");
-            let again = (context.clock)().saturating_add(RETRY_AFTER).unwrap_or(now);
-            context.table.yield_run(&run, again).await
+        // Stored data that cannot be read does not mend itself. Before the release nothing is sent yet, so
+        // the run can end; after it the report is owed, and a person has to restore what is damaged.
+        Err(Stop::Hub(error)) if !error.is_retryable() && run.status != RunStatus::Delivering => {
+            fail(&context, &run, &Failure::new(Origin::Hub, "damaged", error.to_string(), false)).await
         }
+        Err(Stop::Hub(error)) => {
+            let wait = if error.is_retryable() { RETRY_AFTER } else { DAMAGED_AFTER };
+            try_again(&context, &run, shared::chain(&error), wait).await
+        }
+        Err(Stop::Broken(why)) => try_again(&context, &run, why, RETRY_AFTER).await,
     }
+}
+
+/// Gives the lease back. The row would be due at the lease's end in any case; this is only sooner.
+async fn try_again(context: &Context, run: &Run, why: String, wait: SignedDuration) -> Result<(), AwsError> {
+    tracing::error!(error = why, "the hub could not go on with the run");
+    let again = (context.clock)().saturating_add(wait).unwrap_or(Timestamp::MAX);
+    context.table.yield_run(run, again, false).await
 }
 
 async fn fail(context: &Context, run: &Run, failure: &Failure) -> Result<(), AwsError> {
@@ -141,16 +155,21 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
     let counts = transformed.counts;
     tracing::info!(read = counts.read(), owed = counts.owed(), batches = transformed.batches.len(), "mapped");
     if transformed.batches.is_empty() {
+        let (status, failure) = ending(&counts, run.failure.clone());
         let now = (context.clock)();
-        let status = final_status(&counts);
-        let failure = close::all_in_error(status);
         context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
         return Ok(());
     }
     let due = (context.clock)().saturating_add(SignedDuration::from_mins(1)).unwrap_or(deadline);
     let total = transformed.batches.len() as u64;
     context.table.release_run(run, total, counts, due).await?;
-    context.deliveries.send_all(&run.account, &transformed.batches).await?;
+    // From here the rows are the truth: what is not sent now is sent when the run is due again.
+    if let Err(error) = context.deliveries.send_all(&run.account, &transformed.batches).await {
+        tracing::warn!(
+            error = shared::chain(&error),
+            "not every batch's message was sent; the run is due again"
+        );
+    }
     Ok(())
 }
 

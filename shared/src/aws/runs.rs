@@ -227,9 +227,13 @@ impl Table {
     /// # Errors
     /// When the call fails or the lease is lost.
     pub async fn complete_inputs(&self, run: &mut Run) -> Result<(), AwsError> {
-        let warnings = value(&run.warnings)?;
-        let set = "SET inputs_complete = :true, warnings = :warnings";
-        self.write_held(run, set, [(":true", value(&true)?), (":warnings", warnings)]).await?;
+        let values = [
+            (":true", value(&true)?),
+            (":warnings", value(&run.warnings)?),
+            (":failure", value(&run.failure)?),
+        ];
+        let set = "SET inputs_complete = :true, warnings = :warnings, failure = :failure";
+        self.write_held(run, set, values).await?;
         run.inputs_complete = true;
         Ok(())
     }
@@ -261,12 +265,15 @@ impl Table {
         Ok(())
     }
 
-    /// Gives the work lease back; the row is woken at `due`.
+    /// Gives the work lease back; the row is woken at `due`. A holder that got the run further says so: only
+    /// those that did not count against it.
     ///
     /// # Errors
     /// When the call fails or the lease is lost.
-    pub async fn yield_run(&self, run: &Run, due: Timestamp) -> Result<(), AwsError> {
-        self.write_held(run, "SET due = :due REMOVE lease_until", [(":due", n(due.as_millisecond()))]).await
+    pub async fn yield_run(&self, run: &Run, due: Timestamp, progress: bool) -> Result<(), AwsError> {
+        let progress_epoch = if progress { run.epoch } else { run.progress_epoch };
+        let values = [(":due", n(due.as_millisecond())), (":progress", n(progress_epoch))];
+        self.write_held(run, "SET due = :due, progress_epoch = :progress REMOVE lease_until", values).await
     }
 
     /// Ends a run and frees its connection, in one transaction.

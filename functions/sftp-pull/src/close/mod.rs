@@ -15,7 +15,7 @@ use shared::{
     connection::Connection,
     delivery::{Batch, DeliveryState, WaitingFor},
     message::DeliveryMessage,
-    run::{Failure, Origin, Run, RunStatus, final_status},
+    run::{Run, ending},
 };
 
 use crate::{Context, error::Stop};
@@ -35,8 +35,7 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), S
     let mut state = state::StateUpdate::new(compare);
     let counts = fold::fold(context, run, batches, &mut state).await?;
     let failure = state.write(context, run).await?;
-    let status = if failure.is_some() { RunStatus::Partial } else { final_status(&counts) };
-    let failure = failure.or_else(|| all_in_error(status));
+    let (status, failure) = ending(&counts, failure.or_else(|| run.failure.clone()));
     let now = (context.clock)();
     context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
     tracing::info!(
@@ -47,12 +46,6 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), S
         "closed"
     );
     Ok(())
-}
-
-/// The failure of a run in which nothing went well.
-pub(crate) fn all_in_error(status: RunStatus) -> Option<Failure> {
-    let message = "every record is in error; the record results say why";
-    (status == RunStatus::Error).then(|| Failure::new(Origin::Mapping, "every_record_failed", message, false))
 }
 
 /// Sends batches again that no message reached after the release, and looks again later.
@@ -67,7 +60,7 @@ async fn wait(context: &Context, run: &Run, batches: &[Batch]) -> Result<(), Sto
     let at = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
     let next = batches.iter().filter_map(|b| Timestamp::from_millisecond(b.due?).ok()).min();
     let again = next.unwrap_or(now).clamp(at(LOOK_AGAIN.0), at(LOOK_AGAIN.1));
-    Ok(context.table.yield_run(run, again).await?)
+    Ok(context.table.yield_run(run, again, true).await?)
 }
 
 fn damaged(what: impl Into<String>, detail: impl std::fmt::Display) -> Stop {

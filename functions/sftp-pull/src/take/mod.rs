@@ -45,7 +45,15 @@ pub(crate) async fn take_files(
         if (context.clock)().saturating_add(TIME_FOR_A_FILE).is_ok_and(|end| end > deadline) {
             return Err(Stop::Again);
         }
-        take_file(context, run, connection, &remote, &file).await?;
+        match take_file(context, run, connection, &remote, &file).await {
+            // The server fails while some files are taken already: those go on their way now, since the
+            // ledger knows them. The report says what failed, and the next run takes the rest.
+            Err(Stop::Failed(failure)) if !run.inputs.is_empty() => {
+                run.failure = Some(failure);
+                break;
+            }
+            taken => taken?,
+        }
     }
     Ok(context.table.complete_inputs(run).await?)
 }

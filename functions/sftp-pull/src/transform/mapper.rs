@@ -200,7 +200,6 @@ impl Out<'_> {
     }
 
     fn send(&self, piece: Piece) -> Result<(), Stop> {
-        let closed = |_| Stop::Hub(AwsError::damaged("the store", "it has stopped"));
-        self.sender.blocking_send(piece).map_err(closed)
+        self.sender.blocking_send(piece).map_err(|_| Stop::Broken("storing has stopped".into()))
     }
 }
