@@ -36,7 +36,7 @@ pub fn api_key(account: &str, id: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("KEY#{id}") }
 }
 
-/// Something that a customer's administrator sets up; `kind` as in [`crate::resource::Resource::KIND`].
+/// Something that a customer's administrator sets up; `kind` as in [`crate::resource::Settings::KIND`].
 pub fn resource(account: &str, kind: &str, id: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("{kind}#{id}") }
 }

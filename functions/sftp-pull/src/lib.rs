@@ -1,8 +1,8 @@
 //! `sftp-pull` takes a run from its files to its report.
 //!
 //! A message only says that a run has work. Under the run's work lease it takes files from the server
-//! into the bucket ([`take`]), maps and compares them ([`transform`]), stages batches and releases them,
-//! and, once the target has answered for all, folds the answers into the report ([`close`]). Each step
+//! into the bucket (`take`), maps and compares them (`transform`), stages batches and releases them,
+//! and, once the target has answered for all, folds the answers into the report (`close`). Each step
 //! may be interrupted anywhere and begun again by the next holder: what it writes has the same ids, and
 //! every write is conditional on the lease's epoch. Sending is `deliver`'s.
 
