@@ -94,6 +94,10 @@ pub struct Batch {
     /// When it has to be looked at again, milliseconds since 1970; absent once final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<i64>,
+    /// When the next attempt is to be made, milliseconds since 1970. Unlike `due`, which `dispatch` puts off
+    /// before it sends a message, it stays as it is until the batch is claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_at: Option<i64>,
     /// How the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,

@@ -5,6 +5,7 @@
 //! an id that the caller sent. It starts no work itself: it writes rows and sends hints.
 
 mod accounts;
+mod caller;
 mod first_key;
 mod http;
 mod openapi;

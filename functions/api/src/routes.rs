@@ -10,11 +10,11 @@ use shared::{
 
 use crate::{
     Context, accounts,
+    caller::Caller,
     http::{Request, Response},
     openapi,
     resources::{self, Rules},
     runs,
-    service::Caller,
 };
 
 /// Who may call a route.

@@ -9,18 +9,10 @@ use shared::{
 
 use crate::{
     Context,
+    caller::Caller,
     http::{Request, Response, problem, unavailable},
     routes::{Access, Route, routes},
 };
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Caller {
-    /// The account of the key, which scopes every query.
-    pub(crate) account: String,
-    /// What the key may do.
-    pub(crate) role: Role,
-}
 
 /// Answers a request.
 pub(crate) async fn serve(context: &Arc<Context>, mut request: Request) -> Response {

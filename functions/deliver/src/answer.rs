@@ -8,7 +8,7 @@ use shared::{
     wire::{self, Answers, Meaning, StagedBatch},
 };
 
-use crate::{Context, http::Answer, send::wake};
+use crate::{Context, http::Answer, wake::wake};
 
 /// What became of an attempt that was answered.
 pub(crate) enum Taken {
@@ -76,6 +76,7 @@ async fn split(
         state: if due.is_some() { DeliveryState::Waiting } else { DeliveryState::Dead },
         waiting_for: due.map(|_| WaitingFor::NextAttempt),
         due: due.map(|t| t.as_millisecond()),
+        attempt_at: due.map(|t| t.as_millisecond()),
         records,
         epoch: 0,
         outcome: Outcome { errors: if due.is_some() { 0 } else { records }, ..Outcome::default() },

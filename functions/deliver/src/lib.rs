@@ -8,6 +8,7 @@
 mod answer;
 mod http;
 mod send;
+mod wake;
 
 use std::sync::Arc;
 

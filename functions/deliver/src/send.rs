@@ -5,7 +5,6 @@ use std::time::Duration;
 use shared::{
     aws::AwsError,
     delivery::{Batch, DEFAULT_RETRY_SECS, DeliveryState, next_attempt},
-    message::DeliveryMessage,
     secret::{Owner, expose},
     target_server::TargetServer,
     wire::StagedBatch,
@@ -15,12 +14,10 @@ use crate::{
     Context,
     answer::{Taken, take},
     http,
+    wake::wake,
 };
 
 const DEFAULT_TIMEOUT_SECS: u32 = 15;
-
-/// Waits up to this long are timed by the queue beside the row's `due`; longer ones by `due` alone.
-const LONGEST_DELAY_SECS: i64 = 60;
 
 /// Makes one attempt with a claimed batch; answers the state that it ends in.
 pub(crate) async fn attempt(context: &Context, batch: &Batch) -> Result<DeliveryState, AwsError> {
@@ -58,17 +55,6 @@ pub(crate) async fn attempt(context: &Context, batch: &Batch) -> Result<Delivery
     context.table.batch_waits(batch, due, &failed).await?;
     wake(context, batch, due).await?;
     Ok(DeliveryState::Waiting)
-}
-
-/// Sends the message that wakes a batch at `due`, where that is soon; otherwise `dispatch` sees to it.
-pub(crate) async fn wake(context: &Context, batch: &Batch, due: jiff::Timestamp) -> Result<(), AwsError> {
-    let wait_ms = due.duration_since((context.clock)()).as_millis().max(0);
-    let delay_secs = i64::try_from((wait_ms + 999) / 1000).unwrap_or(i64::MAX);
-    if delay_secs > LONGEST_DELAY_SECS {
-        return Ok(());
-    }
-    let message = DeliveryMessage::batch(&batch.account, &batch.run, batch.first_ordinal, batch.part);
-    context.deliveries.send(&batch.account, &message, i32::try_from(delay_secs).unwrap_or(0)).await
 }
 
 async fn load(context: &Context, batch: &Batch) -> Result<StagedBatch, AwsError> {

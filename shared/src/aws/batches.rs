@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
-    runs::conditions,
+    error::{conditions, is_condition},
     table::{Item, item, key_item, n, read, s, value},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     run::RunStatus,
 };
 
-/// How early a message may come before the row's `due`: queues count whole seconds.
+/// How early a message may come before the next attempt: queues count whole seconds.
 const EARLY_MS: i64 = 1000;
 
 /// How long a row is kept that nothing more will happen to: as long as its payload in the bucket. A claim
@@ -68,14 +68,12 @@ impl Table {
             .await;
         match put {
             Ok(_) => Ok(()),
-            Err(e) if super::error::is_condition(&e) => {
-                Err(AwsError::LostLease(format!("run {}", batch.run)))
-            }
+            Err(e) if is_condition(&e) => Err(AwsError::LostLease(format!("run {}", batch.run))),
             Err(e) => Err(AwsError::call("dynamodb:PutItem")(e)),
         }
     }
 
-    /// Claims a batch for one attempt; `None` when it is final, held, or not due yet.
+    /// Claims a batch for one attempt; `None` when it is final, held, or its next attempt is not due yet.
     ///
     /// # Errors
     /// When the call fails.
@@ -92,10 +90,11 @@ impl Table {
             .set_key(Some(key_item(key)))
             .update_expression(
                 "SET #state = :sending, attempts = attempts + :one, epoch = epoch + :one, \
-                 lease_until = :until, due = :until, due_shard = :shard REMOVE waiting_for, expires_at",
+                 lease_until = :until, due = :until, due_shard = :shard \
+                 REMOVE waiting_for, attempt_at, expires_at",
             )
             .condition_expression(
-                "(#state = :waiting AND (attribute_not_exists(due) OR due <= :soon)) \
+                "(#state = :waiting AND (attribute_not_exists(attempt_at) OR attempt_at <= :soon)) \
                  OR (#state = :sending AND lease_until < :now)",
             )
             .expression_attribute_names("#state", "state")
@@ -111,7 +110,7 @@ impl Table {
             .await;
         match claimed {
             Ok(answer) => answer.attributes.map(read).transpose(),
-            Err(e) if super::error::is_condition(&e) => Ok(None),
+            Err(e) if is_condition(&e) => Ok(None),
             Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
         }
     }
@@ -148,7 +147,8 @@ impl Table {
         let update = self
             .held_update(
                 batch,
-                "SET #state = :state, waiting_for = :for, due = :due, last_error = :error, owed_by = :owed \
+                "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, last_error = :error, \
+                 owed_by = :owed \
                  REMOVE lease_until",
             )
             .expression_attribute_values(":owed", owed_by(batch))
@@ -196,8 +196,8 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key_item(&key(batch))))
             .update_expression(
-                "SET #state = :state, outcome = :outcome, answer_object = :answers, records = :records \
-                 REMOVE due, due_shard, lease_until, owed_by, last_error",
+                "SET #state = :state, outcome = :outcome, answer_object = :answers, records = :records, \
+                 expires_at = :end REMOVE due, due_shard, lease_until, owed_by, last_error",
             )
             .condition_expression("epoch = :epoch AND #state = :sending")
             .expression_attribute_names("#state", "state")
@@ -207,6 +207,7 @@ impl Table {
             .expression_attribute_values(":outcome", value(&outcome)?)
             .expression_attribute_values(":answers", s(answer_object))
             .expression_attribute_values(":records", n(answered))
+            .expression_attribute_values(":end", n(rest.accepted_at / 1000 + KEPT_SECS))
             .build()
             .map_err(damaged)?;
         let put = Put::builder()
@@ -307,7 +308,7 @@ impl Table {
 async fn send_held(update: UpdateItemFluentBuilder, batch: &Batch) -> Result<(), AwsError> {
     match update.send().await {
         Ok(_) => Ok(()),
-        Err(e) if super::error::is_condition(&e) => Err(AwsError::LostLease(format!("batch {}", batch.id))),
+        Err(e) if is_condition(&e) => Err(AwsError::LostLease(format!("batch {}", batch.id))),
         Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
     }
 }

@@ -1,6 +1,10 @@
 //! What can go wrong with AWS, mapped once.
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::CancellationReason,
+};
 
 /// A call to AWS that failed, or an answer that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -61,4 +65,17 @@ impl AwsError {
 /// Says whether a conditional write failed on its condition.
 pub(super) fn is_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// Why a transaction was cancelled, write by write.
+pub(super) fn cancellation(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(e)) => e.cancellation_reasons(),
+        _ => &[],
+    }
+}
+
+/// For each write of a transaction, whether its condition failed.
+pub(super) fn conditions(error: &SdkError<TransactWriteItemsError>) -> Vec<bool> {
+    cancellation(error).iter().map(|r| r.code() == Some("ConditionalCheckFailed")).collect()
 }

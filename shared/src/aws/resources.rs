@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
-    runs::conditions,
+    error::{conditions, is_condition},
     table::{Item, item, key_item, n, number, read, s, string},
 };
 use crate::{
@@ -214,7 +214,7 @@ impl Table {
         match removed {
             Ok(answer) if answer.attributes.is_some() => Ok(Removed::Yes),
             Ok(_) => Ok(Removed::NotFound),
-            Err(e) if super::error::is_condition(&e) => Ok(Removed::Held),
+            Err(e) if is_condition(&e) => Ok(Removed::Held),
             Err(e) => Err(AwsError::call("dynamodb:DeleteItem")(e)),
         }
     }

@@ -2,7 +2,7 @@
 
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 
-use super::{SftpError, client::Server};
+use super::{Server, SftpError};
 use crate::secret::expose;
 
 /// libssh2's `LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED` is -19, which it also returns when the key was accepted

@@ -9,33 +9,10 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
-use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use ssh2::{HostKeyType, MethodType, Session, Sftp};
 
-use super::{SftpError, auth};
-use crate::dial::Dialling;
-
-/// A server, and what the hub needs to enter it.
-#[derive(Debug)]
-pub struct Server {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Addresses that may be dialled.
-    pub dialling: Dialling,
-    /// User.
-    pub user: String,
-    /// Password.
-    pub password: Option<SecretString>,
-    /// Private key, PEM or OpenSSH form.
-    pub private_key: Option<SecretString>,
-    /// Passphrase of the private key.
-    pub passphrase: Option<SecretString>,
-    /// Pinned keys: type and bytes.
-    pub host_keys: Vec<(&'static str, Vec<u8>)>,
-}
+use super::{Server, SftpError, auth};
 
 /// A file in a remote folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,8 @@
 mod auth;
 mod client;
 mod error;
+mod server;
 
-pub use client::{Client, RemoteFile, Server};
+pub use client::{Client, RemoteFile};
 pub use error::SftpError;
+pub use server::Server;

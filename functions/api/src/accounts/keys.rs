@@ -15,8 +15,8 @@ use shared::{
 
 use crate::{
     Context,
+    caller::Caller,
     http::{self, Request, Response, unavailable},
-    service::Caller,
 };
 
 /// What a caller sends to make a key.

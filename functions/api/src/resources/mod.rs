@@ -20,8 +20,8 @@ pub(crate) use rules::Rules;
 
 use crate::{
     Context,
+    caller::Caller,
     http::{self, Request, Response, unavailable},
-    service::Caller,
 };
 
 /// One page of settings.

@@ -12,8 +12,8 @@ use shared::{
 
 use crate::{
     Context,
+    caller::Caller,
     http::{Request, Response, bad_query},
-    service::Caller,
 };
 
 /// The next times of a schedule.

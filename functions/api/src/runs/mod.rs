@@ -1,5 +1,6 @@
 //! Runs: start, list, show, and what became of their records.
 
+mod find;
 mod records;
 mod start;
 mod view;

@@ -11,10 +11,11 @@ use shared::{
     run::Run,
 };
 
+use super::find::find;
 use crate::{
     Context,
+    caller::Caller,
     http::{self, Request, Response, bad_query, unavailable},
-    service::Caller,
 };
 
 /// One page of record results.
@@ -43,8 +44,7 @@ pub(crate) async fn records(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let run = context.table.run(&caller.account, request.param("id")).await.map_err(unavailable)?;
-    let run = run.ok_or_else(|| Problem::not_found("run"))?;
+    let run = find(&context, &caller, &request).await?;
     let limit = http::limit(&request)?;
     let errors_only = match request.query("result") {
         None => false,

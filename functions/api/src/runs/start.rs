@@ -12,11 +12,11 @@ use shared::{
     run::{Run, Trigger},
 };
 
-use super::view::RunView;
+use super::{find::find, view::RunView};
 use crate::{
     Context, accounts,
+    caller::Caller,
     http::{self, Request, Response, unavailable},
-    service::Caller,
 };
 
 /// What a caller may say about the run.
@@ -50,8 +50,7 @@ pub(crate) async fn rerun(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let old = context.table.run(&caller.account, request.param("id")).await.map_err(unavailable)?;
-    let old = old.ok_or_else(|| Problem::not_found("run"))?;
+    let old = find(&context, &caller, &request).await?;
     if !old.status.is_final() {
         return Err(Problem::new(409, "run_active", "the run has not ended yet"));
     }

@@ -14,10 +14,11 @@ use shared::{
     run::{Run, RunStatus},
 };
 
+use super::find::find;
 use crate::{
     Context, accounts,
+    caller::Caller,
     http::{self, Request, Response, bad_query, unavailable},
-    service::Caller,
 };
 
 /// A run's report.
@@ -100,7 +101,7 @@ impl Deliveries {
             sum.attempts += u64::from(batch.attempts);
         }
         let waiting = || batches.iter().filter(|b| b.state == DeliveryState::Waiting);
-        let next = waiting().filter_map(|b| b.due).min();
+        let next = waiting().filter_map(|b| b.attempt_at).min();
         sum.next_attempt_at = next.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         sum.last_error = waiting().find_map(|b| b.last_error.clone());
         sum
@@ -113,8 +114,7 @@ pub(crate) async fn show(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let run = context.table.run(&caller.account, request.param("id")).await.map_err(unavailable)?;
-    let run = run.ok_or_else(|| Problem::not_found("run"))?;
+    let run = find(&context, &caller, &request).await?;
     let account = accounts::of_caller(&context, &caller.account).await?;
     let deliveries = match run.status {
         RunStatus::Delivering => {

@@ -3,15 +3,14 @@
 use futures::{StreamExt, stream};
 use shared::{
     aws::AwsError,
-    counts::{Counts, Settled},
-    delivery::{Batch, DeliveryState},
+    counts::Counts,
+    delivery::Batch,
     keys,
-    record::{Part, PartWriter, Processor, RecordResult, RecordsPart, Writer},
+    record::{Part, PartWriter, RecordResult, RecordsPart},
     run::Run,
-    wire::{Action, Answer, Answers, StagedBatch},
 };
 
-use super::{damaged, results::ReadResults, state::StateUpdate};
+use super::{damaged, results::ReadResults, settled::load, state::StateUpdate};
 use crate::{Context, error::Stop, transform::store};
 
 /// Batches whose payloads are fetched ahead.
@@ -50,70 +49,6 @@ pub(super) async fn fold(
         return Err(damaged("the run's batches", detail));
     }
     Ok(counts)
-}
-
-/// A record that was owed, and how it ended.
-pub(super) struct SettledRecord {
-    pub(super) result: RecordResult,
-    pub(super) how: Settled,
-    pub(super) key: Option<shared::change::Hash>,
-    pub(super) hash: shared::change::Hash,
-}
-
-async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<SettledRecord>, Stop> {
-    let mut settled = Vec::new();
-    for batch in group {
-        let staged: StagedBatch = object(context, &batch.object).await?;
-        let answers: Option<Answers> = match &batch.answer_object {
-            Some(key) => Some(object(context, key).await?),
-            None => None,
-        };
-        for (i, record) in staged.records.into_iter().enumerate() {
-            let (how, answer, reason, detail) = match (&answers, batch.state) {
-                (_, DeliveryState::Dead) => {
-                    (Settled::Error, None, Some("undeliverable"), batch.last_error.clone())
-                }
-                (None, _) => (record.action.settled(), None, None, None),
-                (Some(answers), _) => match answers.records.get(i).cloned().flatten() {
-                    // Left out by the answer: it is in the part that was split off.
-                    None => continue,
-                    Some(Answer { result: Settled::Error, error, target_id }) => {
-                        (Settled::Error, target_id, Some("refused_by_target"), error)
-                    }
-                    Some(Answer { result, target_id, .. }) => (result, target_id, None, None),
-                },
-            };
-            let processor = match record.action {
-                Action::Create => Processor::Create,
-                Action::Update => Processor::Update,
-            };
-            settled.push(SettledRecord {
-                how,
-                key: record.key,
-                hash: record.hash,
-                result: RecordResult {
-                    ordinal: record.ordinal,
-                    file: record.file,
-                    line: record.line,
-                    name: record.name,
-                    source_id: Some(record.source_id),
-                    target_id: answer,
-                    processor,
-                    writer: Writer::from(how),
-                    reason: reason.map(Into::into),
-                    field: None,
-                    detail,
-                },
-            });
-        }
-    }
-    settled.sort_by_key(|s| s.result.ordinal);
-    Ok(settled)
-}
-
-async fn object<T: serde::de::DeserializeOwned>(context: &Context, key: &str) -> Result<T, Stop> {
-    let object = context.bucket.get(key).await?.ok_or_else(|| damaged(key, "it is not there"))?;
-    serde_json::from_slice(&object.bytes).map_err(|e| damaged(key, e))
 }
 
 /// The report as it is written, part by part.

@@ -5,6 +5,7 @@
 
 mod fold;
 mod results;
+mod settled;
 mod state;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use shared::{
     run::{Failure, Origin, Run},
 };
 
-use super::{damaged, fold::SettledRecord};
+use super::{damaged, settled::SettledRecord};
 use crate::{Context, error::Stop};
 
 /// What the target acknowledged in this run.

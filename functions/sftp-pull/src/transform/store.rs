@@ -97,6 +97,7 @@ async fn batch(
         staged_by: run.epoch,
         accepted_at: (context.clock)().as_millisecond(),
         due: None,
+        attempt_at: None,
         last_error: None,
         outcome: Outcome::default(),
         answer_object: None,

@@ -1,0 +1,147 @@
+//! Admission: the run, its connection and its schedule in one transaction.
+
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use jiff::Timestamp;
+
+use super::super::{
+    AwsError, Table,
+    error::{cancellation, conditions},
+    table::{item, key_item, n, s, string},
+};
+use crate::{keys, resource::Settings, run::Run};
+
+/// What became of a run that asked to be admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is QUEUED and holds the connection.
+    Admitted,
+    /// This schedule time, event or request was claimed before.
+    AlreadyClaimed,
+    /// The connection has another run.
+    Busy {
+        /// That run.
+        active_run: String,
+    },
+    /// The connection is disabled.
+    Disabled,
+    /// There is no such connection in this account.
+    NoConnection,
+}
+
+/// A schedule that moves on in the same transaction.
+#[derive(Clone, Debug)]
+pub struct ScheduleMove {
+    /// The schedule.
+    pub schedule: String,
+    /// The due time that is claimed; the move fails if it is another by now.
+    pub seen: Timestamp,
+    /// The next one, if any.
+    pub next: Option<Timestamp>,
+}
+
+/// How long after admission a run that no message reached is woken, in milliseconds.
+const WAKE_AFTER_MS: i64 = 90_000;
+
+impl Table {
+    /// Admits a run: the run, the connection's `active_run` and the schedule's next time in one transaction.
+    ///
+    /// # Errors
+    /// When the call fails; nothing is written then, or all of it was and a repeat says `AlreadyClaimed`.
+    pub async fn admit(&self, run: &Run, schedule: Option<&ScheduleMove>) -> Result<Admission, AwsError> {
+        let connection = keys::resource(&run.account, crate::connection::Connection::KIND, &run.connection);
+        let hold = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&connection)))
+            .update_expression("SET active_run = :run")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(active_run) AND #status = :active",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":run", s(&run.id))
+            .expression_attribute_values(":active", s("active"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|e| AwsError::damaged("a transaction", e))?;
+        let mut writes = vec![
+            TransactWriteItem::builder().update(hold).build(),
+            self.put_run(run, Some(run.requested_at.as_millisecond() + WAKE_AFTER_MS))?,
+        ];
+        writes.extend(schedule.map(|m| self.move_schedule(&run.account, m)).transpose()?);
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(Admission::Admitted),
+            Err(e) => {
+                let reasons = conditions(&e);
+                match reasons.as_slice() {
+                    [_, true, ..] | [_, _, true] => Ok(Admission::AlreadyClaimed),
+                    [true, ..] => Ok(why_not(cancellation(&e).first())),
+                    _ => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
+                }
+            }
+        }
+    }
+
+    /// Writes a run that is born final, and moves its schedule on; `false` when that was done before.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn record_final(&self, run: &Run, schedule: Option<&ScheduleMove>) -> Result<bool, AwsError> {
+        let mut writes = vec![self.put_run(run, None)?];
+        writes.extend(schedule.map(|m| self.move_schedule(&run.account, m)).transpose()?);
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(e) if conditions(&e).contains(&true) => Ok(false),
+            Err(e) => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
+        }
+    }
+
+    fn put_run(&self, run: &Run, due: Option<i64>) -> Result<TransactWriteItem, AwsError> {
+        let key = keys::run(&run.account, &run.id);
+        let mut row = item(&key, run)?;
+        row.insert("runs_of_account".into(), s(keys::runs_of_account(&run.account)));
+        row.insert("runs_of_connection".into(), s(keys::runs_of_connection(&run.account, &run.connection)));
+        row.insert("requested_ms".into(), n(run.requested_at.as_millisecond()));
+        if let Some(due) = due {
+            row.insert("due_shard".into(), s(keys::due_shard(&key.pk)));
+            row.insert("due".into(), n(due));
+        }
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|e| AwsError::damaged("a transaction", e))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn move_schedule(&self, account: &str, to: &ScheduleMove) -> Result<TransactWriteItem, AwsError> {
+        let key = keys::resource(account, crate::schedule::Schedule::KIND, &to.schedule);
+        let update = Update::builder()
+            .table_name(&self.name)
+            .condition_expression("attribute_exists(pk) AND due = :seen")
+            .expression_attribute_values(":seen", n(to.seen.as_millisecond()));
+        let update = match to.next {
+            Some(next) => update
+                .update_expression("SET due = :next, next_at = :next_at")
+                .expression_attribute_values(":next", n(next.as_millisecond()))
+                .expression_attribute_values(":next_at", s(next.to_string())),
+            None => update.update_expression("REMOVE due, due_shard, next_at"),
+        };
+        let update = update
+            .set_key(Some(key_item(&key)))
+            .build()
+            .map_err(|e| AwsError::damaged("a transaction", e))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+fn why_not(reason: Option<&CancellationReason>) -> Admission {
+    let Some(connection) = reason.and_then(|r| r.item.as_ref()).filter(|i| !i.is_empty()) else {
+        return Admission::NoConnection;
+    };
+    match string(connection, "active_run") {
+        Some(active_run) => Admission::Busy { active_run },
+        None => Admission::Disabled,
+    }
+}
