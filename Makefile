@@ -22,7 +22,7 @@ down: ## Stop what `make up` started; its data stays in .local/
 	@$(PYTHON) infra/local/down.py
 
 demo: up ## Show one whole flow on the local stack
-	@$(WITH_STACK) cargo run -q -p tests --bin demo
+	@$(WITH_STACK) cargo run -p tests --bin demo
 
 test: up ## Run all tests, whole flows against the local stack included
 	@$(WITH_STACK) if cargo nextest --version >/dev/null 2>&1; \

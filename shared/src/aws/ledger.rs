@@ -52,6 +52,8 @@ pub struct LastContent {
     pub sha256: String,
     /// Path under which it came.
     pub path: String,
+    /// The run that took it.
+    pub run: String,
 }
 
 impl Table {
@@ -120,7 +122,11 @@ impl Table {
             .condition_expression("attribute_not_exists(pk)")
             .build()
             .map_err(damaged)?;
-        let content = LastContent { sha256: entry.sha256.clone(), path: entry.path.clone() };
+        let content = LastContent {
+            sha256: entry.sha256.clone(),
+            path: entry.path.clone(),
+            run: entry.run.clone(),
+        };
         let key = keys::ledger_content(&run.account, &run.connection);
         let content = Put::builder()
             .table_name(&self.name)

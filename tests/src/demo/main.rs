@@ -9,6 +9,7 @@ mod tables;
 
 use std::{
     path::{Path, PathBuf},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,17 @@ use tests::{
 use setup::Made;
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}; what the demo started is stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local/demo");
     if home.exists() {
         std::fs::remove_dir_all(&home)?;

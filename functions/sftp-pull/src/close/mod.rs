@@ -14,9 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::AwsError,
     connection::Connection,
+    counts::Counts,
     delivery::{Batch, DeliveryState, WaitingFor},
     message::DeliveryMessage,
-    run::{Run, ending},
+    run::{Failure, Origin, Run, ending},
 };
 
 use crate::{Context, error::Stop};
@@ -36,7 +37,8 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), S
     let mut state = state::StateUpdate::new(compare);
     let counts = fold::fold(context, run, batches, &mut state).await?;
     let failure = state.write(context, run).await?;
-    let (status, failure) = ending(&counts, failure.or_else(|| run.failure.clone()));
+    let failure = failure.or_else(|| run.failure.clone()).or_else(|| nothing_arrived(&counts));
+    let (status, failure) = ending(&counts, failure);
     let now = (context.clock)();
     context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
     tracing::info!(
@@ -47,6 +49,13 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), S
         "closed"
     );
     Ok(())
+}
+
+/// The failure of a run whose target took no record, although some were sent.
+fn nothing_arrived(counts: &Counts) -> Option<Failure> {
+    let message = "the target took no record; the record results say why; rerun this once it takes them";
+    (counts.errors() == counts.read())
+        .then(|| Failure::new(Origin::Target, "every_record_failed", message, true))
 }
 
 /// Sends batches again that no message reached after the release, and looks again later.

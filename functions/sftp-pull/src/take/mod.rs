@@ -11,10 +11,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    aws::ledger::{LedgerEntry, PostActionState},
+    aws::ledger::{LastContent, LedgerEntry, PostActionState},
     connection::{Connection, PostAction, SameContent},
     keys,
-    run::{Input, Run},
+    run::{Input, Run, RunStatus},
     sftp::{RemoteFile, SftpError},
 };
 
@@ -27,6 +27,21 @@ const TIME_FOR_A_FILE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Takes every file that is due, one after another, and marks the run's inputs complete.
 pub(crate) async fn take_files(
+    context: &Arc<Context>,
+    run: &mut Run,
+    connection: &Connection,
+    deadline: Timestamp,
+) -> Result<(), Stop> {
+    match take_due(context, run, connection, deadline).await {
+        // The server fails while some files are taken already: those go on their way now, since the
+        // ledger knows them. The report says what failed, and the next run takes the rest.
+        Err(Stop::Failed(failure)) if !run.inputs.is_empty() => run.failure = Some(failure),
+        taken => taken?,
+    }
+    Ok(context.table.complete_inputs(run).await?)
+}
+
+async fn take_due(
     context: &Arc<Context>,
     run: &mut Run,
     connection: &Connection,
@@ -45,17 +60,9 @@ pub(crate) async fn take_files(
         if (context.clock)().saturating_add(TIME_FOR_A_FILE).is_ok_and(|end| end > deadline) {
             return Err(Stop::Again);
         }
-        match take_file(context, run, connection, &remote, &file).await {
-            // The server fails while some files are taken already: those go on their way now, since the
-            // ledger knows them. The report says what failed, and the next run takes the rest.
-            Err(Stop::Failed(failure)) if !run.inputs.is_empty() => {
-                run.failure = Some(failure);
-                break;
-            }
-            taken => taken?,
-        }
+        take_file(context, run, connection, &remote, &file).await?;
     }
-    Ok(context.table.complete_inputs(run).await?)
+    Ok(())
 }
 
 /// Looks again after the settle time, and leaves what changed meanwhile for the next run.
@@ -91,9 +98,12 @@ async fn take_file(
         run.warnings.push(format!("{} changed while it was read; the next run takes it", file.path));
         return Ok(());
     };
-    let last = context.table.last_content(&run.account, &run.connection).await?;
-    let same =
-        last.filter(|last| last.sha256 == sha256 && connection.source.same_content == SameContent::Skip);
+    let same = match context.table.last_content(&run.account, &run.connection).await? {
+        Some(last) if last.sha256 == sha256 && went_through(context, run, connection, &last).await? => {
+            Some(last)
+        }
+        _ => None,
+    };
     let input = Input {
         path: file.path.clone(),
         size_bytes: file.size_bytes,
@@ -120,6 +130,29 @@ async fn take_file(
     let duration_ms = (context.clock)().duration_since(started).as_millis();
     tracing::info!(size_bytes = file.size_bytes, duration_ms, "a file is whole in the bucket");
     move_away(context, run, connection, remote, file, &entry).await
+}
+
+/// Says whether bytes that were taken before need not be mapped again. Where the run that took them failed,
+/// they do, or what it could not deliver would be lost; without comparison that holds only where nothing
+/// of them arrived, or what did would be doubled.
+async fn went_through(
+    context: &Context,
+    run: &Run,
+    connection: &Connection,
+    last: &LastContent,
+) -> Result<bool, Stop> {
+    if connection.source.same_content == SameContent::Map {
+        return Ok(false);
+    }
+    if last.run == run.id {
+        return Ok(true);
+    }
+    let status = context.table.run(&run.account, &last.run).await?.map(|r| r.status);
+    Ok(match status {
+        Some(RunStatus::Complete) => true,
+        Some(RunStatus::Partial) => !connection.compare,
+        _ => false,
+    })
 }
 
 /// Moves a file that the ledger has, where that is still to be done. A move that fails is a warning: the

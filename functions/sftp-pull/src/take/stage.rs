@@ -26,9 +26,13 @@ const IN_FLIGHT: usize = 2;
 /// Pieces of up to 2 MiB that wait between the two sides.
 const WAITING: usize = 2;
 
-/// Size of a part for a file: at least 16 MiB, and few enough for S3's limit of 10,000.
+/// Largest piece that the SFTP client hands over.
+const PIECE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Size of a part for a file: at least 8 MiB, and few enough for S3's limit of 10,000. Three parts are in
+/// memory at once, and memory is what bounds how small the function can be.
 fn part_bytes(size_bytes: u64) -> usize {
-    usize::try_from((16 * MIB).max(size_bytes / 9000 + 1)).unwrap_or(usize::MAX)
+    usize::try_from((8 * MIB).max(size_bytes / 9000 + 1)).unwrap_or(usize::MAX)
 }
 
 /// Copies a file into the bucket and hashes it on the way; `None` when it is no longer what was listed, and
@@ -56,7 +60,7 @@ pub(super) async fn stage(
                 .await
         }
     };
-    let writing = write(context, object, part_bytes(file.size_bytes), receiver);
+    let writing = write(context, object, file.size_bytes, receiver);
     // The reader ends when the writer drops its end, and the writer when the reader is done.
     let (read, written) = tokio::join!(reading, writing);
     let written = written?;
@@ -104,14 +108,23 @@ impl Written {
 async fn write(
     context: &Context,
     object: &str,
-    part_bytes: usize,
+    size_bytes: u64,
     mut pieces: mpsc::Receiver<Bytes>,
 ) -> Result<Written, AwsError> {
+    let part_bytes = part_bytes(size_bytes);
+    let size_bytes = usize::try_from(size_bytes).unwrap_or(usize::MAX);
     let mut buffer = BytesMut::new();
+    let room = |buffer: &mut BytesMut| {
+        // Room for the whole part at once: growing by doubling would hold it up to three times.
+        if buffer.capacity() == 0 {
+            *buffer = BytesMut::with_capacity(part_bytes.min(size_bytes) + PIECE_BYTES);
+        }
+    };
     let mut upload = None;
     let mut sending = FuturesOrdered::new();
     let (mut parts, mut number) = (Vec::new(), 0);
     while let Some(piece) = pieces.recv().await {
+        room(&mut buffer);
         buffer.extend_from_slice(&piece);
         if buffer.len() < part_bytes {
             continue;
@@ -126,7 +139,7 @@ async fn write(
             parts.push(part?);
         }
         number += 1;
-        let bytes = buffer.split().freeze();
+        let bytes = std::mem::take(&mut buffer).freeze();
         sending.push_back(send(upload, number, bytes));
     }
     let Some(upload) = upload else { return Ok(Written::Small(buffer.freeze())) };
@@ -152,6 +165,6 @@ mod tests {
         for size in [0, 100 * MIB, 10 * 1024 * MIB, 1024 * 1024 * MIB] {
             assert!(size.div_ceil(part_bytes(size) as u64) < 10_000, "{size}");
         }
-        assert_eq!(part_bytes(MIB) as u64, 16 * MIB);
+        assert_eq!(part_bytes(MIB) as u64, 8 * MIB);
     }
 }
