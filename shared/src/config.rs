@@ -37,9 +37,34 @@ impl DispatchConfig {
     }
 }
 
-/// What `sftp-pull` and `deliver` need.
+/// What `sftp-pull` needs.
 #[derive(Clone, Debug)]
-pub struct WorkerConfig {
+pub struct PullConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// URL of the queue `deliveries`.
+    pub deliveries_queue_url: String,
+}
+
+impl PullConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("CROSSDOCK_TABLE")?,
+            bucket: required("CROSSDOCK_BUCKET")?,
+            deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
+        })
+    }
+}
+
+/// What `deliver` needs.
+#[derive(Clone, Debug)]
+pub struct DeliverConfig {
     /// Name of the table.
     pub table: String,
     /// Name of the bucket.
@@ -50,7 +75,7 @@ pub struct WorkerConfig {
     pub deliveries_queue_url: String,
 }
 
-impl WorkerConfig {
+impl DeliverConfig {
     /// Reads it.
     ///
     /// # Errors

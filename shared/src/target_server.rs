@@ -78,6 +78,9 @@ pub struct Auth {
     pub header_value: Option<SecretField>,
 }
 
+/// Longest time over which a batch is tried, in seconds: with 20% on top still shorter than its payload is kept.
+const MOST_RETRY_SECS: u64 = 25 * 86_400;
+
 /// Key types that can be pinned, with what the server must then sign with.
 pub const HOST_KEY_TYPES: &[&str] =
     &["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
@@ -184,10 +187,12 @@ impl TargetServer {
                 errors.push(FieldError::new(field, "is for SFTP only"));
             }
         }
-        if let Some(secs) = &self.retry_secs
-            && (secs.is_empty() || secs.len() > 50 || secs.iter().any(|s| !(1..=86_400).contains(s)))
-        {
-            errors.push(FieldError::new("retry_secs", "must be 1 to 50 waits of 1 to 86400 seconds"));
+        if let Some(secs) = &self.retry_secs {
+            let total: u64 = secs.iter().map(|s| u64::from(*s)).sum();
+            if secs.is_empty() || secs.len() > 50 || secs.contains(&0) || total > MOST_RETRY_SECS {
+                let detail = "must be 1 to 50 waits of at least 1 second, 25 days in all";
+                errors.push(FieldError::new("retry_secs", detail));
+            }
         }
         if self.timeout_secs.is_some_and(|s| !(1..=30).contains(&s)) {
             errors.push(FieldError::new("timeout_secs", "must be 1 to 30"));

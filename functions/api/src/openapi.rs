@@ -51,7 +51,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, problem: &Value) -> V
     let header = |name: &str, description: &str| json!({"name": name, "in": "header", "description": description, "schema": {"type": "string"}});
     let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
     match route.method {
-        "POST" => {
+        "POST" if route.idempotent => {
             parameters.push(header("Idempotency-Key", "the same request with the same key is done once"))
         }
         "PUT" => {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use shared::{
-    connection::Connection, mapping::Mapping, problem::Problem, resource::Resource, schedule::Schedule,
+    connection::Connection, mapping::Mapping, problem::Problem, schedule::Schedule,
     target_server::TargetServer,
 };
 
@@ -39,6 +39,8 @@ pub struct Route {
     pub(crate) access: Access,
     pub(crate) summary: &'static str,
     pub(crate) query: &'static [(&'static str, &'static str)],
+    /// Whether an `Idempotency-Key` is honoured.
+    pub(crate) idempotent: bool,
     pub(crate) body: Option<SchemaOf>,
     pub(crate) status: u16,
     pub(crate) answer: Option<SchemaOf>,
@@ -77,6 +79,11 @@ impl Route {
         self
     }
 
+    fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
     fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.query = query;
         self
@@ -90,7 +97,18 @@ fn route(
     summary: &'static str,
     handle: Handler,
 ) -> Route {
-    Route { method, path, access, summary, query: &[], body: None, status: 204, answer: None, handle }
+    Route {
+        method,
+        path,
+        access,
+        summary,
+        query: &[],
+        idempotent: false,
+        body: None,
+        status: 204,
+        answer: None,
+        handle,
+    }
 }
 
 const PAGE: &[(&str, &str)] =
@@ -175,6 +193,7 @@ pub fn routes() -> Vec<Route> {
         route("POST", "/v1/connections/{id}/runs", Admin, "Starts a run now", |c, who, r| {
             Box::pin(runs::start(c, who, r))
         })
+        .idempotent()
         .body::<runs::StartRun>()
         .answer::<runs::RunView>(202),
         route("GET", "/v1/runs", Admin, "Lists runs, newest first", |c, who, r| {
@@ -198,6 +217,7 @@ pub fn routes() -> Vec<Route> {
             "Takes a run's files through mapping and delivery again",
             |c, who, r| Box::pin(runs::rerun(c, who, r)),
         )
+        .idempotent()
         .answer::<runs::RunView>(202),
     ]);
     routes
@@ -209,15 +229,16 @@ fn settings<T: Rules>(all: &'static str, one: &'static str) -> [Route; 5] {
     [
         route("GET", all, Admin, "Lists them", |c, who, r| Box::pin(resources::list::<T>(c, who, r)))
             .query(PAGE)
-            .answer::<resources::Page<Resource<T>>>(200),
+            .answer::<resources::Page<resources::View<T>>>(200),
         route("POST", all, Admin, "Makes one", |c, who, r| Box::pin(resources::create::<T>(c, who, r)))
+            .idempotent()
             .body::<T>()
-            .answer::<Resource<T>>(201),
+            .answer::<resources::View<T>>(201),
         route("GET", one, Admin, "Shows it", |c, who, r| Box::pin(resources::show::<T>(c, who, r)))
-            .answer::<Resource<T>>(200),
+            .answer::<resources::View<T>>(200),
         route("PUT", one, Admin, "Replaces it", |c, who, r| Box::pin(resources::replace::<T>(c, who, r)))
             .body::<T>()
-            .answer::<Resource<T>>(200),
+            .answer::<resources::View<T>>(200),
         route("DELETE", one, Admin, "Removes it, unless something uses it", |c, who, r| {
             Box::pin(resources::delete::<T>(c, who, r))
         }),

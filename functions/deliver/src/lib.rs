@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use shared::{
     aws::{AwsError, Table, clients, objects::Bucket, queues::Queue, sqs_batch::handle_each, vault::Vault},
-    config::WorkerConfig,
+    config::DeliverConfig,
     keys,
     message::{DeliveryMessage, PullMessage},
 };
@@ -38,7 +38,7 @@ pub struct Context {
 impl Context {
     /// Makes the clients.
     #[expect(clippy::disallowed_methods, reason = "the one place where this function takes the clock")]
-    pub fn new(sdk: &shared::aws::clients::SdkConfig, config: WorkerConfig) -> Self {
+    pub fn new(sdk: &shared::aws::clients::SdkConfig, config: DeliverConfig) -> Self {
         let sqs = clients::sqs(sdk);
         Self {
             table: Table::new(clients::dynamodb(sdk), config.table),

@@ -127,12 +127,15 @@ async fn claim(
             tracing::info!(run.id = run.id, connection.id = %connection, "a due time became a run");
             context.pulls.send(account, &PullMessage::run(account, &run.id), 0).await
         }
-        Admission::AlreadyClaimed => Ok(()),
+        // The time is a run already, or another tick is faster. A schedule that still shows it moves on.
+        Admission::AlreadyClaimed => context.table.move_on(account, &to).await,
         refused => {
             let skipped = run.skipped(why_skipped(&refused), now);
             tracing::warn!(run.id = skipped.id, connection.id = %connection, "a due time was skipped");
-            context.table.record_final(&skipped, Some(&to)).await?;
-            Ok(())
+            if context.table.record_final(&skipped, Some(&to)).await? {
+                return Ok(());
+            }
+            context.table.move_on(account, &to).await
         }
     }
 }

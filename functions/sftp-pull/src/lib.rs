@@ -21,7 +21,7 @@ use shared::{
         AwsError, Table, clients, objects::Bucket, queues::Queue, resources::Found, sqs_batch::handle_each,
         vault::Vault,
     },
-    config::WorkerConfig,
+    config::PullConfig,
     connection::Connection,
     counts::Counts,
     keys,
@@ -45,7 +45,7 @@ pub struct Context {
 impl Context {
     /// Makes the clients.
     #[expect(clippy::disallowed_methods, reason = "the one place where this function takes the clock")]
-    pub fn new(sdk: &clients::SdkConfig, config: WorkerConfig) -> Self {
+    pub fn new(sdk: &clients::SdkConfig, config: PullConfig) -> Self {
         Self {
             table: Table::new(clients::dynamodb(sdk), config.table),
             bucket: Bucket::new(clients::s3(sdk), config.bucket),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use sftp_pull::{Context, handle};
-use shared::{aws::clients, config::WorkerConfig};
+use shared::{aws::clients, config::PullConfig};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let config = WorkerConfig::from_env()?;
+    let config = PullConfig::from_env()?;
     let context = Arc::new(Context::new(&clients::sdk_config().await, config));
     run(service_fn(|event: LambdaEvent<_>| handle(context.clone(), event))).await
 }

@@ -122,11 +122,8 @@ impl Table {
             .condition_expression("attribute_not_exists(pk)")
             .build()
             .map_err(damaged)?;
-        let content = LastContent {
-            sha256: entry.sha256.clone(),
-            path: entry.path.clone(),
-            run: entry.run.clone(),
-        };
+        let content =
+            LastContent { sha256: entry.sha256.clone(), path: entry.path.clone(), run: entry.run.clone() };
         let key = keys::ledger_content(&run.account, &run.connection);
         let content = Put::builder()
             .table_name(&self.name)

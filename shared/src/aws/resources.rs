@@ -1,6 +1,6 @@
 //! What administrators set up: target servers, mappings, connections and schedules.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 use jiff::Timestamp;
 
 use super::{
@@ -75,7 +75,7 @@ impl Table {
         resource: &Resource<T>,
         beside: &Beside,
     ) -> Result<bool, AwsError> {
-        self.write(account, resource, beside, "attribute_not_exists(pk)", []).await
+        self.write(account, resource, beside, "attribute_not_exists(pk)", Item::new()).await
     }
 
     /// Replaces a row that is still as it was read; `false` when it has changed since.
@@ -89,32 +89,36 @@ impl Table {
         beside: &Beside,
         seen: &Found<T>,
     ) -> Result<bool, AwsError> {
-        let version = (":version", n(seen.resource.version));
-        match &seen.beside.active_run {
-            None => {
-                let condition = "version = :version AND attribute_not_exists(active_run)";
-                self.write(account, resource, beside, condition, [version]).await
-            }
-            Some(run) => {
-                let condition = "version = :version AND active_run = :run";
-                self.write(account, resource, beside, condition, [version, (":run", s(run))]).await
+        // What stands beside the settings must not have moved either: it would be put back.
+        let mut condition = String::from("version = :version");
+        let mut values: Item = [(":version".into(), n(seen.resource.version))].into();
+        for (name, value) in [
+            ("active_run", seen.beside.active_run.as_ref().map(s)),
+            ("due", seen.beside.due.map(|t| n(t.as_millisecond()))),
+        ] {
+            match value {
+                None => condition.push_str(&format!(" AND attribute_not_exists({name})")),
+                Some(value) => {
+                    condition.push_str(&format!(" AND {name} = :{name}"));
+                    values.insert(format!(":{name}"), value);
+                }
             }
         }
+        self.write(account, resource, beside, &condition, values).await
     }
 
-    async fn write<T: Settings, const N: usize>(
+    async fn write<T: Settings>(
         &self,
         account: &str,
         resource: &Resource<T>,
         beside: &Beside,
         condition: &str,
-        values: [(&str, AttributeValue); N],
+        values: Item,
     ) -> Result<bool, AwsError> {
         let damaged = |e| AwsError::damaged("a transaction", e);
         let key = keys::resource(account, T::KIND, &resource.id);
         let mut row = item(&key, resource)?;
         beside.write(&key, &mut row);
-        let values: Item = values.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(row))

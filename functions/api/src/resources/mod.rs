@@ -34,12 +34,14 @@ pub(crate) struct Page<T> {
 }
 
 /// Settings as they are shown: with what the hub itself keeps beside them.
-#[derive(Serialize)]
-struct View<T> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct View<T> {
     #[serde(flatten)]
     resource: Resource<T>,
+    /// When a schedule is due next.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_at: Option<jiff::Timestamp>,
+    /// The run that holds a connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     active_run: Option<String>,
 }
@@ -68,6 +70,17 @@ async fn check<T: Rules>(context: &Context, caller: &Caller, settings: &T) -> Re
     if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
 }
 
+/// Hash of a request, to tell it from another under the same key. It says nothing about secrets.
+fn hash<T: Rules>(settings: &T) -> Result<String, Problem> {
+    let mut settings = settings.clone();
+    for (_, secret) in settings.secrets() {
+        secret.hide();
+    }
+    let text = serde_json::to_string(&settings)
+        .map_err(|_| Problem::new(500, "internal", "the request cannot be kept"))?;
+    Ok(id::hex(&id::hash128(&[&text])))
+}
+
 /// Makes one. The same request with the same `Idempotency-Key` finds the one that was made.
 pub(crate) async fn create<T: Rules>(
     context: Arc<Context>,
@@ -75,9 +88,8 @@ pub(crate) async fn create<T: Rules>(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut settings: T = http::parse(&request.body)?;
-    let request_hash = id::hex(&id::hash128(&[&String::from_utf8_lossy(&request.body)]));
     let (new_id, request_hash) = match request.header("idempotency-key") {
-        Some(key) => (id::derived(T::PREFIX, &[&caller.account, "key", key]), Some(request_hash)),
+        Some(key) => (id::derived(T::PREFIX, &[&caller.account, "key", key]), Some(hash(&settings)?)),
         None => (context.new_id(T::PREFIX), None),
     };
     check(&context, &caller, &settings).await?;
@@ -110,31 +122,33 @@ pub(crate) async fn replace<T: Rules>(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut settings: T = http::parse(&request.body)?;
-    let seen = find::<T>(&context, &caller, request.param("id")).await?;
-    let changed = || Problem::new(412, "changed", "it has been changed since; read it again");
-    let etag = format!("\"{}\"", seen.resource.version);
-    if request.header("if-match").is_some_and(|wanted| wanted != "*" && wanted != etag) {
-        return Err(changed());
+    let wanted: T = http::parse(&request.body)?;
+    check(&context, &caller, &wanted).await?;
+    // A run or a tick may move what stands beside the settings at any moment; that is no conflict.
+    for _ in 0..5 {
+        let seen = find::<T>(&context, &caller, request.param("id")).await?;
+        let etag = format!("\"{}\"", seen.resource.version);
+        if request.header("if-match").is_some_and(|wanted| wanted != "*" && wanted != etag) {
+            return Err(Problem::new(412, "changed", "it has been changed since; read it again"));
+        }
+        let (mut settings, mut old) = (wanted.clone(), seen.resource.settings.clone());
+        secrets::seal(&context, &caller.account, &seen.resource.id, &mut settings, Some(&mut old)).await?;
+        let now = (context.clock)();
+        let same_times = settings.has_times_of(&seen.resource.settings);
+        let due = if same_times { seen.beside.due } else { settings.due(now) };
+        let beside = Beside { due, ..seen.beside.clone() };
+        let resource = Resource {
+            id: seen.resource.id.clone(),
+            version: seen.resource.version + 1,
+            created_at: seen.resource.created_at,
+            updated_at: now,
+            settings,
+        };
+        if context.table.replace(&caller.account, &resource, &beside, &seen).await.map_err(unavailable)? {
+            return shown(200, Found { resource, beside });
+        }
     }
-    check(&context, &caller, &settings).await?;
-    let mut old = seen.resource.settings.clone();
-    secrets::seal(&context, &caller.account, &seen.resource.id, &mut settings, Some(&mut old)).await?;
-    let now = (context.clock)();
-    let same_times = settings.has_times_of(&seen.resource.settings);
-    let beside =
-        Beside { due: if same_times { seen.beside.due } else { settings.due(now) }, ..seen.beside.clone() };
-    let resource = Resource {
-        id: seen.resource.id.clone(),
-        version: seen.resource.version + 1,
-        created_at: seen.resource.created_at,
-        updated_at: now,
-        settings,
-    };
-    match context.table.replace(&caller.account, &resource, &beside, &seen).await.map_err(unavailable)? {
-        true => shown(200, Found { resource, beside }),
-        false => Err(changed()),
-    }
+    Err(Problem::new(503, "unavailable", "it is being changed by others; try again"))
 }
 
 /// Lists a page.

@@ -54,6 +54,9 @@ pub(crate) async fn records(
     let place: Option<Place> = http::decode("records", &request)?;
     let wanted = place.as_ref().map(|p| p.stage.as_str());
     let Some((stage, index)) = index(&context, &run, wanted).await? else {
+        if run.status.is_final() && run.counts.read() > 0 {
+            return Err(expired());
+        }
         return Response::json(
             200,
             &RecordPage { items: Vec::new(), next_cursor: None, complete: run.status.is_final() },
@@ -67,9 +70,7 @@ pub(crate) async fn records(
             continue;
         }
         let object = context.bucket.get(&part.object).await.map_err(unavailable)?;
-        let object = object.ok_or_else(|| {
-            Problem::new(410, "expired", "the record results of this run are no longer kept")
-        })?;
+        let object = object.ok_or_else(expired)?;
         let results = read_part(&object.bytes).map_err(|error| {
             tracing::error!(%error, object = part.object, "a part of the record results is damaged");
             Problem::new(500, "internal", "the record results cannot be read; the hub's log says why")
@@ -77,7 +78,10 @@ pub(crate) async fn records(
         for result in results.into_iter().skip(place.offset) {
             if items.len() == limit {
                 let next_cursor = Some(http::encode("records", &place));
-                return Response::json(200, &RecordPage { items, next_cursor, complete: stage == "final" });
+                return Response::json(
+                    200,
+                    &RecordPage { items, next_cursor, complete: run.status.is_final() },
+                );
             }
             place.offset += 1;
             if !errors_only || result.writer == Writer::Error {
@@ -86,10 +90,11 @@ pub(crate) async fn records(
         }
         (place.part, place.offset) = (place.part + 1, 0);
     }
-    Response::json(
-        200,
-        &RecordPage { items, next_cursor: None, complete: stage == "final" || run.batches_total == 0 },
-    )
+    Response::json(200, &RecordPage { items, next_cursor: None, complete: run.status.is_final() })
+}
+
+fn expired() -> Problem {
+    Problem::new(410, "expired", "the record results of this run are no longer kept")
 }
 
 /// The list of parts: the final one, or what was settled while reading. A cursor stays with its own.

@@ -78,7 +78,12 @@ async fn admit(context: &Context, caller: &Caller, run: Run) -> Result<Response,
         Admission::Admitted => run,
         Admission::AlreadyClaimed => {
             let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
-            found.ok_or_else(|| Problem::not_found("run"))?
+            let found = found.ok_or_else(|| Problem::not_found("run"))?;
+            if found.scope != run.scope {
+                let detail = "another request was made with this Idempotency-Key";
+                return conflict("idempotency_conflict", detail.into());
+            }
+            found
         }
         Admission::Busy { active_run } => {
             return conflict(

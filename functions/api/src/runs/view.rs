@@ -152,6 +152,10 @@ pub(crate) async fn list(
         ),
     };
     let place: Option<Place> = http::decode("runs", &request)?;
+    let connection = request.query("connection");
+    if connection.is_some_and(|c| !shared::id::is_id(c)) {
+        return Err(bad_query("connection", "is not the id of a connection"));
+    }
     let (from, to) = (time("from")?, time("to")?);
     let mut after = place.filter(|p| shared::id::is_id(&p.run)).map(|p| RunCursor {
         // The account is the caller's, whatever account the cursor was made for.
@@ -162,7 +166,6 @@ pub(crate) async fn list(
     // A filter by status is applied after rows are read, so one read may give few or none.
     for _ in 0..10 {
         let wanted = i32::try_from(limit - runs.len()).unwrap_or(1);
-        let connection = request.query("connection").filter(|c| shared::id::is_id(c));
         let query = RunList { account: &caller.account, connection, status, from, to, limit: wanted, after };
         let page = context.table.runs(&query).await.map_err(unavailable)?;
         runs.extend(page.runs);

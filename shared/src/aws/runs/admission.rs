@@ -96,6 +96,19 @@ impl Table {
         }
     }
 
+    /// Moves a schedule on whose due time has become a run already; does nothing when it has moved.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn move_on(&self, account: &str, to: &ScheduleMove) -> Result<(), AwsError> {
+        let writes = vec![self.move_schedule(account, to)?];
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(()),
+            Err(e) if conditions(&e).contains(&true) => Ok(()),
+            Err(e) => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
+        }
+    }
+
     fn put_run(&self, run: &Run, due: Option<i64>) -> Result<TransactWriteItem, AwsError> {
         let key = keys::run(&run.account, &run.id);
         let mut row = item(&key, run)?;
