@@ -1,7 +1,7 @@
 //! Change detection: what the target acknowledged last, and what a record is compared with it.
 //!
-//! One object per connection: 128-bit key hash → 128-bit payload hash and target id, read whole and
-//! replaced whole. This module knows its bytes; where they lie is the adapter's business. Deletes are
+//! One object per connection and target: 128-bit key hash → 128-bit payload hash, time and target id, read
+//! whole and replaced whole. This module knows its bytes; where they lie is the adapter's business. Deletes are
 //! not inferred yet.
 
 use std::collections::HashMap;
@@ -35,6 +35,22 @@ pub enum Change {
     Update,
     /// The target has it as it is.
     Unchanged,
+    /// The target has another payload under this key, from a file that was taken later: a run that takes an
+    /// older file again must not overwrite it.
+    Superseded,
+}
+
+/// A record that the target acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Hash of its key.
+    pub key: Hash,
+    /// Hash of its data.
+    pub payload: Hash,
+    /// When its file was taken, milliseconds since 1970.
+    pub taken_at: i64,
+    /// The id that the target told, if it told one now.
+    pub target_id: Option<String>,
 }
 
 /// What the target acknowledged, by key.
@@ -46,6 +62,7 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
     payload: Hash,
+    taken_at: i64,
     target_id: Option<Box<str>>,
 }
 
@@ -58,22 +75,27 @@ pub struct Damaged {
 
 const MAGIC: &[u8; 8] = b"xdstate1";
 
+/// Bytes of a key's entry before the target id.
+const HEAD: usize = 16 + 16 + 8 + 2;
+
 impl State {
-    /// Compares a record with what the target acknowledged last.
-    pub fn compare(&self, key: Hash, payload: Hash) -> Change {
+    /// Compares a record with what the target acknowledged last. `taken_at` is when its file was taken,
+    /// milliseconds since 1970.
+    pub fn compare(&self, key: Hash, payload: Hash, taken_at: i64) -> Change {
         match self.entries.get(&key) {
             None => Change::Create,
             Some(entry) if entry.payload == payload => Change::Unchanged,
+            Some(entry) if entry.taken_at > taken_at => Change::Superseded,
             Some(_) => Change::Update,
         }
     }
 
     /// Notes what the target acknowledged. Where it told no id, an id told earlier stays.
-    pub fn acknowledge(&mut self, key: Hash, payload: Hash, target_id: Option<&str>) {
-        let told = target_id.map(Into::into);
-        let entry = self.entries.entry(key).or_insert(Entry { payload, target_id: None });
-        entry.payload = payload;
-        entry.target_id = told.or(entry.target_id.take());
+    pub fn acknowledge(&mut self, record: Acknowledged) {
+        let Acknowledged { key, payload, taken_at, target_id } = record;
+        let entry = self.entries.entry(key).or_insert(Entry { payload, taken_at, target_id: None });
+        (entry.payload, entry.taken_at) = (payload, taken_at);
+        entry.target_id = target_id.map(Into::into).or(entry.target_id.take());
     }
 
     /// The id that the target told for a key.
@@ -91,17 +113,18 @@ impl State {
         self.entries.is_empty()
     }
 
-    /// Writes the object: magic, then per key in order: key, payload, length of the target id, target id.
+    /// Writes the object: magic, then per key in order: key, payload, time, length of the target id, target id.
     pub fn encode(&self) -> Vec<u8> {
         let mut keys: Vec<_> = self.entries.iter().collect();
         keys.sort_unstable_by_key(|(key, _)| **key);
-        let mut out = Vec::with_capacity(8 + keys.len() * 36);
+        let mut out = Vec::with_capacity(8 + keys.len() * 44);
         out.extend_from_slice(MAGIC);
         for (key, entry) in keys {
             let id = entry.target_id.as_deref().unwrap_or_default().as_bytes();
             let id = &id[..id.len().min(usize::from(u16::MAX))];
             out.extend_from_slice(&key.0);
             out.extend_from_slice(&entry.payload.0);
+            out.extend_from_slice(&entry.taken_at.to_be_bytes());
             out.extend_from_slice(&(id.len() as u16).to_be_bytes());
             out.extend_from_slice(id);
         }
@@ -115,17 +138,20 @@ impl State {
     pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
         let damaged = |rest: &[u8]| Damaged { at: bytes.len() - rest.len() };
         let mut rest = bytes.strip_prefix(MAGIC).ok_or(Damaged { at: 0 })?;
-        let mut entries = HashMap::with_capacity(rest.len() / 34);
+        let mut entries = HashMap::with_capacity(rest.len() / HEAD);
         while !rest.is_empty() {
-            let (head, tail) = rest.split_first_chunk::<34>().ok_or_else(|| damaged(rest))?;
-            let length = usize::from(u16::from_be_bytes([head[32], head[33]]));
+            let (head, tail) = rest.split_first_chunk::<HEAD>().ok_or_else(|| damaged(rest))?;
+            let length = usize::from(u16::from_be_bytes([head[40], head[41]]));
             let id = tail.get(..length).ok_or_else(|| damaged(rest))?;
             let id = std::str::from_utf8(id).map_err(|_| damaged(rest))?;
             let (mut key, mut payload) = ([0; 16], [0; 16]);
             key.copy_from_slice(&head[..16]);
             payload.copy_from_slice(&head[16..32]);
+            let mut taken_at = [0; 8];
+            taken_at.copy_from_slice(&head[32..40]);
             let target_id = (!id.is_empty()).then(|| id.into());
-            entries.insert(Hash(key), Entry { payload: Hash(payload), target_id });
+            let taken_at = i64::from_be_bytes(taken_at);
+            entries.insert(Hash(key), Entry { payload: Hash(payload), taken_at, target_id });
             rest = &tail[length..];
         }
         Ok(Self { entries })
@@ -141,15 +167,33 @@ mod tests {
         Hash([n; 16])
     }
 
+    fn acknowledged(key: u8, payload: u8, taken_at: i64, target_id: Option<&str>) -> Acknowledged {
+        Acknowledged {
+            key: hash(key),
+            payload: hash(payload),
+            taken_at,
+            target_id: target_id.map(Into::into),
+        }
+    }
+
     #[test]
     fn a_record_is_new_changed_or_as_it_was() {
         let mut state = State::default();
-        assert_eq!(state.compare(hash(1), hash(2)), Change::Create);
-        state.acknowledge(hash(1), hash(2), Some("t-1"));
-        assert_eq!(state.compare(hash(1), hash(2)), Change::Unchanged);
-        assert_eq!(state.compare(hash(1), hash(3)), Change::Update);
-        state.acknowledge(hash(1), hash(3), None);
+        assert_eq!(state.compare(hash(1), hash(2), 10), Change::Create);
+        state.acknowledge(acknowledged(1, 2, 10, Some("t-1")));
+        assert_eq!(state.compare(hash(1), hash(2), 11), Change::Unchanged);
+        assert_eq!(state.compare(hash(1), hash(3), 11), Change::Update);
+        state.acknowledge(acknowledged(1, 3, 11, None));
         assert_eq!(state.target_id(hash(1)), Some("t-1"));
+    }
+
+    #[test]
+    fn an_older_file_does_not_overwrite_what_a_later_one_said() {
+        let mut state = State::default();
+        state.acknowledge(acknowledged(1, 3, 11, None));
+        assert_eq!(state.compare(hash(1), hash(2), 10), Change::Superseded);
+        assert_eq!(state.compare(hash(1), hash(2), 11), Change::Update);
+        assert_eq!(state.compare(hash(1), hash(3), 10), Change::Unchanged);
     }
 
     proptest! {
@@ -157,7 +201,8 @@ mod tests {
         fn bytes_come_back_as_they_were(keys in prop::collection::vec((any::<[u8; 16]>(), any::<[u8; 16]>(), prop::option::of("[a-zæ0-9]{1,20}")), 0..50)) {
             let mut state = State::default();
             for (key, payload, id) in &keys {
-                state.acknowledge(Hash(*key), Hash(*payload), id.as_deref());
+                let (key, payload) = (Hash(*key), Hash(*payload));
+                state.acknowledge(Acknowledged { key, payload, taken_at: 7, target_id: id.clone() });
             }
             let bytes = state.encode();
             prop_assert_eq!(State::decode(&bytes).unwrap(), state);

@@ -124,9 +124,9 @@ pub fn records_index(account: &str, run: &str, stage: &str) -> String {
     format!("{account}/records/{run}/{stage}.json")
 }
 
-/// The change-detection state of a connection.
-pub fn state_object(account: &str, connection: &str) -> String {
-    format!("{account}/state/{connection}")
+/// What one target acknowledged of a connection: another target starts with nothing.
+pub fn state_object(account: &str, connection: &str, target_server: &str) -> String {
+    format!("{account}/state/{connection}/{target_server}")
 }
 
 /// The folder of an object's key, which is also its tag: lifecycle rules go by it.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::counts::Counts;
+use crate::{connection::Connection, counts::Counts};
 
 /// What made a run start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +100,8 @@ pub struct Input {
     pub sha256: String,
     /// Where the whole file is in the bucket.
     pub object: String,
+    /// When it was taken. Of two files that say different things of a key, the one taken later holds.
+    pub taken_at: Timestamp,
     /// Set when it was not mapped: the path whose content, taken last, was the same to the byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_content_as: Option<String>,
@@ -156,6 +158,9 @@ pub struct Run {
     /// The mapping and its version, pinned at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<PinnedMapping>,
+    /// The connection's settings, pinned at the start: whoever goes on with the run does the same with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Connection>,
     /// ETag of the change-detection state that the run compares with; empty when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_etag: Option<String>,
@@ -201,6 +206,7 @@ impl Run {
             inputs: Vec::new(),
             inputs_complete: false,
             mapping: None,
+            settings: None,
             state_etag: None,
             batches_total: 0,
             epoch: 0,

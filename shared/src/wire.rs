@@ -61,6 +61,8 @@ pub struct StagedRecord {
     pub key: Option<crate::change::Hash>,
     /// Hash of the data.
     pub hash: crate::change::Hash,
+    /// When its file was taken, milliseconds since 1970.
+    pub taken_at: i64,
 }
 
 #[derive(Serialize)]
@@ -245,6 +247,7 @@ mod tests {
             action: Action::Create,
             key: None,
             hash: crate::change::Hash([0; 16]),
+            taken_at: 0,
         }
     }
 

@@ -56,6 +56,9 @@ impl Context {
 /// How long after the function's deadline a claim is still held, so that no one takes it while it may be working.
 const LEASE_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
+/// How soon a batch is tried again that the hub itself could not send.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
 /// Handles the messages of an event, each by itself.
 ///
 /// # Errors
@@ -84,11 +87,23 @@ async fn deliver(
     let span = tracing::Span::current();
     span.record("account.id", &batch.account).record("run.id", &batch.run);
     span.record("delivery.id", &batch.id).record("attempt", batch.attempts);
-    if send::attempt(&context, &batch).await?.is_final() {
-        let last = context.table.count_final_batch(&account, &run).await?;
-        if last {
-            context.pulls.send(&account, &PullMessage::run(&account, &run), 0).await?;
+    let state = match send::attempt(&context, &batch).await {
+        Ok(state) => state,
+        // The hub's own failure is no attempt of the customer's schedule.
+        Err(error) if error.is_retryable() => {
+            tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
+            let due = (context.clock)().saturating_add(RETRY_AFTER).unwrap_or(now);
+            context.table.batch_returns(&batch, due).await?;
+            return wake::wake(&context, &batch, due).await;
         }
+        Err(AwsError::LostLease(what)) => {
+            tracing::warn!("{what} is someone else's by now; this attempt stops");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    if state.is_final() && context.table.count_final_batch(&account, &run).await? {
+        context.pulls.send(&account, &PullMessage::run(&account, &run), 0).await?;
     }
     Ok(())
 }

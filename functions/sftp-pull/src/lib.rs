@@ -17,10 +17,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use shared::{
-    aws::{
-        AwsError, Table, clients, objects::Bucket, queues::Queue, resources::Found, sqs_batch::handle_each,
-        vault::Vault,
-    },
+    aws::{AwsError, Table, clients, objects::Bucket, queues::Queue, sqs_batch::handle_each, vault::Vault},
     config::PullConfig,
     connection::Connection,
     counts::Counts,
@@ -137,12 +134,7 @@ async fn fail(context: &Context, run: &Run, failure: &Failure) -> Result<(), Aws
 }
 
 async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Result<(), Stop> {
-    let found = context.table.find::<Connection>(&run.account, &run.connection).await?;
-    let Some(Found { resource: connection, .. }) = found else {
-        return Err(Stop::settings("no_connection", "the connection has been removed"));
-    };
-    let connection = connection.settings;
-    let mapping = pin(context, run, &connection).await?;
+    let (connection, mapping) = pin(context, run).await?;
     if connection.compare && !mapping.has_key() {
         let why =
             "the connection compares records, but its mapping has no key; set a key, or compare to false";
@@ -173,29 +165,30 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
     Ok(())
 }
 
-/// Pins the mapping's version and the state's ETag on the first attempt, and reads the pinned version.
-async fn pin(context: &Context, run: &mut Run, connection: &Connection) -> Result<Arc<Compiled>, Stop> {
-    let pinned = match &run.mapping {
-        Some(pinned) => pinned.clone(),
-        None => {
+/// Pins settings, mapping version and state on the first attempt; later ones read what is pinned.
+async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compiled>), Stop> {
+    let (connection, pinned) = match (&run.settings, &run.mapping) {
+        (Some(connection), Some(pinned)) => (connection.clone(), pinned.clone()),
+        _ => {
+            let found = context.table.find::<Connection>(&run.account, &run.connection).await?;
+            let found =
+                found.ok_or_else(|| Stop::settings("no_connection", "the connection has been removed"))?;
+            let connection = found.resource.settings;
             let found = context.table.find::<Mapping>(&run.account, &connection.mapping).await?;
-            let Some(found) = found else {
-                return Err(Stop::settings("no_mapping", "the mapping has been removed"));
-            };
+            let found = found.ok_or_else(|| Stop::settings("no_mapping", "the mapping has been removed"))?;
             let pinned = PinnedMapping { id: found.resource.id, version: found.resource.version };
-            let state = context.bucket.open(&keys::state_object(&run.account, &run.connection)).await?;
-            let etag = state.map(|(_, etag)| etag).unwrap_or_default();
-            context.table.start_run(run, pinned.clone(), etag).await?;
-            pinned
+            let key = keys::state_object(&run.account, &run.connection, &connection.target.target_server);
+            let etag = context.bucket.open(&key).await?.map(|(_, etag)| etag).unwrap_or_default();
+            context.table.start_run(run, connection.clone(), pinned.clone(), etag).await?;
+            (connection, pinned)
         }
     };
     let version = context.table.find_version::<Mapping>(&run.account, &pinned.id, pinned.version).await?;
-    let Some(version) = version else {
-        return Err(Stop::settings("no_mapping", "the mapping's version has been removed"));
-    };
+    let version =
+        version.ok_or_else(|| Stop::settings("no_mapping", "the mapping's version has been removed"))?;
     let compiled = version.settings.compile().map_err(|errors| {
         let text = shared::problem::Problem::invalid(errors).detail;
         Stop::settings("mapping_unusable", &text)
     })?;
-    Ok(Arc::new(compiled))
+    Ok((connection, Arc::new(compiled)))
 }

@@ -159,6 +159,24 @@ impl Table {
         send_held(update, batch).await
     }
 
+    /// SENDING → WAITING after a failure of the hub itself: the attempt was not made, and does not count.
+    ///
+    /// # Errors
+    /// When the call fails or the claim is lost.
+    pub async fn batch_returns(&self, batch: &Batch, due: Timestamp) -> Result<(), AwsError> {
+        let update = self
+            .held_update(
+                batch,
+                "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, attempts = :attempts \
+                 REMOVE lease_until",
+            )
+            .expression_attribute_values(":state", value(&DeliveryState::Waiting)?)
+            .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
+            .expression_attribute_values(":attempts", n(batch.attempts.saturating_sub(1)))
+            .expression_attribute_values(":due", n(due.as_millisecond()));
+        send_held(update, batch).await
+    }
+
     /// SENDING → DEAD: no attempt is left. It stays listed as owed by its target.
     ///
     /// # Errors

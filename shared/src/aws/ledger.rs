@@ -109,7 +109,8 @@ impl Table {
     }
 
     /// Notes a file as taken, as an input of its run, and as the last content, in one transaction: a file
-    /// that the ledger knows is always the input of a run, so it cannot be skipped and forgotten.
+    /// that the ledger knows is always the input of a run, so it cannot be skipped and forgotten. One that
+    /// is not mapped, since its content is the last already, leaves the last content as it is.
     ///
     /// # Errors
     /// When the call fails or the run's lease is lost.
@@ -122,15 +123,18 @@ impl Table {
             .condition_expression("attribute_not_exists(pk)")
             .build()
             .map_err(damaged)?;
-        let content =
-            LastContent { sha256: entry.sha256.clone(), path: entry.path.clone(), run: entry.run.clone() };
-        let key = keys::ledger_content(&run.account, &run.connection);
-        let content = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(item(&key, &content)?))
-            .build()
-            .map_err(damaged)?;
-        self.add_input(run, input, vec![file, content]).await
+        let mut puts = vec![file];
+        if input.same_content_as.is_none() {
+            let content = LastContent {
+                sha256: entry.sha256.clone(),
+                path: entry.path.clone(),
+                run: entry.run.clone(),
+            };
+            let row = item(&keys::ledger_content(&run.account, &run.connection), &content)?;
+            let put = Put::builder().table_name(&self.name).set_item(Some(row));
+            puts.push(put.build().map_err(damaged)?);
+        }
+        self.add_input(run, input, puts).await
     }
 
     /// Notes that a file's post-action is done. Doing so twice changes nothing.

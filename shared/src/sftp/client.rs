@@ -138,26 +138,38 @@ impl Client {
     }
 
     /// Moves a file into a folder, which is made if it is not there. Where the folder already has a file of
-    /// that name, the moved one gets `otherwise` for a name: nothing is overwritten.
+    /// that name, the moved one gets `otherwise` for a name: nothing is overwritten. A file that was written
+    /// anew since it was listed stays where it is, or is put back.
     ///
     /// # Errors
-    /// When the file cannot be moved.
-    pub fn move_into(&self, path: &str, folder: &str, name: &str, otherwise: &str) -> Result<(), SftpError> {
+    /// When the file cannot be moved, or is no longer the one that was listed.
+    pub fn move_into(&self, file: &RemoteFile, folder: &str, otherwise: &str) -> Result<(), SftpError> {
+        let listed = (file.size_bytes, file.mtime);
+        if self.stat(&file.path)? != listed {
+            return Err(SftpError::Changed(file.path.clone()));
+        }
         if self.sftp.stat(Path::new(folder)).is_err() {
             self.sftp.mkdir(Path::new(folder), 0o755).map_err(|e| SftpError::map("making", folder, &e))?;
         }
         let folder = folder.trim_end_matches('/');
-        let taken = self.sftp.stat(Path::new(&format!("{folder}/{name}"))).is_ok();
-        let to = format!("{folder}/{}", if taken { otherwise } else { name });
-        let moved = self.sftp.rename(Path::new(path), Path::new(&to), None);
-        match moved {
-            Ok(()) => Ok(()),
+        let taken = self.exists(&format!("{folder}/{}", file.name));
+        let to = format!("{folder}/{}", if taken { otherwise } else { &file.name });
+        match self.sftp.rename(Path::new(&file.path), Path::new(&to), None) {
+            Ok(()) => {}
             // The answer may have been lost: it is moved when it is there and no longer here.
-            Err(_) if self.sftp.stat(Path::new(path)).is_err() && self.sftp.stat(Path::new(&to)).is_ok() => {
-                Ok(())
-            }
-            Err(e) => Err(SftpError::map("moving", path, &e)),
+            Err(_) if !self.exists(&file.path) && self.exists(&to) => {}
+            Err(e) => return Err(SftpError::map("moving", &file.path, &e)),
         }
+        if self.stat(&to)? == listed {
+            return Ok(());
+        }
+        let back = self.sftp.rename(Path::new(&to), Path::new(&file.path), None);
+        back.map_err(|e| SftpError::map("moving back", &to, &e))?;
+        Err(SftpError::Changed(file.path.clone()))
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.sftp.stat(Path::new(path)).is_ok()
     }
 }
 

@@ -64,6 +64,9 @@ pub enum SftpError {
     /// A path that this user may not use.
     #[error("the server denies access to {0}; check the user's permissions")]
     Denied(String),
+    /// A file that is no longer the one that was taken.
+    #[error("{0} was written anew after it was taken; it stays where it is, and the next run takes it")]
+    Changed(String),
     /// Anything else, in the middle of work.
     #[error("{what} failed: {detail}")]
     Broken {
@@ -87,6 +90,7 @@ impl SftpError {
             Self::PrivateKey(_) => "private_key_unusable",
             Self::NotFound(_) => "not_found",
             Self::Denied(_) => "permission_denied",
+            Self::Changed(_) => "file_changed",
             Self::Broken { .. } => "transfer_failed",
         }
     }
@@ -95,7 +99,11 @@ impl SftpError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Resolve { .. } | Self::Connect { .. } | Self::Handshake { .. } | Self::Broken { .. }
+            Self::Resolve { .. }
+                | Self::Connect { .. }
+                | Self::Handshake { .. }
+                | Self::Changed(_)
+                | Self::Broken { .. }
         )
     }
 

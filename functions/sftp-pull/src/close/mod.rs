@@ -13,7 +13,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::AwsError,
-    connection::Connection,
     counts::Counts,
     delivery::{Batch, DeliveryState, WaitingFor},
     message::DeliveryMessage,
@@ -32,9 +31,8 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), S
     if batches.iter().any(|b| !b.state.is_final()) {
         return wait(context, run, &batches).await;
     }
-    let found = context.table.find::<Connection>(&run.account, &run.connection).await?;
-    let compare = found.is_some_and(|f| f.resource.settings.compare);
-    let mut state = state::StateUpdate::new(compare);
+    let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
+    let mut state = state::StateUpdate::new(settings);
     let counts = fold::fold(context, run, batches, &mut state).await?;
     let failure = state.write(context, run).await?;
     let failure = failure.or_else(|| run.failure.clone()).or_else(|| nothing_arrived(&counts));

@@ -17,6 +17,8 @@ pub(super) struct SettledRecord {
     pub(super) how: Settled,
     pub(super) key: Option<Hash>,
     pub(super) hash: Hash,
+    /// When its file was taken, milliseconds since 1970.
+    pub(super) taken_at: i64,
 }
 
 /// Loads the parts of one batch as it was read, in the order of the records.
@@ -51,6 +53,7 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                 how,
                 key: record.key,
                 hash: record.hash,
+                taken_at: record.taken_at,
                 result: RecordResult {
                     ordinal: record.ordinal,
                     file: record.file,

@@ -2,7 +2,8 @@
 
 use shared::{
     aws::objects::{Expect, Replaced},
-    change::{Hash, State},
+    change::{Acknowledged, State},
+    connection::Connection,
     counts::Settled,
     keys,
     run::{Failure, Origin, Run},
@@ -13,20 +14,27 @@ use crate::{Context, error::Stop};
 
 /// What the target acknowledged in this run.
 pub(super) struct StateUpdate {
-    compare: bool,
-    acknowledged: Vec<(Hash, Hash, Option<String>)>,
+    settings: Connection,
+    acknowledged: Vec<Acknowledged>,
 }
 
 impl StateUpdate {
-    pub(super) fn new(compare: bool) -> Self {
-        Self { compare, acknowledged: Vec::new() }
+    pub(super) fn new(settings: Connection) -> Self {
+        Self { settings, acknowledged: Vec::new() }
     }
 
     /// Notes a record. What the target refused or never got stays as it was, and is sent again.
     pub(super) fn note(&mut self, settled: &SettledRecord) {
-        if let Some(key) = settled.key.filter(|_| self.compare && settled.how != Settled::Error) {
-            self.acknowledged.push((key, settled.hash, settled.result.target_id.clone()));
-        }
+        let Some(key) = settled.key.filter(|_| self.settings.compare && settled.how != Settled::Error) else {
+            return;
+        };
+        let target_id = settled.result.target_id.clone();
+        self.acknowledged.push(Acknowledged {
+            key,
+            payload: settled.hash,
+            taken_at: settled.taken_at,
+            target_id,
+        });
     }
 
     /// Replaces the state. Answers a failure when someone else has replaced it since the run began: the
@@ -35,7 +43,7 @@ impl StateUpdate {
         if self.acknowledged.is_empty() {
             return Ok(None);
         }
-        let key = keys::state_object(&run.account, &run.connection);
+        let key = keys::state_object(&run.account, &run.connection, &self.settings.target.target_server);
         if context.bucket.written_by(&key).await?.as_deref() == Some(run.id.as_str()) {
             return Ok(None); // an earlier attempt of this close got so far
         }
@@ -45,8 +53,8 @@ impl StateUpdate {
             Some(object) => State::decode(&object.bytes).map_err(|e| damaged(&key, e))?,
             None => State::default(),
         };
-        for (record, payload, target_id) in &self.acknowledged {
-            state.acknowledge(*record, *payload, target_id.as_deref());
+        for record in self.acknowledged {
+            state.acknowledge(record);
         }
         let expect = if pinned.is_empty() { Expect::Nothing } else { Expect::ETag(pinned) };
         match context.bucket.replace(&key, state.encode(), expect, &run.id).await? {

@@ -25,6 +25,9 @@ use select::fingerprint;
 /// With less time than this left, no further file is begun in this invocation.
 const TIME_FOR_A_FILE: SignedDuration = SignedDuration::from_secs(60);
 
+/// Most files of one run: their list is part of the run's row, which has 400 KB.
+const MOST_FILES: usize = 250;
+
 /// Takes every file that is due, one after another, and marks the run's inputs complete.
 pub(crate) async fn take_files(
     context: &Arc<Context>,
@@ -56,7 +59,11 @@ async fn take_due(
     if settled.is_empty() && run.inputs.is_empty() {
         run.warnings.push(format!("no new file matches {} in {}", connection.source.files, remote.folder));
     }
-    for file in settled {
+    let room = MOST_FILES.saturating_sub(run.inputs.len());
+    if settled.len() > room {
+        run.warnings.push(format!("{} more files wait; the next run takes them", settled.len() - room));
+    }
+    for file in settled.into_iter().take(room) {
         if (context.clock)().saturating_add(TIME_FOR_A_FILE).is_ok_and(|end| end > deadline) {
             return Err(Stop::Again);
         }
@@ -110,6 +117,7 @@ async fn take_file(
         mtime: file.mtime,
         sha256: sha256.clone(),
         object: object.clone(),
+        taken_at: (context.clock)(),
         same_content_as: same.map(|last| last.path),
     };
     let entry = LedgerEntry {

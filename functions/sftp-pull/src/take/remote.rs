@@ -64,9 +64,9 @@ impl Remote {
             true => folder.to_string(),
             false => format!("{}/{folder}", self.folder.trim_end_matches('/')),
         };
-        let (path, name) = (file.path.clone(), file.name.clone());
-        let otherwise = format!("{}.{name}", &mark[..mark.len().min(8)]);
-        self.call(move |client| client.move_into(&path, &folder, &name, &otherwise)).await
+        let otherwise = format!("{}.{}", &mark[..mark.len().min(8)], file.name);
+        let file = file.clone();
+        self.call(move |client| client.move_into(&file, &folder, &otherwise)).await
     }
 }
 

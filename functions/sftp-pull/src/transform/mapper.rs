@@ -20,6 +20,9 @@ use crate::error::Stop;
 /// Bytes of data at which a batch is closed, however few records it has.
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// Reason of a record whose key a later run has delivered with other data.
+const SUPERSEDED_BY_LATER_RUN: &str = "superseded_by_later_run";
+
 /// What the blocking side hands over to be stored.
 pub(super) enum Piece {
     /// Records owed to the target, with their data.
@@ -142,7 +145,7 @@ impl Out<'_> {
             None => format!("{}:{}", input.path, record.line),
         };
         let change = match key.filter(|_| self.job.compare) {
-            Some(key) => self.job.state.compare(key, hash),
+            Some(key) => self.job.state.compare(key, hash, input.taken_at.as_millisecond()),
             None => Change::Create,
         };
         let action = match change {
@@ -153,6 +156,15 @@ impl Out<'_> {
                 result.writer = Writer::Unchanged;
                 result.target_id = key.and_then(|k| self.job.state.target_id(k)).map(Into::into);
                 (result.name, result.source_id) = (record.name, Some(source_id));
+                return self.settled(&result);
+            }
+            Change::Superseded => {
+                self.counts.add_filtered();
+                result.processor = Processor::Filter;
+                (result.name, result.source_id) = (record.name, Some(source_id));
+                result.reason = Some(SUPERSEDED_BY_LATER_RUN.into());
+                result.detail =
+                    Some("the target has newer data for this key, from a file taken later".into());
                 return self.settled(&result);
             }
         };
@@ -167,6 +179,7 @@ impl Out<'_> {
             action,
             key: key.filter(|_| self.job.compare),
             hash,
+            taken_at: input.taken_at.as_millisecond(),
         });
         let data = RawValue::from_string(record.data).map_err(|e| AwsError::damaged("a mapped record", e))?;
         self.data.push(data);

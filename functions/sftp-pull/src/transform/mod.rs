@@ -34,7 +34,8 @@ pub(crate) async fn transform(
     connection: &Connection,
     mapping: Arc<Compiled>,
 ) -> Result<Transformed, Stop> {
-    let state = if connection.compare { pinned_state(context, run).await? } else { State::default() };
+    let state =
+        if connection.compare { pinned_state(context, run, connection).await? } else { State::default() };
     let (sender, receiver) = mpsc::channel(WAITING);
     let job = mapper::Job {
         bucket: context.bucket.clone(),
@@ -56,8 +57,8 @@ pub(crate) async fn transform(
 }
 
 /// Reads the state that the run pinned when it started.
-async fn pinned_state(context: &Context, run: &Run) -> Result<State, Stop> {
-    let key = keys::state_object(&run.account, &run.connection);
+async fn pinned_state(context: &Context, run: &Run, connection: &Connection) -> Result<State, Stop> {
+    let key = keys::state_object(&run.account, &run.connection, &connection.target.target_server);
     let object = context.bucket.get(&key).await?;
     let pinned = run.state_etag.as_deref().unwrap_or_default();
     let (etag, bytes) = object.map_or_else(Default::default, |o| (o.etag, o.bytes));

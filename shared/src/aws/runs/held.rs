@@ -11,6 +11,7 @@ use super::super::{
     table::{Item, key_item, n, read, s, value},
 };
 use crate::{
+    connection::Connection,
     counts::Counts,
     keys,
     resource::Settings,
@@ -79,18 +80,25 @@ impl Table {
     pub async fn start_run(
         &self,
         run: &mut Run,
+        settings: Connection,
         mapping: PinnedMapping,
         state_etag: String,
     ) -> Result<(), AwsError> {
         let values = [
             (":running", value(&RunStatus::Running)?),
             (":mapping", value(&mapping)?),
+            (":settings", value(&settings)?),
             (":etag", s(&state_etag)),
         ];
-        self.write_held(run, "SET #status = :running, mapping = :mapping, state_etag = :etag", values)
-            .await?;
+        self.write_held(
+            run,
+            "SET #status = :running, mapping = :mapping, settings = :settings, state_etag = :etag",
+            values,
+        )
+        .await?;
         run.status = RunStatus::Running;
         run.mapping = Some(mapping);
+        run.settings = Some(settings);
         run.state_etag = Some(state_etag);
         Ok(())
     }
@@ -145,8 +153,17 @@ impl Table {
     /// When the call fails or the lease is lost.
     pub async fn yield_run(&self, run: &Run, due: Timestamp, progress: bool) -> Result<(), AwsError> {
         let progress_epoch = if progress { run.epoch } else { run.progress_epoch };
-        let values = [(":due", n(due.as_millisecond())), (":progress", n(progress_epoch))];
-        self.write_held(run, "SET due = :due, progress_epoch = :progress REMOVE lease_until", values).await
+        let values = [
+            (":due", n(due.as_millisecond())),
+            (":progress", n(progress_epoch)),
+            (":warnings", value(&run.warnings)?),
+        ];
+        self.write_held(
+            run,
+            "SET due = :due, progress_epoch = :progress, warnings = :warnings REMOVE lease_until",
+            values,
+        )
+        .await
     }
 
     /// Ends a run and frees its connection, in one transaction.
@@ -175,7 +192,7 @@ impl Table {
             .expression_attribute_values(":now", s(now.to_string()))
             .build()
             .map_err(damaged)?;
-        let connection = keys::resource(&run.account, crate::connection::Connection::KIND, &run.connection);
+        let connection = keys::resource(&run.account, Connection::KIND, &run.connection);
         let free = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key_item(&connection)))
