@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use shared::delivery::{Batch, WaitingFor};
 use tempfile::TempDir;
 
 use crate::{
@@ -128,6 +129,19 @@ impl Flow {
         })
     }
 
+    /// Sets up a flow whose connection compares nothing: every record is sent.
+    ///
+    /// # Errors
+    /// When something does not come up.
+    pub async fn uncompared(mapping: Value) -> Result<Self> {
+        let mut keyed = mapping.clone();
+        keyed["key"] = json!([mapping["columns"][0]["name"]]);
+        let flow = Self::with(keyed, Manner::Take, Entry::Key).await?;
+        flow.change_connection(|c| c["compare"] = false.into()).await?;
+        flow.change_mapping(|m| *m = mapping).await?;
+        Ok(flow)
+    }
+
     /// Puts a file on the server, whole and with a time of its own, as a careful partner does.
     ///
     /// # Errors
@@ -136,16 +150,64 @@ impl Flow {
         put_file(&self.folder.join(name), content.as_ref())
     }
 
+    /// Changes settings by `change`: of the connection, the mapping or a target server, by their path.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn change(&self, path: &str, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let mut settings = settings_of(self.api.get(path).await?);
+        change(&mut settings);
+        self.api.put(path, &settings).await?;
+        Ok(())
+    }
+
     /// Changes the connection's settings by `change`.
     ///
     /// # Errors
     /// When the API refuses.
     pub async fn change_connection(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
-        let path = format!("/v1/connections/{}", self.connection);
-        let mut settings = settings_of(self.api.get(&path).await?);
-        change(&mut settings);
-        self.api.put(&path, &settings).await?;
-        Ok(())
+        self.change(&format!("/v1/connections/{}", self.connection), change).await
+    }
+
+    /// Changes the receiver's target server by `change`.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn change_target(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        self.change(&format!("/v1/target-servers/{}", self.target), change).await
+    }
+
+    /// Changes the source's target server by `change`.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn change_source(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        self.change(&format!("/v1/target-servers/{}", self.source), change).await
+    }
+
+    /// Changes the mapping by `change`.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn change_mapping(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        self.change(&format!("/v1/mappings/{}", self.mapping), change).await
+    }
+
+    /// Starts a run; its id.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn start(&self) -> Result<String> {
+        Ok(id(&self.api.post(&format!("/v1/connections/{}/runs", self.connection), &json!({})).await?))
+    }
+
+    /// Takes a run's files through mapping and delivery again, and waits for the report.
+    ///
+    /// # Errors
+    /// When the API refuses, or the run does not end.
+    pub async fn rerun(&self, run: &Value) -> Result<Value> {
+        let again = self.api.post(&format!("/v1/runs/{}/rerun", id(run)), &json!({})).await?;
+        self.ended(&id(&again)).await
     }
 
     /// Starts a run and waits for its report.
@@ -153,8 +215,8 @@ impl Flow {
     /// # Errors
     /// When the API refuses, or the run does not end.
     pub async fn run(&self) -> Result<Value> {
-        let run = self.api.post(&format!("/v1/connections/{}/runs", self.connection), &json!({})).await?;
-        self.ended(&id(&run)).await
+        let run = self.start().await?;
+        self.ended(&run).await
     }
 
     /// Waits for a run's report.
@@ -169,6 +231,28 @@ impl Flow {
             Ok((!matches!(status, "QUEUED" | "RUNNING" | "DELIVERING")).then_some(report))
         })
         .await
+    }
+
+    /// Waits until every batch of a run waits for its next attempt, and gives them back.
+    ///
+    /// # Errors
+    /// When they don't get there.
+    pub async fn waiting_batches(&self, run: &str) -> Result<Vec<Batch>> {
+        let table = self.stack.table().await?;
+        until(&format!("failed attempts of {run}"), RUN_SECS, async || {
+            let batches = table.batches(&self.account, run).await?;
+            let waiting = |b: &Batch| b.waiting_for == Some(WaitingFor::NextAttempt);
+            Ok((!batches.is_empty() && batches.iter().all(waiting)).then_some(batches))
+        })
+        .await
+    }
+
+    /// Every batch of a run.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn batches(&self, run: &Value) -> Result<Vec<Batch>> {
+        Ok(self.stack.table().await?.batches(&self.account, &id(run)).await?)
     }
 
     /// Every record result of a run.

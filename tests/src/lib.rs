@@ -3,6 +3,8 @@
 pub mod api;
 pub mod flow;
 pub mod receiver;
+pub mod report;
+pub mod rows;
 pub mod sftp_server;
 pub mod stack;
 pub mod wait;

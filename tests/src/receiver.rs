@@ -34,6 +34,8 @@ pub enum Manner {
     Refuse(Vec<String>),
     /// Answers with this status and takes nothing.
     Status(u16),
+    /// Takes nothing and points to this URL.
+    Redirect(String),
     /// Takes the batch, and hangs up before answering: the sender cannot know.
     TakeAndHangUp,
     /// Takes nothing and never answers.
@@ -189,6 +191,9 @@ async fn answer(
     };
     match manner {
         Manner::Status(status) => reply(status, json!({ "message": "told to fail" })),
+        Manner::Redirect(to) => {
+            Ok(Response::builder().status(302).header("location", to).body(Full::new(Bytes::new()))?)
+        }
         Manner::Hang => {
             std::future::pending::<Infallible>().await;
             unreachable!("pending never ends")
@@ -241,13 +246,14 @@ fn take(
     batch: &Value,
     but: &[String],
 ) -> std::io::Result<()> {
+    let wanted: Vec<_> = records(batch).filter(|(id, _)| !but.iter().any(|b| b == id)).collect();
     let mut inner = lock(inner);
     let key = headers.get("idempotency-key").cloned().unwrap_or_default();
-    if !inner.batches.insert(key.clone()) {
+    if wanted.is_empty() || !inner.batches.insert(key.clone()) {
         return Ok(());
     }
     let mut log = std::fs::OpenOptions::new().append(true).open(&inner.log)?;
-    for (id, record) in records(batch).filter(|(id, _)| !but.iter().any(|b| b == id)) {
+    for (id, record) in wanted {
         let taken = Taken {
             batch: key.clone(),
             run: batch["run_id"].as_str().unwrap_or_default().into(),

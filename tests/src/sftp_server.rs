@@ -13,6 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 const SSHD: &str = "/usr/sbin/sshd";
+const OPENSSH: &str = "OpenSSH";
+const CONFIG: &str = "sshd_config";
+const LOG: &str = "server.log";
 
 /// Who may enter the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub enum Entry {
 /// A running server. It ends, and so does its user, when this is dropped.
 pub struct SftpServer {
     process: Child,
+    folder: PathBuf,
     /// What runs, for people.
     pub software: &'static str,
     port: u16,
@@ -49,6 +53,40 @@ impl SftpServer {
         let folder = folder.canonicalize()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         if Path::new(SSHD).exists() { openssh(&folder, port, entry) } else { asyncssh(&folder, port, entry) }
+    }
+
+    /// Starts the server again at the same address, with the same user; asyncssh makes itself new keys.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.stop();
+        if self.software == OPENSSH {
+            self.process = run_sshd(&self.folder)?;
+            return self.wait_until_it_listens();
+        }
+        self.process = run_asyncssh(&self.folder, self.port)?;
+        self.wait_until_it_listens()?;
+        self.read_own_keys()
+    }
+
+    /// Reads the keys that asyncssh made.
+    fn read_own_keys(&mut self) -> Result<()> {
+        self.host_key = fs::read_to_string(self.folder.join("host_key.pub"))?.trim().into();
+        self.private_key = fs::read_to_string(self.folder.join("client_key"))?;
+        Ok(())
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result<()> {
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if self.process.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(20) {
+                let log = fs::read_to_string(self.folder.join(LOG)).unwrap_or_default();
+                bail!("the SFTP server did not come up: {log}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// `host:port`.
@@ -107,9 +145,8 @@ fn openssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
         Entry::Password => "password",
         Entry::KeyThenPassword => "publickey,password",
     };
-    let config = folder.join("sshd_config");
     fs::write(
-        &config,
+        folder.join(CONFIG),
         format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {host}\nPidFile none\nUsePAM no\nStrictModes no\n\
              AllowUsers {user}\nPermitRootLogin yes\nAuthorizedKeysFile {keys}\nAuthenticationMethods {methods}\n\
@@ -119,20 +156,10 @@ fn openssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
             keys = authorized.display(),
         ),
     )?;
-    // As root sshd wants its privilege separation folder, which a service manager would have made.
-    let _ = fs::create_dir_all("/run/sshd");
-    let log = fs::File::create(folder.join("sshd.log"))?;
-    let process = Command::new(SSHD)
-        .args(["-D", "-e", "-f"])
-        .arg(&config)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .with_context(|| format!("cannot start {SSHD}"))?;
-    let server = SftpServer {
-        process,
-        software: "OpenSSH",
+    let mut server = SftpServer {
+        process: run_sshd(folder)?,
+        folder: folder.into(),
+        software: OPENSSH,
         port,
         host_key: fs::read_to_string(host_key.with_extension("pub"))?.trim().into(),
         made_user: entry != Entry::Key,
@@ -141,24 +168,28 @@ fn openssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
         password,
         entry,
     };
-    listening(server, &folder.join("sshd.log"))
+    server.wait_until_it_listens()?;
+    Ok(server)
+}
+
+fn run_sshd(folder: &Path) -> Result<Child> {
+    // As root sshd wants its privilege separation folder, which a service manager would have made.
+    let _ = fs::create_dir_all("/run/sshd");
+    Command::new(SSHD)
+        .args(["-D", "-e", "-f"])
+        .arg(folder.join(CONFIG))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join(LOG))?)
+        .spawn()
+        .with_context(|| format!("cannot start {SSHD}"))
 }
 
 fn asyncssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
     ensure!(entry == Entry::Key, "{entry:?} needs OpenSSH: apt-get install openssh-server");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let log = fs::File::create(folder.join("sftp.log"))?;
-    let process = Command::new(root.join(".venv/bin/python"))
-        .arg(root.join("infra/local/sftp_server.py"))
-        .arg(folder)
-        .arg(port.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .context("cannot start the SFTP server of .venv; run `make up`")?;
-    let server = SftpServer {
-        process,
+    let mut server = SftpServer {
+        process: run_asyncssh(folder, port)?,
+        folder: folder.into(),
         software: "asyncssh",
         port,
         host_key: String::new(),
@@ -168,21 +199,22 @@ fn asyncssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
         password: None,
         entry,
     };
-    let mut server = listening(server, &folder.join("sftp.log"))?;
-    server.host_key = fs::read_to_string(folder.join("host_key.pub"))?.trim().into();
-    server.private_key = fs::read_to_string(folder.join("client_key"))?;
+    server.wait_until_it_listens()?;
+    server.read_own_keys()?;
     Ok(server)
 }
 
-fn listening(mut server: SftpServer, log: &Path) -> Result<SftpServer> {
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", server.port)).is_err() {
-        if server.process.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(20) {
-            bail!("the SFTP server did not come up: {}", fs::read_to_string(log).unwrap_or_default());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(server)
+fn run_asyncssh(folder: &Path, port: u16) -> Result<Child> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    Command::new(root.join(".venv/bin/python"))
+        .arg(root.join("infra/local/sftp_server.py"))
+        .arg(folder)
+        .arg(port.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join(LOG))?)
+        .spawn()
+        .context("cannot start the SFTP server of .venv; run `make up`")
 }
 
 fn key(folder: &Path, name: &str) -> Result<PathBuf> {

@@ -11,7 +11,7 @@ use aws_sigv4::{
 use serde_json::{Value, json};
 use shared::aws::{Table, clients, objects::Bucket};
 
-use crate::api::Api;
+use crate::{api::Api, rows::Rows};
 
 /// The deployed stack.
 #[derive(Clone, Debug)]
@@ -83,6 +83,16 @@ impl Stack {
         Ok(Bucket::new(clients::s3(&sdk), variable("CROSSDOCK_BUCKET")?))
     }
 
+    /// The stack's rows and objects, without the hub's rules.
+    ///
+    /// # Errors
+    /// When a name is not known.
+    pub async fn rows(&self) -> Result<Rows> {
+        let sdk = clients::sdk_config().await;
+        let (table, bucket) = (variable("CROSSDOCK_TABLE")?, variable("CROSSDOCK_BUCKET")?);
+        Ok(Rows::new(clients::dynamodb(&sdk), table, clients::s3(&sdk), bucket))
+    }
+
     /// The queue client and the URL of `pulls` or `deliveries`.
     ///
     /// # Errors
@@ -120,6 +130,34 @@ impl Stack {
             bail!("{function} answered {status}: {body}");
         }
         Ok(body)
+    }
+
+    /// Hands a `RunRequested` event to `dispatch`, as the bus does, and waits until it is done.
+    ///
+    /// # Errors
+    /// When the call or the function fails.
+    pub async fn hand_request(&self, detail: &Value, event_id: &str) -> Result<()> {
+        let event = json!({
+            "version": "0", "id": event_id, "detail-type": "RunRequested", "source": "crossdock",
+            "account": "000000000000", "time": "2026-01-01T00:00:00Z", "region": self.region,
+            "resources": [], "detail": detail,
+        });
+        self.invoke(&variable("CROSSDOCK_DISPATCH_FUNCTION")?, &event).await?;
+        Ok(())
+    }
+
+    /// Hands messages to `sftp-pull` or `deliver` as its queue does, all in one event, and waits until it is
+    /// done with them; the ids (`0`, `1`, …) of those that it failed.
+    ///
+    /// # Errors
+    /// When the call or the function fails.
+    pub async fn hand_over(&self, function: &str, messages: &[Value]) -> Result<Vec<String>> {
+        let name = variable(&format!("CROSSDOCK_{}_FUNCTION", function.replace('-', "_").to_uppercase()))?;
+        let record = |(i, message): (usize, &Value)| json!({ "messageId": i.to_string(), "body": message.to_string(), "eventSource": "aws:sqs" });
+        let records: Vec<_> = messages.iter().enumerate().map(record).collect();
+        let answer = self.invoke(&name, &json!({ "Records": records })).await?;
+        let failures = answer["batchItemFailures"].as_array().context("no partial batch in the answer")?;
+        Ok(failures.iter().map(|f| f["itemIdentifier"].as_str().unwrap_or_default().to_string()).collect())
     }
 
     /// Invokes `api` directly, as who may call `lambda:InvokeFunction` does.

@@ -1,0 +1,252 @@
+//! Tenants never meet: not by id, by cursor, by key, nor by what lies in storage.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use shared::{keys, resource::Settings, target_server::TargetServer};
+use tests::{
+    api::{Api, id},
+    flow::{Flow, new_account, settings_of, simple_mapping},
+    report::{expect, expect_failure, in_short},
+};
+
+/// An account with everything in it, runs included, and the API as another account sees it.
+async fn two_accounts() -> Result<(Flow, Vec<Value>, String, Api, String)> {
+    let flow = Flow::new().await?;
+    flow.put("a.csv", "id;value\r\n1;a\r\n;b\r\n")?;
+    let runs = vec![flow.run().await?, flow.run().await?];
+    let schedule = json!({ "connection": flow.connection, "cron": "0 6 1 1 ? *", "time_zone": "UTC" });
+    let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
+    let (other, api) = new_account(&flow.stack, "UTC").await?;
+    Ok((flow, runs, schedule, api, other))
+}
+
+#[tokio::test]
+async fn no_one_sees_changes_or_runs_what_is_another_accounts() -> Result<()> {
+    let (flow, runs, schedule, other, _) = two_accounts().await?;
+    let run = id(&runs[0]);
+    let things = [
+        format!("/v1/target-servers/{}", flow.source),
+        format!("/v1/target-servers/{}", flow.target),
+        format!("/v1/mappings/{}", flow.mapping),
+        format!("/v1/connections/{}", flow.connection),
+        format!("/v1/schedules/{schedule}"),
+    ];
+    for path in &things {
+        let own = flow.api.get(path).await?;
+        // A body that would do in the other account: only the id is another's.
+        let body = match path.split('/').nth(2) {
+            Some("mappings") => simple_mapping(),
+            Some("target-servers") => {
+                json!({ "name": "x", "kind": "webservice", "address": "https://example.com" })
+            }
+            _ => settings_of(own.clone()),
+        };
+        for (method, body) in [("GET", None), ("PUT", Some(body.to_string())), ("DELETE", None)] {
+            let answer = other.call(method, path, &[], body.as_deref()).await?;
+            let refers = method == "PUT" && answer.status == 422; // it refers to what is not there either
+            assert!(answer.status == 404 || refers, "{method} {path}: {} {}", answer.status, answer.body);
+            assert!(
+                !answer.body.to_string().contains(own["name"].as_str().unwrap_or("no name")),
+                "{}",
+                answer.body
+            );
+        }
+        assert_eq!(flow.api.get(path).await?, own, "it is as it was");
+    }
+    for (method, path) in [
+        ("GET", format!("/v1/runs/{run}")),
+        ("GET", format!("/v1/runs/{run}/records")),
+        ("GET", format!("/v1/runs/{run}/records?result=error")),
+        ("POST", format!("/v1/runs/{run}/rerun")),
+        ("POST", format!("/v1/connections/{}/runs", flow.connection)),
+        ("GET", format!("/v1/schedules/{schedule}/next")),
+    ] {
+        let answer = other.call(method, &path, &[], None).await?;
+        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{method} {path}");
+    }
+    for path in ["target-servers", "mappings", "connections", "schedules", "runs"] {
+        assert_eq!(other.all(&format!("/v1/{path}")).await?, Vec::<Value>::new(), "{path}");
+    }
+    assert_eq!(other.all(&format!("/v1/runs?connection={}", flow.connection)).await?, Vec::<Value>::new());
+    assert_eq!(flow.api.all("/v1/runs").await?.len(), 2, "no run was started");
+    flow.agrees(&runs.iter().collect::<Vec<_>>()).await
+}
+
+#[tokio::test]
+async fn what_refers_to_another_accounts_things_is_refused() -> Result<()> {
+    let (flow, _, _, other, _) = two_accounts().await?;
+    let webservice = json!({ "name": "w", "kind": "webservice", "address": "https://example.com/x" });
+    let own_target = id(&other.post("/v1/target-servers", &webservice).await?);
+    let own_source = id(&other.post("/v1/target-servers", &flow.server.target_server(&flow.folder)).await?);
+    let own_mapping = id(&other.post("/v1/mappings", &simple_mapping()).await?);
+    let good = json!({ "name": "c", "mapping": own_mapping, "source": { "target_server": own_source, "files": "*" },
+                       "target": { "target_server": own_target } });
+    let own = id(&other.post("/v1/connections", &good).await?);
+    for (pointer, value, field) in [
+        ("/mapping", &flow.mapping, "mapping"),
+        ("/source/target_server", &flow.source, "source.target_server"),
+        ("/target/target_server", &flow.target, "target.target_server"),
+    ] {
+        let mut body = good.clone();
+        *body.pointer_mut(pointer).context("a field")? = value.clone().into();
+        for (method, path) in
+            [("POST", "/v1/connections".to_string()), ("PUT", format!("/v1/connections/{own}"))]
+        {
+            let answer = other.call(method, &path, &[], Some(&body.to_string())).await?;
+            assert_eq!(
+                (answer.status, &answer.body["errors"][0]["field"]),
+                (422, &json!(field)),
+                "{}",
+                answer.body
+            );
+        }
+    }
+    let schedule = json!({ "connection": flow.connection, "cron": "0 6 * * ? *", "time_zone": "UTC" });
+    let answer = other.call("POST", "/v1/schedules", &[], Some(&schedule.to_string())).await?;
+    assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!("connection")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cursor_of_one_account_shows_another_only_its_own() -> Result<()> {
+    let (flow, runs, _, other, _) = two_accounts().await?;
+    for name in ["x", "y"] {
+        let mut mapping = simple_mapping();
+        mapping["name"] = name.into();
+        flow.api.post("/v1/mappings", &mapping).await?;
+    }
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        made.push(id(&other.post("/v1/mappings", &simple_mapping()).await?));
+    }
+    let cursor = async |path: &str| -> Result<String> {
+        let page = flow.api.get(&format!("{path}limit=1")).await?;
+        Ok(page["next_cursor"].as_str().context("a next page")?.to_string())
+    };
+    // The account's first mapping was made before the other's: its cursor goes on with the other's own.
+    let page = other.get(&format!("/v1/mappings?cursor={}", cursor("/v1/mappings?").await?)).await?;
+    assert_eq!(page["items"].as_array().context("items")?.iter().map(id).collect::<Vec<_>>(), made);
+    for path in ["/v1/runs?".to_string(), format!("/v1/runs?connection={}&", flow.connection)] {
+        let page = other.get(&format!("{path}cursor={}", cursor(&path).await?)).await?;
+        assert_eq!(page["items"], json!([]), "{path}");
+    }
+    let path = format!("/v1/runs/{}/records?", id(&runs[0]));
+    let answer = other.call("GET", &format!("{path}cursor={}", cursor(&path).await?), &[], None).await?;
+    assert_eq!(answer.status, 404);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_in_two_accounts_is_two_things() -> Result<()> {
+    let (flow, _, _, other, _) = two_accounts().await?;
+    let (key, body) = ([("idempotency-key", "k")], simple_mapping().to_string());
+    let one = flow.api.call("POST", "/v1/mappings", &key, Some(&body)).await?;
+    let two = other.call("POST", "/v1/mappings", &key, Some(&body)).await?;
+    assert_eq!((one.status, two.status), (201, 201));
+    assert_ne!(id(&one.body), id(&two.body));
+    assert_eq!(other.all("/v1/mappings").await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_row_and_object_of_an_account_begins_with_its_name() -> Result<()> {
+    let (flow, runs, schedule, _, _) = two_accounts().await?;
+    let rows = flow.stack.rows().await?;
+    let own_ids = [
+        &flow.account,
+        &flow.connection,
+        &flow.mapping,
+        &flow.source,
+        &flow.target,
+        &schedule,
+        &id(&runs[0]),
+    ];
+    let is_own = |text: &str| own_ids.iter().any(|own| text.contains(own.as_str()));
+    let (mut count, begins) = (0, format!("A#{}", flow.account));
+    for row in rows.all().await?.iter().filter(|row| is_own(&row.to_string())) {
+        let pk = row["pk"].as_str().unwrap_or_default();
+        let listed =
+            (pk, row["sk"].as_str()) == ("A#operator", Some(format!("LISTED#{}", flow.account).as_str()));
+        let rest = pk.strip_prefix(&begins);
+        assert!(listed || rest.is_some_and(|r| r.is_empty() || r.starts_with('#')), "{row}");
+        for index in ["owed_by", "runs_of_account", "runs_of_connection"] {
+            assert!(
+                row[index].is_null() || row[index].as_str().is_some_and(|p| p.starts_with(&begins)),
+                "{row}"
+            );
+        }
+        count += 1;
+    }
+    assert!(count >= 12, "{count} rows");
+    let objects = rows.objects().await?;
+    let own: Vec<_> = objects.iter().filter(|key| is_own(key)).collect();
+    assert!(own.iter().all(|key| key.starts_with(&format!("{}/", flow.account))), "{own:?}");
+    for folder in ["staged", "payloads", "records", "state"] {
+        let in_folder = format!("{}/{folder}/", flow.account);
+        assert!(own.iter().any(|key| key.starts_with(&in_folder)), "{folder}: {own:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sealed_secret_opens_only_where_it_was_sealed() -> Result<()> {
+    let (one, two) = (Flow::new().await?, Flow::new().await?);
+    let rows = one.stack.rows().await?;
+    let row = |flow: &Flow, target: &str| keys::resource(&flow.account, TargetServer::KIND, target);
+    let auth = async |flow: &Flow, target: &str| -> Result<Value> {
+        Ok(rows.get(&row(flow, target)).await?["auth"].clone())
+    };
+    two.put("a.csv", "id;value\r\n1;a\r\n")?;
+    let (stolen, own) = (auth(&one, &one.source).await?, auth(&two, &two.source).await?);
+    assert!(stolen["private_key"].as_str().is_some_and(|k| k.starts_with("sealed:v1:")), "{stolen}");
+
+    // Of another account; of another owner in the account; of another field of the owner.
+    let second = id(&two.api.post("/v1/target-servers", &two.server.target_server(&two.folder)).await?);
+    let of_second = auth(&two, &second).await?["private_key"].clone();
+    let mut runs = Vec::new();
+    for wrong in [
+        json!({ "user": own["user"], "private_key": stolen["private_key"] }),
+        json!({ "user": own["user"], "private_key": of_second }),
+        json!({ "user": own["user"], "password": own["private_key"] }),
+        json!({ "user": own["user"], "password": "in the open" }),
+    ] {
+        rows.edit(&row(&two, &two.source), json!({ "auth": wrong })).await?;
+        let run = two.run().await?;
+        expect(&run, "ERROR", &[]);
+        expect_failure(&run, "settings", "secret_unusable", false, &["does not open"]);
+        runs.push(run);
+    }
+    rows.edit(&row(&two, &two.source), json!({ "auth": own })).await?;
+
+    // The same where records go: nothing is sent with it.
+    let own = auth(&two, &two.target).await?;
+    let stolen = auth(&one, &one.target).await?;
+    rows.edit(&row(&two, &two.target), json!({ "auth": stolen, "retry_secs": [1] })).await?;
+    let run = two.run().await?;
+    expect(&run, "ERROR", &[("read", 1), ("errors", 1)]);
+    let record = two.records(&run).await?.remove(0);
+    assert_eq!(in_short(&record), "2 error undeliverable -");
+    assert!(record["detail"].to_string().contains("does not open"), "{record}");
+    assert_eq!(two.receiver.requests(), Vec::<Value>::new());
+    rows.edit(&row(&two, &two.target), json!({ "auth": own })).await?;
+    let rerun = two.rerun(&run).await?;
+    expect(&rerun, "COMPLETE", &[("read", 1), ("created", 1)]);
+    runs.extend([run, rerun]);
+    two.agrees(&runs.iter().collect::<Vec<_>>()).await
+}
+
+#[tokio::test]
+async fn a_data_key_of_another_account_opens_nothing() -> Result<()> {
+    let (one, two) = (Flow::new().await?, Flow::new().await?);
+    let rows = one.stack.rows().await?;
+    let other_key = rows.get(&keys::account(&one.account)).await?["data_key"].clone();
+    rows.edit(&keys::account(&two.account), json!({ "data_key": other_key })).await?;
+    // The key service refuses it, since its context names the other account.
+    let answer = two
+        .api
+        .call("POST", "/v1/target-servers", &[], Some(&two.server.target_server(&two.folder).to_string()))
+        .await?;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(!answer.body.to_string().contains(other_key.as_str().unwrap_or("no key")), "{}", answer.body);
+    Ok(())
+}
