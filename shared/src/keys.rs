@@ -41,6 +41,11 @@ pub fn resource(account: &str, kind: &str, id: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("{kind}#{id}") }
 }
 
+/// What stays of a row that was removed.
+pub fn removed(account: &str, kind: &str, id: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("REMOVED#{kind}#{id}") }
+}
+
 /// One immutable version of a mapping.
 pub fn mapping_version(account: &str, mapping: &str, version: u64) -> Key {
     Key { pk: format!("A#{account}#M#{mapping}"), sk: format!("V#{version:08}") }
@@ -83,9 +88,10 @@ pub fn runs_of_connection(account: &str, connection: &str) -> String {
     format!("A#{account}#C#{connection}")
 }
 
-/// Partition of the index `due` for the row with this partition key.
-pub fn due_shard(pk: &str) -> String {
-    let hash = crate::id::hash128(&[pk]);
+/// Partition of the index `due` for a row: by its whole key, so that neither an account nor a run with
+/// many rows fills one shard.
+pub fn due_shard(key: &Key) -> String {
+    let hash = crate::id::hash128(&[&key.pk, &key.sk]);
     due_shard_name(u32::from(hash[0]) % DUE_SHARDS)
 }
 

@@ -101,6 +101,7 @@ pub struct Input {
     /// Where the whole file is in the bucket.
     pub object: String,
     /// When it was taken. Of two files that say different things of a key, the one taken later holds.
+    #[serde(default)]
     pub taken_at: Timestamp,
     /// Set when it was not mapped: the path whose content, taken last, was the same to the byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,6 +174,12 @@ pub struct Run {
     /// The last holder that got the run further before its time ran out.
     #[serde(default)]
     pub progress_epoch: u64,
+    /// Batches that were counted as final. A hint: the batch rows are the truth.
+    #[serde(default)]
+    pub batches_final: u64,
+    /// How many that were when the run was looked at last.
+    #[serde(default)]
+    pub batches_final_seen: u64,
 }
 
 /// The version of a mapping that a run uses from beginning to end.
@@ -211,6 +218,8 @@ impl Run {
             batches_total: 0,
             epoch: 0,
             progress_epoch: 0,
+            batches_final: 0,
+            batches_final_seen: 0,
         }
     }
 

@@ -81,6 +81,21 @@ pub struct Auth {
 /// Longest time over which a batch is tried, in seconds: with 20% on top still shorter than its payload is kept.
 const MOST_RETRY_SECS: u64 = 25 * 86_400;
 
+/// Headers of a request that are the hub's or the protocol's own.
+const OWN_HEADERS: &[&str] = &[
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "idempotency-key",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Key types that can be pinned, with what the server must then sign with.
 pub const HOST_KEY_TYPES: &[&str] =
     &["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
@@ -176,6 +191,9 @@ impl TargetServer {
                 "auth.header_name",
                 "must be a header's name: letters, digits, '-' and '_'",
             ));
+        }
+        if auth.header_name.as_ref().is_some_and(|n| OWN_HEADERS.contains(&n.to_ascii_lowercase().as_str())) {
+            errors.push(FieldError::new("auth.header_name", "is a header that the hub sets itself"));
         }
         for (set, field) in [
             (auth.private_key.is_some(), "auth.private_key"),

@@ -185,51 +185,60 @@ pub enum Meaning {
 }
 
 #[derive(Deserialize)]
-struct Reply {
-    results: Vec<ReplyRecord>,
+struct Reply<'a> {
+    #[serde(borrow, default)]
+    results: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct ReplyRecord {
+struct ReplyRecord<'a> {
     source_id: String,
     result: String,
-    #[serde(default)]
-    target_id: Option<serde_json::Value>,
-    #[serde(default)]
-    error: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    target_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 /// Reads the body of a 2xx answer.
 ///
-/// A `results` that cannot be read as design says is not taken for success: every record is then left out.
-/// A result word that is not known leaves its record out too.
+/// Only an answer that plainly has no `results` counts for all: an empty one, or one that is no JSON object.
+/// An object that is cut or garbled, or a `results` that is not as above, is not taken for success: every
+/// record is then left out, as is one whose result word is not known.
 pub fn read_answer(body: &[u8], records: &[StagedRecord]) -> Meaning {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else { return Meaning::All };
-    if value.get("results").is_none() {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+    if !body.starts_with(b"{") {
         return Meaning::All;
     }
-    let reply = serde_json::from_value::<Reply>(value).unwrap_or(Reply { results: Vec::new() });
-    let mut said: HashMap<String, Answer> = HashMap::with_capacity(reply.results.len());
-    for record in reply.results {
+    let mut said =
+        match std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Reply>(text).ok()) {
+            Some(Reply { results: None }) => return Meaning::All,
+            Some(Reply { results: Some(results) }) => answers(results.get()),
+            None => HashMap::new(),
+        };
+    Meaning::Each(Answers { records: records.iter().map(|r| said.remove(&r.source_id)).collect() })
+}
+
+fn answers(results: &str) -> HashMap<String, Answer> {
+    let results: Vec<ReplyRecord> = serde_json::from_str(results).unwrap_or_default();
+    let answer = |record: ReplyRecord| {
         let result = match record.result.as_str() {
             "created" => Settled::Created,
             "updated" => Settled::Updated,
             "deleted" => Settled::Deleted,
             "unchanged" => Settled::Unchanged,
             "error" => Settled::Error,
-            _ => continue,
+            _ => return None,
         };
         let answer = Answer { result, target_id: record.target_id.map(text), error: record.error.map(text) };
-        said.insert(record.source_id, answer);
-    }
-    Meaning::Each(Answers { records: records.iter().map(|r| said.remove(&r.source_id)).collect() })
+        Some((record.source_id, answer))
+    };
+    results.into_iter().filter_map(answer).collect()
 }
 
-fn text(value: serde_json::Value) -> String {
-    let text = match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
+/// A JSON string's text, or any other value as it was written, at most 500 characters of it.
+fn text(value: &RawValue) -> String {
+    let text = serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().into());
     text.chars().take(500).collect()
 }
 
@@ -289,12 +298,14 @@ mod tests {
 
     #[test]
     fn only_an_answer_without_results_counts_for_all() {
-        for all in ["", "ok", "{}", "[1]", r#"{"result":"x"}"#] {
+        for all in ["", "ok", "{}", " {} ", "[1]", r#"{"result":"x"}"#, "\u{feff}{}", r#"{"results":null}"#] {
             assert_eq!(read_answer(all.as_bytes(), &batch().records), Meaning::All, "{all}");
         }
         for none in [
-            r#"{"results":null}"#,
             r#"{"results":[]}"#,
+            r#"{"results":{}}"#,
+            r#"{"results":[{"source_id":"a","result":"error","error":1e9"#,
+            "{\"note\":1e999, \"results\":[",
             r#"{"results":[{"id":1}]}"#,
             r#"{"results":[{"source_id":"a","result":"maybe"}]}"#,
         ] {

@@ -8,12 +8,16 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use shared::delivery::{Batch, WaitingFor};
+use shared::{
+    delivery::{Batch, WaitingFor},
+    keys,
+};
 use tempfile::TempDir;
 
 use crate::{
     api::{Api, id},
     receiver::{Manner, Receiver},
+    rows::past_ms,
     sftp_server::{Entry, SftpServer},
     stack::Stack,
     wait::until,
@@ -169,6 +173,14 @@ impl Flow {
         self.change(&format!("/v1/connections/{}", self.connection), change).await
     }
 
+    /// Puts the target's retries off so far that none comes by itself.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn retry_far_off(&self) -> Result<()> {
+        self.change_target(|t| t["retry_secs"] = json!([600, 600])).await
+    }
+
     /// Changes the receiver's target server by `change`.
     ///
     /// # Errors
@@ -245,6 +257,20 @@ impl Flow {
             Ok((!batches.is_empty() && batches.iter().all(waiting)).then_some(batches))
         })
         .await
+    }
+
+    /// Lets the time of a run's next attempts come, as if it had gone by, and ticks.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn let_time_pass(&self, run: &str) -> Result<()> {
+        let rows = self.stack.rows().await?;
+        for batch in self.waiting_batches(run).await? {
+            let key = keys::batch(&self.account, run, batch.first_ordinal, batch.part);
+            rows.edit(&key, json!({ "attempt_at": past_ms() })).await?;
+            rows.set_due(&key, past_ms()).await?;
+        }
+        self.stack.tick().await
     }
 
     /// Every batch of a run.

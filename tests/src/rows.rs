@@ -87,7 +87,7 @@ impl Rows {
     /// # Errors
     /// When the call fails, or when there is no such row.
     pub async fn set_due(&self, key: &Key, due_ms: i64) -> Result<()> {
-        self.edit(key, json!({ "due": due_ms, "due_shard": keys::due_shard(&key.pk) })).await
+        self.edit(key, json!({ "due": due_ms, "due_shard": keys::due_shard(key) })).await
     }
 
     /// Every row of the table.

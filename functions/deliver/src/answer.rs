@@ -15,7 +15,12 @@ pub(crate) enum Taken {
     /// The batch is final in this state.
     Final(DeliveryState),
     /// The answer says no, or nothing usable: the batch is to be sent again.
-    Failed(String),
+    Failed {
+        /// What is wrong.
+        why: String,
+        /// The beginning of the answer's body, for the report; not for a log.
+        excerpt: String,
+    },
 }
 
 /// Reads an answer and writes down what the target took.
@@ -27,7 +32,8 @@ pub(crate) async fn take(
     answer: &Answer,
 ) -> Result<Taken, AwsError> {
     if !(200..300).contains(&answer.status) {
-        return Ok(Taken::Failed(format!("the target answered {}{}", answer.status, excerpt(&answer.body))));
+        let why = format!("the target answered {}", answer.status);
+        return Ok(Taken::Failed { why, excerpt: excerpt(&answer.body) });
     }
     let answers = match wire::read_answer(&answer.body, &staged.records) {
         Meaning::All => {
@@ -38,11 +44,12 @@ pub(crate) async fn take(
     };
     let left_out = answers.left_out();
     if left_out.len() == staged.records.len() {
-        return Ok(Taken::Failed(format!(
+        let why = format!(
             "the target answered {} with results that name none of the batch's {} records",
             answer.status,
             staged.records.len()
-        )));
+        );
+        return Ok(Taken::Failed { why, excerpt: excerpt(&answer.body) });
     }
     let object = keys::answer_object(&batch.account, &batch.run, &batch.id);
     context.bucket.put(&object, json(&answers)?).await?;

@@ -12,7 +12,7 @@ use shared::dial::{Dialling, Refused};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Most bytes of an answer that are read.
-const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Clients by what their account may dial: each keeps its connections open.
 #[derive(Default)]

@@ -23,6 +23,8 @@ use shared::{
 };
 use tracing::instrument;
 
+use send::HubFailure;
+
 /// What every message needs.
 pub struct Context {
     table: Table,
@@ -57,7 +59,7 @@ impl Context {
 const LEASE_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
 /// How soon a batch is tried again that the hub itself could not send.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(10);
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// Handles the messages of an event, each by itself.
 ///
@@ -90,17 +92,18 @@ async fn deliver(
     let state = match send::attempt(&context, &batch).await {
         Ok(state) => state,
         // The hub's own failure is no attempt of the customer's schedule.
-        Err(error) if error.is_retryable() => {
+        Err(HubFailure::BeforeSending(error)) if error.is_retryable() => {
             tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
             let due = (context.clock)().saturating_add(RETRY_AFTER).unwrap_or(now);
             context.table.batch_returns(&batch, due).await?;
             return wake::wake(&context, &batch, due).await;
         }
-        Err(AwsError::LostLease(what)) => {
+        Err(HubFailure::AfterSending(AwsError::LostLease(what))) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");
             return Ok(());
         }
-        Err(error) => return Err(error),
+        // The row is due at the end of its lease, and the attempt counts.
+        Err(HubFailure::BeforeSending(error) | HubFailure::AfterSending(error)) => return Err(error),
     };
     if state.is_final() && context.table.count_final_batch(&account, &run).await? {
         context.pulls.send(&account, &PullMessage::run(&account, &run), 0).await?;

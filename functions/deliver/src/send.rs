@@ -19,42 +19,59 @@ use crate::{
 
 const DEFAULT_TIMEOUT_SECS: u32 = 15;
 
+/// After this long a batch is given up, whatever its schedule: its payload is kept for 35 days.
+const MOST_AGE_MS: i64 = 31 * 86_400_000;
+
+/// A failure of the hub itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HubFailure {
+    /// Nothing was sent: the attempt was not made.
+    #[error(transparent)]
+    BeforeSending(AwsError),
+    /// The batch was sent, and what came of it could not be written down.
+    #[error(transparent)]
+    AfterSending(#[from] AwsError),
+}
+
 /// Makes one attempt with a claimed batch; answers the state that it ends in.
-pub(crate) async fn attempt(context: &Context, batch: &Batch) -> Result<DeliveryState, AwsError> {
-    let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await?;
-    let Some(target) = found.map(|f| f.resource.settings) else {
-        context.table.batch_dies(batch, "the target server has been removed", (context.clock)()).await?;
-        return Ok(DeliveryState::Dead);
+pub(crate) async fn attempt(context: &Context, batch: &Batch) -> Result<DeliveryState, HubFailure> {
+    use HubFailure::BeforeSending;
+    let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await;
+    let Some(target) = found.map_err(BeforeSending)?.map(|f| f.resource.settings) else {
+        return die(context, batch, "the target server has been removed").await;
     };
     let retry_secs = target.retry_secs.as_deref().unwrap_or(DEFAULT_RETRY_SECS);
-    // A function that dies while sending leaves the row claimed; that must not go on for ever either.
-    if usize::try_from(batch.attempts).unwrap_or(usize::MAX) > retry_secs.len() + 1 {
-        context.table.batch_dies(batch, "every attempt ended without a result", (context.clock)()).await?;
-        return Ok(DeliveryState::Dead);
+    // A function that dies while sending leaves the row claimed, and a hub that fails before sending spends
+    // no attempt; neither may go on for ever.
+    let age_ms = (context.clock)().as_millisecond() - batch.accepted_at;
+    if usize::try_from(batch.attempts).unwrap_or(usize::MAX) > retry_secs.len() + 1 || age_ms > MOST_AGE_MS {
+        return die(context, batch, "every attempt ended without a result").await;
     }
-    let staged = load(context, batch).await?;
+    let staged = load(context, batch).await.map_err(BeforeSending)?;
     let started = (context.clock)();
-    let failed = match post(context, batch, &target, &staged).await {
-        Err(NotSent::Aws(error)) => return Err(error), // ours, not the target's: the row is due at its lease's end
-        Err(not_sent) => not_sent.to_string(),
+    let (why, excerpt) = match post(context, batch, &target, &staged).await {
+        Err(NotSent::Aws(error)) => return Err(BeforeSending(error)),
+        Err(not_sent) => (not_sent.to_string(), String::new()),
         Ok(answer) => match take(context, batch, retry_secs, &staged, &answer).await? {
             Taken::Final(state) => return Ok(state),
-            Taken::Failed(why) => why,
+            Taken::Failed { why, excerpt } => (why, excerpt),
         },
     };
     let now = (context.clock)();
-    tracing::warn!(
-        error = failed,
-        duration_ms = now.duration_since(started).as_millis(),
-        "an attempt failed"
-    );
+    // Of the answer only the status: its text may repeat the records.
+    tracing::warn!(error = why, duration_ms = now.duration_since(started).as_millis(), "an attempt failed");
+    let error = why + &excerpt;
     let Some(due) = next_attempt(batch.attempts, retry_secs, (context.jitter)(), now) else {
-        context.table.batch_dies(batch, &failed, (context.clock)()).await?;
-        return Ok(DeliveryState::Dead);
+        return die(context, batch, &error).await;
     };
-    context.table.batch_waits(batch, due, &failed).await?;
+    context.table.batch_waits(batch, due, &error).await?;
     wake(context, batch, due).await?;
     Ok(DeliveryState::Waiting)
+}
+
+async fn die(context: &Context, batch: &Batch, why: &str) -> Result<DeliveryState, HubFailure> {
+    context.table.batch_dies(batch, why, (context.clock)()).await?;
+    Ok(DeliveryState::Dead)
 }
 
 async fn load(context: &Context, batch: &Batch) -> Result<StagedBatch, AwsError> {

@@ -45,8 +45,10 @@ impl Context {
 /// # Errors
 /// When a call fails: EventBridge then tries again, and so does the next tick.
 pub async fn handle(context: &Context, event: LambdaEvent<Event>) -> Result<(), Error> {
+    let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+    let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
     match event.payload {
-        Event::Tick => tick::tick(context).await?,
+        Event::Tick => tick::tick(context, deadline).await?,
         Event::RunRequested { id, detail } => requested::request(context, &id, &detail).await?,
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! One tick: everything in the index `due` whose time has come.
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::{
@@ -18,25 +18,26 @@ use tracing::instrument;
 
 use crate::{Context, requested::why_skipped};
 
-/// Rows of one shard in one tick; what is left waits for the next.
-const ROWS_PER_SHARD: i32 = 100;
+/// Rows of one shard that are read at once.
+const ROWS_PER_PAGE: i32 = 100;
 
-/// Rows that are worked on at once.
-const AT_ONCE: usize = 16;
+/// Shards, and rows of each, that are worked on at once.
+const SHARDS_AT_ONCE: usize = 8;
+const ROWS_AT_ONCE: usize = 8;
+
+/// With less time than this left, no further page is begun.
+const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(15);
 
 /// How far a row's `due` is put off before its message is sent: longer than a message usually waits, so
 /// that a backlog is not sent again every minute.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(3);
 
-/// Wakes every row whose time has come. One row that fails does not keep the others from being woken.
-pub(crate) async fn tick(context: &Context) -> Result<(), AwsError> {
-    let now = (context.clock)();
-    let shards = stream::iter(0..DUE_SHARDS).map(|shard| context.table.due(shard, now, ROWS_PER_SHARD));
-    let rows: Vec<DueRow> = shards.buffer_unordered(AT_ONCE).try_concat().await?;
-    let woken = rows.len();
-    let results: Vec<_> =
-        stream::iter(rows).map(|row| wake(context, row, now)).buffer_unordered(AT_ONCE).collect().await;
-    let failed = results.into_iter().filter_map(Result::err).collect::<Vec<_>>();
+/// Wakes every row whose time has come, shard by shard. What fails does not keep the rest from being woken.
+pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), AwsError> {
+    let shards = stream::iter(0..DUE_SHARDS).map(|number| shard(context, number, deadline));
+    let tallies: Vec<Tally> = shards.buffer_unordered(SHARDS_AT_ONCE).collect().await;
+    let woken: usize = tallies.iter().map(|t| t.woken).sum();
+    let failed: Vec<AwsError> = tallies.into_iter().flat_map(|t| t.failed).collect();
     for error in &failed {
         tracing::error!(
             error = shared::chain(error),
@@ -45,6 +46,41 @@ pub(crate) async fn tick(context: &Context) -> Result<(), AwsError> {
     }
     tracing::info!(woken, failed = failed.len(), "tick");
     failed.into_iter().next().map_or(Ok(()), Err)
+}
+
+#[derive(Default)]
+struct Tally {
+    woken: usize,
+    failed: Vec<AwsError>,
+}
+
+/// Wakes a shard's rows, page by page, until none is due or time is nearly out. A row that is woken is due
+/// later, so the next page begins behind it.
+async fn shard(context: &Context, number: u32, deadline: Timestamp) -> Tally {
+    let mut tally = Tally::default();
+    loop {
+        let now = (context.clock)();
+        let rows = match context.table.due(number, now, ROWS_PER_PAGE).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tally.failed.push(error);
+                return tally;
+            }
+        };
+        let full = rows.len() == ROWS_PER_PAGE as usize;
+        let woken: Vec<_> = stream::iter(rows)
+            .map(|row| wake(context, row, now))
+            .buffer_unordered(ROWS_AT_ONCE)
+            .collect()
+            .await;
+        let failed = woken.iter().filter(|w| w.is_err()).count();
+        tally.woken += woken.len() - failed;
+        tally.failed.extend(woken.into_iter().filter_map(Result::err));
+        let late = (context.clock)().saturating_add(TIME_FOR_A_PAGE).is_ok_and(|end| end > deadline);
+        if !full || failed > 0 || late {
+            return tally;
+        }
+    }
 }
 
 async fn wake(context: &Context, row: DueRow, now: Timestamp) -> Result<(), AwsError> {

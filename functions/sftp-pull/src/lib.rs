@@ -88,9 +88,12 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
     span.record("account.id", &run.account)
         .record("run.id", &run.id)
         .record("connection.id", &run.connection);
+    let files_before = run.inputs.len();
+    let too_many = run.epoch - run.progress_epoch > MOST_HOLDERS;
     let worked = match run.status {
+        RunStatus::Delivering if too_many => close::give_up(&context, &mut run).await,
         RunStatus::Delivering => close::close(&context, &mut run).await,
-        _ if run.epoch - run.progress_epoch > MOST_HOLDERS => Err(Stop::Failed(Failure::new(
+        _ if too_many => Err(Stop::Failed(Failure::new(
             Origin::Hub,
             "gave_up",
             format!("{MOST_HOLDERS} attempts ended without a result; the function's log says how"),
@@ -101,7 +104,10 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
     match worked {
         Ok(()) => Ok(()),
         Err(Stop::Failed(failure)) => fail(&context, &run, &failure).await,
-        Err(Stop::Again) => context.table.yield_run(&run, (context.clock)(), true).await,
+        Err(Stop::Again) => {
+            let further = run.inputs.len() > files_before;
+            context.table.yield_run(&run, (context.clock)(), further).await
+        }
         Err(Stop::Hub(AwsError::LostLease(what))) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");
             Ok(())
@@ -145,6 +151,7 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
     }
     let transformed = transform::transform(context, run, &connection, mapping).await?;
     let counts = transformed.counts;
+    run.failure = run.failure.take().or(transformed.failure);
     tracing::info!(read = counts.read(), owed = counts.owed(), batches = transformed.batches.len(), "mapped");
     if transformed.batches.is_empty() {
         let (status, failure) = ending(&counts, run.failure.clone());

@@ -34,7 +34,7 @@ fn row(batch: &Batch) -> Result<Item, AwsError> {
         row.insert("owed_by".into(), owed_by(batch));
     }
     if batch.due.is_some() {
-        row.insert("due_shard".into(), s(keys::due_shard(&key(batch).pk)));
+        row.insert("due_shard".into(), s(keys::due_shard(&key(batch))));
     } else {
         row.insert("expires_at".into(), n(batch.accepted_at / 1000 + KEPT_SECS));
     }
@@ -102,7 +102,7 @@ impl Table {
             .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":until", n(lease_until.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(&key.pk)))
+            .expression_attribute_values(":shard", s(keys::due_shard(key)))
             .expression_attribute_values(":soon", n(now.as_millisecond() + EARLY_MS))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .return_values(ReturnValue::AllNew)

@@ -34,7 +34,7 @@ pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
 
-/// Client of the bucket, with time for a part of 16 MiB.
+/// Client of the bucket, with time for a part of 8 MiB.
 #[cfg(feature = "s3")]
 pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(config).timeout_config(timeouts(20_000, 90)).build();

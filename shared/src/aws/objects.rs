@@ -5,7 +5,10 @@
 
 pub use aws_sdk_s3::types::CompletedPart;
 use aws_sdk_s3::{
-    Client, error::ProvideErrorMetadata, primitives::ByteStream, types::CompletedMultipartUpload,
+    Client,
+    error::ProvideErrorMetadata,
+    primitives::ByteStream,
+    types::{ChecksumAlgorithm, CompletedMultipartUpload},
 };
 use bytes::Bytes;
 
@@ -121,8 +124,9 @@ impl Bucket {
     /// When the call fails.
     pub async fn get(&self, key: &str) -> Result<Option<Object>, AwsError> {
         let Some((body, etag)) = self.open(key).await? else { return Ok(None) };
-        let bytes =
-            body.collect().await.map_err(|e| AwsError::damaged(format!("object {key}"), e))?.into_bytes();
+        let broken =
+            |e| AwsError::Call { call: "s3:GetObject", code: "body cut".into(), source: Box::new(e) };
+        let bytes = body.collect().await.map_err(broken)?.into_bytes();
         Ok(Some(Object { bytes, etag }))
     }
 
@@ -146,6 +150,7 @@ impl Bucket {
         let answer = self
             .client
             .create_multipart_upload()
+            .checksum_algorithm(ChecksumAlgorithm::Crc32) // as the SDK states with every part
             .bucket(&self.name)
             .key(key)
             .tagging(tag(key))

@@ -35,7 +35,7 @@ impl Beside {
 
     fn write(&self, key: &Key, into: &mut Item) {
         if let Some(due) = self.due {
-            into.insert("due_shard".into(), s(keys::due_shard(&key.pk)));
+            into.insert("due_shard".into(), s(keys::due_shard(key)));
             into.insert("due".into(), n(due.as_millisecond()));
             into.insert("next_at".into(), s(due.to_string()));
         }
@@ -185,27 +185,50 @@ impl Table {
         limit: i32,
     ) -> Result<Vec<Found<T>>, AwsError> {
         let first = keys::resource(account, T::KIND, "");
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-            .expression_attribute_values(":pk", s(&first.pk))
-            .expression_attribute_values(":sk", s(&first.sk))
-            .set_exclusive_start_key(after.map(|id| key_item(&keys::resource(account, T::KIND, id))))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(AwsError::call("dynamodb:Query"))?;
-        let items = answer.items.unwrap_or_default().into_iter();
-        items.map(|item| Ok(Found { beside: Beside::read(&item), resource: read(item)? })).collect()
+        let mut start = after.map(|id| key_item(&keys::resource(account, T::KIND, id)));
+        let mut found: Vec<Found<T>> = Vec::new();
+        // One answer has 1 MB at most, which may be fewer rows than asked for.
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+                .expression_attribute_values(":pk", s(&first.pk))
+                .expression_attribute_values(":sk", s(&first.sk))
+                .set_exclusive_start_key(start)
+                .limit(limit - i32::try_from(found.len()).unwrap_or(limit))
+                .send()
+                .await
+                .map_err(AwsError::call("dynamodb:Query"))?;
+            for item in answer.items.unwrap_or_default() {
+                found.push(Found { beside: Beside::read(&item), resource: read(item)? });
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() || found.len() >= usize::try_from(limit).unwrap_or(0) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Says whether a row with this id was there and was removed: its id is not given again, since ledger and
+    /// state of the old one are still kept under it.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn was_removed<T: Settings>(&self, account: &str, id: &str) -> Result<bool, AwsError> {
+        Ok(self.get_item(&keys::removed(account, T::KIND, id)).await?.is_some())
     }
 
     /// Removes a row that no run holds. Versions of a mapping stay: runs name them.
     ///
     /// # Errors
-    /// When the call fails.
+    /// When a call fails.
     pub async fn remove<T: Settings>(&self, account: &str, id: &str) -> Result<Removed, AwsError> {
+        if self.get_item(&keys::resource(account, T::KIND, id)).await?.is_none() {
+            return Ok(Removed::NotFound);
+        }
+        self.put_new(&keys::removed(account, T::KIND, id), &serde_json::Map::new()).await?;
         let removed = self
             .client
             .delete_item()

@@ -45,22 +45,24 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// Writes a row unless one is there; says whether it was written.
+    /// Writes a row unless one is there; says whether it was written. A row that is there already and is
+    /// this very one was written by a call whose answer was lost: it counts as written.
     ///
     /// # Errors
     /// When the call fails.
     pub async fn put_new<T: Serialize>(&self, key: &Key, row: &T) -> Result<bool, AwsError> {
+        let row = item(key, row)?;
         let put = self
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(item(key, row)?))
+            .set_item(Some(row.clone()))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
         match put {
             Ok(_) => Ok(true),
-            Err(e) if super::error::is_condition(&e) => Ok(false),
+            Err(e) if super::error::is_condition(&e) => Ok(self.get_item(key).await? == Some(row)),
             Err(e) => Err(AwsError::call("dynamodb:PutItem")(e)),
         }
     }

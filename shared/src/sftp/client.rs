@@ -93,7 +93,8 @@ impl Client {
             self.sftp.readdir(Path::new(folder)).map_err(|e| SftpError::map("listing", folder, &e))?;
         Ok(entries
             .into_iter()
-            .filter(|(_, stat)| stat.is_file())
+            // A server that tells no permissions does not tell the type either.
+            .filter(|(_, stat)| stat.perm.is_none() || stat.is_file())
             .filter_map(|(path, stat)| {
                 let name = path.file_name()?.to_str()?.to_string();
                 let path = format!("{}/{name}", folder.trim_end_matches('/'));
@@ -160,7 +161,8 @@ impl Client {
             Err(_) if !self.exists(&file.path) && self.exists(&to) => {}
             Err(e) => return Err(SftpError::map("moving", &file.path, &e)),
         }
-        if self.stat(&to)? == listed {
+        // Some servers give a file a new time when it is renamed, so only its size can tell here.
+        if self.stat(&to)?.0 == file.size_bytes {
             return Ok(());
         }
         let back = self.sftp.rename(Path::new(&to), Path::new(&file.path), None);

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use shared::problem::{FieldError, Problem};
 
 /// Most bytes of a body: settings are small, and a mapping with a thousand columns is below this.
-const MAX_BODY_BYTES: usize = 512 * 1024;
+const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// Reads a JSON body.
 ///

@@ -92,6 +92,12 @@ pub(crate) async fn create<T: Rules>(
         Some(key) => (id::derived(T::PREFIX, &[&caller.account, "key", key]), Some(hash(&settings)?)),
         None => (context.new_id(T::PREFIX), None),
     };
+    if request_hash.is_some()
+        && context.table.was_removed::<T>(&caller.account, &new_id).await.map_err(unavailable)?
+    {
+        let detail = "what was made with this Idempotency-Key has been removed; use another key";
+        return Err(Problem::new(409, "removed", detail));
+    }
     check(&context, &caller, &settings).await?;
     secrets::seal(&context, &caller.account, &new_id, &mut settings, None).await?;
     let now = (context.clock)();

@@ -71,10 +71,16 @@ impl Rules for Connection {
                     "webservice",
                 ),
             ] {
+                if !shared::id::is_id(id) {
+                    continue; // named above
+                }
                 let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
                 if found.is_some_and(|f| f.resource.settings.kind != kind) {
                     errors.push(FieldError::new(field, format!("must be a target server of kind {name}")));
                 }
+            }
+            if !shared::id::is_id(&self.mapping) {
+                return Ok(errors);
             }
             let mapping = context.table.find::<Mapping>(account, &self.mapping).await.map_err(unavailable)?;
             if self.compare && mapping.is_some_and(|m| m.resource.settings.key.is_empty()) {

@@ -80,7 +80,7 @@ pub(crate) async fn records(
                 let next_cursor = Some(http::encode("records", &place));
                 return Response::json(
                     200,
-                    &RecordPage { items, next_cursor, complete: run.status.is_final() },
+                    &RecordPage { items, next_cursor, complete: is_complete(&run, stage) },
                 );
             }
             place.offset += 1;
@@ -90,7 +90,12 @@ pub(crate) async fn records(
         }
         (place.part, place.offset) = (place.part + 1, 0);
     }
-    Response::json(200, &RecordPage { items, next_cursor: None, complete: run.status.is_final() })
+    Response::json(200, &RecordPage { items, next_cursor: None, complete: is_complete(&run, stage) })
+}
+
+/// A run that sent nothing has no final parts: what was settled while reading is all.
+fn is_complete(run: &Run, stage: &str) -> bool {
+    run.status.is_final() && (stage == "final" || run.batches_total == 0)
 }
 
 fn expired() -> Problem {

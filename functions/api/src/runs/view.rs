@@ -158,6 +158,9 @@ pub(crate) async fn list(
     }
     let (from, to) = (time("from")?, time("to")?);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(bad_query("from", "must not be after to"));
+    }
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(bad_query("to", "must not be before 'from'"));
     }
     let mut after = place.filter(|p| shared::id::is_id(&p.run)).map(|p| RunCursor {
@@ -182,6 +185,8 @@ pub(crate) async fn list(
         let run = last.key.pk.rsplit('#').next()?.to_string();
         Some(http::encode("runs", &Place { run, created_at: last.requested_ms }))
     });
-    let items = runs.into_iter().map(|run| RunView::new(run, &account, None)).collect();
+    // The list of files and the pinned settings are in the report of each run.
+    let brief = |run: Run| Run { inputs: Vec::new(), settings: None, ..run };
+    let items = runs.into_iter().map(|run| RunView::new(brief(run), &account, None)).collect();
     Response::json(200, &RunPageView { items, next_cursor })
 }

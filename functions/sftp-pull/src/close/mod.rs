@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::AwsError,
-    counts::Counts,
+    counts::{Counts, Settled},
     delivery::{Batch, DeliveryState, WaitingFor},
     message::DeliveryMessage,
     run::{Failure, Origin, Run, ending},
@@ -32,7 +32,7 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), S
         return wait(context, run, &batches).await;
     }
     let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
-    let mut state = state::StateUpdate::new(settings);
+    let mut state = state::StateUpdate::open(context, run, settings).await?;
     let counts = fold::fold(context, run, batches, &mut state).await?;
     let failure = state.write(context, run).await?;
     let failure = failure.or_else(|| run.failure.clone()).or_else(|| nothing_arrived(&counts));
@@ -56,6 +56,34 @@ fn nothing_arrived(counts: &Counts) -> Option<Failure> {
         .then(|| Failure::new(Origin::Target, "every_record_failed", message, true))
 }
 
+/// Ends a run whose report could not be written, time after time: with what the rows of its batches say.
+/// The state does not move, so the next run sends these records again.
+pub(crate) async fn give_up(context: &Arc<Context>, run: &mut Run) -> Result<(), Stop> {
+    let batches = context.table.batches(&run.account, &run.id).await?;
+    if batches.iter().any(|b| !b.state.is_final()) {
+        return wait(context, run, &batches).await;
+    }
+    let mut counts = run.counts;
+    for outcome in batches.iter().map(|b| b.outcome) {
+        for (how, records) in [
+            (Settled::Created, outcome.created),
+            (Settled::Updated, outcome.updated),
+            (Settled::Deleted, outcome.deleted),
+            (Settled::Unchanged, outcome.unchanged),
+            (Settled::Error, outcome.errors),
+        ] {
+            counts.settle(how, records).map_err(|e| damaged("the run's counts", e))?;
+        }
+    }
+    counts.settle(Settled::Error, counts.owed()).map_err(|e| damaged("the run's counts", e))?;
+    let message = "the target has answered for every record, but the report and the state could not be written; \
+                   the function's log says why, and the next run sends these records again";
+    let failure = Failure::new(Origin::Hub, "report_not_written", message, true);
+    let (status, failure) = ending(&counts, Some(failure));
+    let now = (context.clock)();
+    Ok(context.table.finish_run(run, status, counts, failure.as_ref(), now).await?)
+}
+
 /// Sends batches again that no message reached after the release, and looks again later.
 async fn wait(context: &Context, run: &Run, batches: &[Batch]) -> Result<(), Stop> {
     let unsent: Vec<_> = batches
@@ -63,7 +91,10 @@ async fn wait(context: &Context, run: &Run, batches: &[Batch]) -> Result<(), Sto
         .filter(|b| b.state == DeliveryState::Waiting && b.waiting_for == Some(WaitingFor::Release))
         .map(|b| DeliveryMessage::batch(&b.account, &b.run, b.first_ordinal, b.part))
         .collect();
-    context.deliveries.send_all(&run.account, &unsent).await?;
+    // While batches become final, the queue is at work: sending all again would only make it longer.
+    if run.batches_final == run.batches_final_seen {
+        context.deliveries.send_all(&run.account, &unsent).await?;
+    }
     let now = (context.clock)();
     let at = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
     let next = batches.iter().filter_map(|b| Timestamp::from_millisecond(b.due?).ok()).min();

@@ -12,56 +12,58 @@ use shared::{
 use super::{damaged, settled::SettledRecord};
 use crate::{Context, error::Stop};
 
-/// What the target acknowledged in this run.
+/// The connection's state, moved on by what the target acknowledged in this run.
 pub(super) struct StateUpdate {
-    settings: Connection,
-    acknowledged: Vec<Acknowledged>,
+    key: String,
+    /// Absent without comparison, and where an earlier attempt of this close has written it already.
+    state: Option<State>,
+    is_changed: bool,
 }
 
 impl StateUpdate {
-    pub(super) fn new(settings: Connection) -> Self {
-        Self { settings, acknowledged: Vec::new() }
+    /// Reads the state.
+    pub(super) async fn open(context: &Context, run: &Run, settings: Connection) -> Result<Self, Stop> {
+        let key = keys::state_object(&run.account, &run.connection, &settings.target.target_server);
+        let mut update = Self { key, state: None, is_changed: false };
+        if !settings.compare || update.is_ours(context, run).await? {
+            return Ok(update);
+        }
+        let object = context.bucket.get(&update.key).await?;
+        let state = object.map(|o| State::decode(&o.bytes)).transpose();
+        update.state = Some(state.map_err(|e| damaged(&update.key, e))?.unwrap_or_default());
+        Ok(update)
+    }
+
+    async fn is_ours(&self, context: &Context, run: &Run) -> Result<bool, Stop> {
+        Ok(context.bucket.written_by(&self.key).await?.as_deref() == Some(run.id.as_str()))
     }
 
     /// Notes a record. What the target refused or never got stays as it was, and is sent again.
     pub(super) fn note(&mut self, settled: &SettledRecord) {
-        let Some(key) = settled.key.filter(|_| self.settings.compare && settled.how != Settled::Error) else {
-            return;
-        };
-        let target_id = settled.result.target_id.clone();
-        self.acknowledged.push(Acknowledged {
-            key,
-            payload: settled.hash,
-            taken_at: settled.taken_at,
-            target_id,
-        });
+        if let (Some(state), Some(key)) = (&mut self.state, settled.key)
+            && settled.how != Settled::Error
+        {
+            state.acknowledge(Acknowledged {
+                key,
+                payload: settled.hash,
+                taken_at: settled.taken_at,
+                target_id: settled.result.target_id.clone(),
+            });
+            self.is_changed = true;
+        }
     }
 
     /// Replaces the state. Answers a failure when someone else has replaced it since the run began: the
     /// records are delivered then, but the next run will send them again.
-    pub(super) async fn write(self, context: &Context, run: &Run) -> Result<Option<Failure>, Stop> {
-        if self.acknowledged.is_empty() {
-            return Ok(None);
-        }
-        let key = keys::state_object(&run.account, &run.connection, &self.settings.target.target_server);
-        if context.bucket.written_by(&key).await?.as_deref() == Some(run.id.as_str()) {
-            return Ok(None); // an earlier attempt of this close got so far
-        }
-        let object = context.bucket.get(&key).await?;
+    pub(super) async fn write(mut self, context: &Context, run: &Run) -> Result<Option<Failure>, Stop> {
+        let Some(state) = self.state.take().filter(|_| self.is_changed) else { return Ok(None) };
         let pinned = run.state_etag.as_deref().unwrap_or_default();
-        let mut state = match &object {
-            Some(object) => State::decode(&object.bytes).map_err(|e| damaged(&key, e))?,
-            None => State::default(),
-        };
-        for record in self.acknowledged {
-            state.acknowledge(record);
-        }
+        let bytes = state.encode();
+        drop(state); // of a large connection, both at once would not fit
         let expect = if pinned.is_empty() { Expect::Nothing } else { Expect::ETag(pinned) };
-        match context.bucket.replace(&key, state.encode(), expect, &run.id).await? {
+        match context.bucket.replace(&self.key, bytes, expect, &run.id).await? {
             Replaced::Yes => Ok(None),
-            Replaced::Changed
-                if context.bucket.written_by(&key).await?.as_deref() == Some(run.id.as_str()) =>
-            {
+            Replaced::Changed if self.is_ours(context, run).await? => {
                 Ok(None) // the answer to our own write was lost
             }
             Replaced::Changed => {

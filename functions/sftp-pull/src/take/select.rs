@@ -1,5 +1,7 @@
 //! Which files of the folder a run takes.
 
+use std::collections::HashMap;
+
 use shared::{
     aws::ledger::LedgerEntry,
     connection::Connection,
@@ -43,10 +45,12 @@ pub(super) async fn select(
 fn candidates(listed: Vec<RemoteFile>, connection: &Connection) -> Result<Vec<RemoteFile>, Stop> {
     let source = &connection.source;
     let matches = source.matcher().map_err(|e| Stop::settings("bad_glob", &e.to_string()))?;
+    // A done-file that is older than its file belongs to the file that stood here before.
+    let times: HashMap<&str, i64> = listed.iter().map(|f| (f.name.as_str(), f.mtime)).collect();
     let has_done_file = |file: &RemoteFile| match &source.done_suffix {
         None => true,
         Some(suffix) => {
-            listed.iter().any(|f| f.name.strip_suffix(suffix.as_str()) == Some(file.name.as_str()))
+            times.get(format!("{}{suffix}", file.name).as_str()).is_some_and(|done| *done >= file.mtime)
         }
     };
     let is_done_file =
@@ -94,6 +98,8 @@ mod tests {
     fn with_a_done_suffix_only_files_that_have_theirs_are_taken() {
         let listed = vec![file("a.csv", 1), file("b.csv", 1), file("a.csv.done", 2)];
         assert_eq!(names(listed, &connection(Some(".done"))), ["a.csv"]);
+        let older = vec![file("a.csv", 3), file("a.csv.done", 2)];
+        assert!(names(older, &connection(Some(".done"))).is_empty(), "the done-file is of an earlier file");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use shared::{
     aws::{AwsError, objects::Bucket},
     change::{Change, Hash, State},
     counts::Counts,
-    mapping::{Compiled, Mapped, Outcome, Settling, Winners, records},
+    mapping::{Compiled, FileError, Mapped, Outcome, Settling, Winners, records},
     record::{Part, PartWriter, Processor, RecordResult, Writer},
-    run::{Input, Run},
+    run::{Failure, Input, Run},
     wire::{Action, StagedRecord},
 };
 use tokio::{runtime::Handle, sync::mpsc::Sender};
@@ -44,7 +44,10 @@ pub(super) struct Job {
 
 impl Job {
     /// Maps every input that is not a repetition of the content before it.
-    pub(super) fn run(self, sender: Sender<Piece>) -> Result<Counts, Stop> {
+    ///
+    /// A file that cannot be read as the mapping states is left out as a whole, before its first record: the
+    /// others go on their way, and the failure says which it was. Where none can be read, the run fails.
+    pub(super) fn run(self, sender: Sender<Piece>) -> Result<Mapping, Stop> {
         let inputs: Vec<&Input> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
         let mut winners = self.settle(&inputs)?;
         let mut out = Out {
@@ -57,13 +60,27 @@ impl Job {
             records: Vec::new(),
             data: Vec::new(),
         };
+        let mut left_out = Vec::new();
         for (i, input) in inputs.iter().enumerate() {
-            let file = |e| Stop::file(&input.path, e);
-            for outcome in records(self.open(input)?, &self.mapping).map_err(file)? {
-                out.take(input, winners.settle(i, outcome.map_err(file)?))?;
+            let outcomes = match records(self.open(input)?, &self.mapping) {
+                Ok(outcomes) => outcomes,
+                Err(error) => {
+                    left_out.push(left_out_or_stop(input, error)?);
+                    continue;
+                }
+            };
+            for outcome in outcomes {
+                out.take(input, winners.settle(i, outcome.map_err(|e| Stop::file(&input.path, e))?))?;
             }
         }
-        out.finish()
+        let failure = left_out.first().cloned().map(|first| Failure {
+            message: left_out.iter().map(|f: &Failure| f.message.as_str()).collect::<Vec<_>>().join("; "),
+            ..first
+        });
+        match failure {
+            Some(failure) if left_out.len() == inputs.len() => Err(Stop::Failed(failure)),
+            failure => Ok(Mapping { counts: out.finish()?, failure }),
+        }
     }
 
     /// Decides between records with one key: where that needs all keys first, reads every file once for them.
@@ -72,7 +89,9 @@ impl Job {
             Settling::WhileReading(winners) => Ok(winners),
             Settling::KeysFirst(mut keys) => {
                 for input in inputs {
-                    keys.read(self.open(input)?, &self.mapping).map_err(|e| Stop::file(&input.path, e))?;
+                    if let Err(error) = keys.read(self.open(input)?, &self.mapping) {
+                        left_out_or_stop(input, error)?;
+                    }
                 }
                 Ok(keys.finish())
             }
@@ -88,6 +107,22 @@ impl Job {
             )
         })?;
         Ok(SyncIoBridge::new_with_handle(body.into_async_read(), self.runtime.clone()))
+    }
+}
+
+/// What mapping all files came to.
+pub(super) struct Mapping {
+    /// Every record of the files that could be read.
+    pub(super) counts: Counts,
+    /// Which files could not be read, and why.
+    pub(super) failure: Option<Failure>,
+}
+
+/// A file that is left out is a failure of the run; anything else stops the work.
+fn left_out_or_stop(input: &Input, error: FileError) -> Result<Failure, Stop> {
+    match Stop::file(&input.path, error) {
+        Stop::Failed(failure) => Ok(failure),
+        other => Err(other),
     }
 }
 
@@ -145,7 +180,7 @@ impl Out<'_> {
             None => format!("{}:{}", input.path, record.line),
         };
         let change = match key.filter(|_| self.job.compare) {
-            Some(key) => self.job.state.compare(key, hash, input.taken_at.as_millisecond()),
+            Some(key) => self.job.state.compare(key, hash, self.asserted_at(input)),
             None => Change::Create,
         };
         let action = match change {
@@ -187,6 +222,12 @@ impl Out<'_> {
             self.close_batch()?;
         }
         Ok(())
+    }
+
+    /// Admission puts runs in order, so what a run reads is newer than what runs before it read. Only a
+    /// rerun takes files that may be older.
+    fn asserted_at(&self, input: &Input) -> i64 {
+        if self.job.run.rerun_of.is_some() { input.taken_at.as_millisecond() } else { i64::MAX }
     }
 
     fn settled(&mut self, result: &RecordResult) -> Result<(), Stop> {

@@ -9,8 +9,14 @@ pub(crate) mod store;
 use std::sync::Arc;
 
 use shared::{
-    aws::AwsError, change::State, connection::Connection, counts::Counts, keys, mapping::Compiled,
-    message::DeliveryMessage, run::Run,
+    aws::AwsError,
+    change::State,
+    connection::Connection,
+    counts::Counts,
+    keys,
+    mapping::Compiled,
+    message::DeliveryMessage,
+    run::{Failure, Run},
 };
 use tokio::sync::mpsc;
 
@@ -20,6 +26,8 @@ use crate::{Context, error::Stop};
 pub(crate) struct Transformed {
     /// Every record read, once.
     pub(crate) counts: Counts,
+    /// Files that could not be read as the mapping states, where others could.
+    pub(crate) failure: Option<Failure>,
     /// A message for each batch, to be sent after the release.
     pub(crate) batches: Vec<DeliveryMessage>,
 }
@@ -48,12 +56,12 @@ pub(crate) async fn transform(
     };
     let mapping = tokio::task::spawn_blocking(move || job.run(sender));
     let stored = store::store(context, run, connection, receiver).await;
-    let counts = mapping.await.map_err(Stop::task)?;
+    let mapped = mapping.await.map_err(Stop::task)?;
     // Where storing fails, the mapper finds its channel closed: the first cause is the one to tell.
     let stored = stored?;
-    let counts = counts?;
+    let mapped = mapped?;
     store::index(context, &keys::records_index(&run.account, &run.id, "read"), stored.parts).await?;
-    Ok(Transformed { counts, batches: stored.batches })
+    Ok(Transformed { counts: mapped.counts, failure: mapped.failure, batches: stored.batches })
 }
 
 /// Reads the state that the run pinned when it started.

@@ -116,7 +116,7 @@ impl Table {
         row.insert("runs_of_connection".into(), s(keys::runs_of_connection(&run.account, &run.connection)));
         row.insert("requested_ms".into(), n(run.requested_at.as_millisecond()));
         if let Some(due) = due {
-            row.insert("due_shard".into(), s(keys::due_shard(&key.pk)));
+            row.insert("due_shard".into(), s(keys::due_shard(&key)));
             row.insert("due".into(), n(due));
         }
         let put = Put::builder()

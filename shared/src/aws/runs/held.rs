@@ -57,7 +57,7 @@ impl Table {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":until", n(lease_until.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(&key.pk)))
+            .expression_attribute_values(":shard", s(keys::due_shard(&key)))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .expression_attribute_values(":now_text", s(now.to_string()))
             .expression_attribute_values(":queued", value(&RunStatus::Queued)?)
@@ -132,12 +132,13 @@ impl Table {
         due: Timestamp,
     ) -> Result<(), AwsError> {
         let values = [
+            (":failure", value(&run.failure)?),
             (":delivering", value(&RunStatus::Delivering)?),
             (":batches", n(batches)),
             (":counts", value(&counts)?),
             (":due", n(due.as_millisecond())),
         ];
-        let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due \
+        let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due, failure = :failure \
                    REMOVE lease_until";
         self.write_held(run, set, values).await?;
         run.status = RunStatus::Delivering;
@@ -157,10 +158,12 @@ impl Table {
             (":due", n(due.as_millisecond())),
             (":progress", n(progress_epoch)),
             (":warnings", value(&run.warnings)?),
+            (":seen", n(run.batches_final)),
         ];
         self.write_held(
             run,
-            "SET due = :due, progress_epoch = :progress, warnings = :warnings REMOVE lease_until",
+            "SET due = :due, progress_epoch = :progress, warnings = :warnings, batches_final_seen = :seen \
+             REMOVE lease_until",
             values,
         )
         .await
