@@ -34,6 +34,8 @@ pub enum Manner {
     Refuse(Vec<String>),
     /// Answers with this status and takes nothing.
     Status(u16),
+    /// Takes nothing and answers 200 with this body.
+    Answer(String),
     /// Takes nothing and points to this URL.
     Redirect(String),
     /// Takes the batch, and hangs up before answering: the sender cannot know.
@@ -191,6 +193,7 @@ async fn answer(
     };
     match manner {
         Manner::Status(status) => reply(status, json!({ "message": "told to fail" })),
+        Manner::Answer(body) => Ok(Response::new(Full::new(body.into()))),
         Manner::Redirect(to) => {
             Ok(Response::builder().status(302).header("location", to).body(Full::new(Bytes::new()))?)
         }

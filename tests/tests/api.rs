@@ -16,6 +16,10 @@ async fn send(api: &Api, method: &str, path: &str, body: &str) -> Result<Answer>
     api.call(method, path, &[], Some(body)).await
 }
 
+async fn delete(api: &Api, path: &str) -> Result<Answer> {
+    api.call("DELETE", path, &[], None).await
+}
+
 /// Holds that an answer is a problem with this status and code, and gives back the fields that it names.
 #[track_caller]
 fn refused(answer: &Answer, status: u16, code: &str) -> Vec<String> {
@@ -261,6 +265,13 @@ async fn the_same_request_under_the_same_idempotency_key_is_done_once() -> Resul
         assert_ne!(id(&first.body), id(&under_another_key.body));
         assert_eq!(flow.api.all(&path).await?.len(), before + 2);
     }
+    // A key is not good for a second life of what was removed.
+    let body = simple_mapping().to_string();
+    let made = flow.api.call("POST", "/v1/mappings", &key, Some(&body)).await?;
+    let path = format!("/v1/mappings/{}", id(&made.body));
+    assert_eq!(flow.api.call("DELETE", &path, &[], None).await?.status, 204);
+    refused(&flow.api.call("POST", "/v1/mappings", &key, Some(&body)).await?, 409, "removed");
+
     let path = format!("/v1/connections/{}/runs", flow.connection);
     let first = flow.api.call("POST", &path, &key, Some("{}")).await?;
     let second = flow.api.call("POST", &path, &key, Some("{}")).await?;
@@ -378,10 +389,9 @@ async fn pages_give_each_thing_once() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_in_use_is_not_removed() -> Result<()> {
-    let flow = Flow::new().await?;
+    let mut flow = Flow::new().await?;
     let schedule = json!({ "connection": flow.connection, "cron": "0 6 * * ? *", "time_zone": "UTC" });
     let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
-    let delete = async |path: &str| flow.api.call("DELETE", path, &[], None).await;
     let connection = format!("/v1/connections/{}", flow.connection);
     let used = [
         format!("/v1/target-servers/{}", flow.source),
@@ -389,28 +399,37 @@ async fn what_is_in_use_is_not_removed() -> Result<()> {
         format!("/v1/mappings/{}", flow.mapping),
     ];
     for path in &used {
-        let answer = delete(path).await?;
+        let answer = delete(&flow.api, path).await?;
         refused(&answer, 409, "in_use");
         assert!(answer.body["detail"].to_string().contains(&flow.connection), "{}", answer.body);
     }
-    let answer = delete(&connection).await?;
+    let answer = delete(&flow.api, &connection).await?;
     refused(&answer, 409, "in_use");
     assert!(answer.body["detail"].to_string().contains(&schedule), "{}", answer.body);
-    assert_eq!(delete(&format!("/v1/schedules/{schedule}")).await?.status, 204);
+    assert_eq!(delete(&flow.api, &format!("/v1/schedules/{schedule}")).await?.status, 204);
 
-    // A connection whose run goes on stays too.
-    flow.change_target(|t| t["retry_secs"] = json!([2])).await?;
+    // A connection whose run goes on stays too, and its Idempotency-Key still finds it.
+    let key = [("idempotency-key", "k")];
+    let body = settings_of(flow.api.get(&connection).await?).to_string();
+    let made = flow.api.call("POST", "/v1/connections", &key, Some(&body)).await?;
+    flow.connection = id(&made.body);
+    assert_eq!(delete(&flow.api, &connection).await?.status, 204);
+    let connection = format!("/v1/connections/{}", flow.connection);
+    flow.retry_far_off().await?;
     flow.receiver.next([tests::receiver::Manner::Status(500)]);
     flow.put("a.csv", "id;value\r\n1;a\r\n")?;
     let run = flow.start().await?;
     flow.waiting_batches(&run).await?;
-    refused(&delete(&connection).await?, 409, "run_active");
+    refused(&delete(&flow.api, &connection).await?, 409, "run_active");
+    let again = flow.api.call("POST", "/v1/connections", &key, Some(&body)).await?;
+    assert_eq!((again.status, id(&again.body)), (201, flow.connection.clone()), "{}", again.body);
+    flow.let_time_pass(&run).await?;
     let report = flow.ended(&run).await?;
     expect(&report, "COMPLETE", &[("read", 1), ("created", 1)]);
-    assert_eq!(delete(&connection).await?.status, 204);
+    assert_eq!(delete(&flow.api, &connection).await?.status, 204);
     for path in &used {
-        assert_eq!(delete(path).await?.status, 204, "{path}");
-        refused(&delete(path).await?, 404, "not_found");
+        assert_eq!(delete(&flow.api, path).await?.status, 204, "{path}");
+        refused(&delete(&flow.api, path).await?, 404, "not_found");
         refused(&flow.api.call("GET", path, &[], None).await?, 404, "not_found");
     }
     // The report stays.
@@ -488,7 +507,7 @@ async fn runs_are_listed_by_connection_status_and_time() -> Result<()> {
         ("from=yesterday", "from"),
         ("to=2026-01-01", "to"),
         ("connection=A/B", "connection"),
-        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
+        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"),
     ] {
         let answer = flow.api.call("GET", &format!("/v1/runs?{query}"), &[], None).await?;
         assert_eq!(refused(&answer, 400, "invalid_query"), [field]);

@@ -13,7 +13,6 @@ use tests::{
     flow::{Flow, RUN_SECS},
     receiver::Manner,
     report::{expect, expect_failure, in_short},
-    rows::past_ms,
     stack::Stack,
     wait::until,
 };
@@ -49,12 +48,14 @@ async fn a_target_that_answers_500_gets_the_batch_again_under_the_same_id() -> R
 #[tokio::test]
 async fn a_target_that_hangs_is_given_up_on_in_time_and_tried_again() -> Result<()> {
     let flow = Flow::new().await?;
+    flow.retry_far_off().await?;
     flow.change_target(|t| t["timeout_secs"] = 1.into()).await?;
     flow.receiver.next([Manner::Hang]);
     flow.put("a.csv", THREE)?;
     let run = flow.start().await?;
     let failed = flow.waiting_batches(&run).await?.remove(0);
     assert_eq!(failed.last_error.as_deref(), Some("the target did not answer in 1 s"));
+    flow.let_time_pass(&run).await?;
     let run = flow.ended(&run).await?;
     expect(&run, "COMPLETE", &[("read", 3), ("created", 3)]);
     assert_eq!(flow.batches(&run).await?[0].attempts, 2);
@@ -65,25 +66,29 @@ async fn a_target_that_hangs_is_given_up_on_in_time_and_tried_again() -> Result<
 #[tokio::test]
 async fn a_target_that_is_down_gets_everything_once_it_is_back() -> Result<()> {
     let mut flow = Flow::new().await?;
-    flow.change_target(|t| t["retry_secs"] = json!([1, 2, 2, 2])).await?;
+    flow.change_target(|t| t["retry_secs"] = json!([2, 2, 2, 2, 2])).await?;
     flow.receiver.stop().await;
-    flow.put("a.csv", THREE)?;
+    flow.put("a.csv", format!("{THREE};no key\r\n"))?;
     let run = flow.start().await?;
     let report = until("a failed attempt in the report", RUN_SECS, async || {
         let report = flow.api.get(&format!("/v1/runs/{run}")).await?;
         Ok(report["deliveries"]["last_error"].is_string().then_some(report))
     })
     .await?;
-    expect(&report, "DELIVERING", &[("read", 3), ("owed", 3)]);
+    expect(&report, "DELIVERING", &[("read", 4), ("owed", 3), ("errors", 1)]);
     let deliveries = &report["deliveries"];
     assert!(deliveries["last_error"].to_string().contains("cannot be reached"), "{report}");
     assert!(
         deliveries["next_attempt_at"].is_string() && deliveries["attempts"].as_u64() >= Some(1),
         "{report}"
     );
+    // What is settled already can be read meanwhile.
+    let so_far = flow.api.get(&format!("/v1/runs/{run}/records")).await?;
+    let items = so_far["items"].as_array().map(|items| items.iter().map(in_short).collect::<Vec<_>>());
+    assert_eq!((&so_far["complete"], items), (&json!(false), Some(vec!["5 error empty_key id".to_string()])));
     flow.receiver.listen().await?;
     let run = flow.ended(&run).await?;
-    expect(&run, "COMPLETE", &[("read", 3), ("created", 3)]);
+    expect(&run, "PARTIAL", &[("read", 4), ("created", 3), ("errors", 1)]);
     flow.agrees(&[&run]).await
 }
 
@@ -105,18 +110,14 @@ async fn what_cannot_be_delivered_is_an_error_and_the_next_run_sends_it_again() 
     let batches = flow.batches(&error).await?;
     assert!(batches.iter().all(|b| b.state == DeliveryState::Dead && b.attempts == 3), "{batches:?}");
 
-    // The same file again, and one of the two batches fails every time.
+    // The same file again: the state did not move, so all of it goes again, and then none of it.
     flow.put("a.csv", THREE)?;
-    flow.receiver.next([Manner::Take]);
-    let run = flow.start().await?;
-    until("the first batch", RUN_SECS, async || Ok((flow.receiver.requests().len() > 6).then_some(())))
-        .await?;
-    let partial = flow.ended(&run).await?;
-    expect(&partial, "COMPLETE", &[("read", 3), ("created", 3)]);
+    let second = flow.run().await?;
+    expect(&second, "COMPLETE", &[("read", 3), ("created", 3)]);
     flow.put("a.csv", THREE)?;
     let third = flow.run().await?;
     expect(&third, "COMPLETE", &[]);
-    flow.agrees(&[&error, &partial, &third]).await
+    flow.agrees(&[&error, &second, &third]).await
 }
 
 #[tokio::test]
@@ -126,7 +127,7 @@ async fn a_run_of_which_one_batch_could_not_be_delivered_is_partial() -> Result<
     flow.put("a.csv", "id;value\r\n1;a\r\n")?;
     let first = flow.run().await?;
     expect(&first, "COMPLETE", &[("read", 1), ("created", 1)]);
-    // An update fails for good; an error of mapping and an unchanged record stand beside it.
+    // A record fails for good; an error of mapping and an unchanged record stand beside it.
     flow.put("a.csv", "id;value\r\n1;a\r\n2;b\r\n;no key\r\n")?;
     flow.receiver.next(vec![Manner::Status(500); 2]);
     let second = flow.run().await?;
@@ -207,16 +208,32 @@ async fn records_that_an_answer_leaves_out_go_again_under_an_id_of_their_own() -
 #[tokio::test]
 async fn an_answer_with_unusable_results_is_no_success() -> Result<()> {
     let flow = Flow::new().await?;
-    let all = ["1", "2", "3"].map(str::to_string).to_vec();
-    flow.receiver.next([Manner::LeaveOut(all)]);
+    flow.retry_far_off().await?;
     flow.put("a.csv", THREE)?;
+    let cut = r#"{"results": [{"source_id": "1", "result": "created"}, {"source_"#;
+    flow.receiver.next([
+        Manner::LeaveOut(["1", "2", "3"].map(str::to_string).to_vec()),
+        Manner::Answer(cut.into()),
+        Manner::Answer(r#"{"results": [{"source_id": "1", "result": "perhaps"}]}"#.into()),
+    ]);
     let run = flow.start().await?;
-    let failed = flow.waiting_batches(&run).await?.remove(0);
-    assert!(failed.last_error.is_some_and(|e| e.contains("results that name none of the batch's 3 records")));
+    for attempt in 1..=2 {
+        let failed = until(&format!("the end of attempt {attempt}"), RUN_SECS, async || {
+            let batch = flow.waiting_batches(&run).await?.remove(0);
+            Ok((batch.attempts == attempt).then_some(batch))
+        })
+        .await?;
+        let error = failed.last_error.unwrap_or_default();
+        assert!(error.contains("results that name none of the batch's 3 records"), "{error}");
+        flow.let_time_pass(&run).await?;
+    }
     let run = flow.ended(&run).await?;
-    expect(&run, "COMPLETE", &[("read", 3), ("created", 3)]);
-    assert_eq!(keys_of(&flow), [failed.id.as_str(); 2], "the same batch, not a part of it");
-    flow.agrees(&[&run]).await
+    expect(&run, "ERROR", &[("read", 3), ("errors", 3)]);
+    let keys = keys_of(&flow);
+    assert_eq!(keys, [keys[0].as_str(); 3], "the same batch each time, not a part of it");
+    let rerun = flow.rerun(&run).await?;
+    expect(&rerun, "COMPLETE", &[("read", 3), ("created", 3)]);
+    flow.agrees(&[&run, &rerun]).await
 }
 
 #[tokio::test]
@@ -238,12 +255,14 @@ async fn records_that_the_target_refuses_are_errors_and_go_again_with_the_next_f
 #[tokio::test]
 async fn a_redirect_is_a_failure_and_is_not_followed() -> Result<()> {
     let flow = Flow::new().await?;
+    flow.retry_far_off().await?;
     flow.receiver.next([Manner::Redirect(flow.receiver.url())]);
     flow.put("a.csv", THREE)?;
     let run = flow.start().await?;
     let failed = flow.waiting_batches(&run).await?.remove(0);
     assert!(failed.last_error.as_ref().is_some_and(|e| e.contains("302")), "{failed:?}");
     assert_eq!(flow.receiver.requests().len(), 1);
+    flow.let_time_pass(&run).await?;
     let run = flow.ended(&run).await?;
     expect(&run, "COMPLETE", &[("read", 3), ("created", 3)]);
     flow.agrees(&[&run]).await
@@ -301,21 +320,16 @@ async fn each_way_to_prove_who_the_hub_is_arrives_and_no_answer_of_the_api_shows
 #[tokio::test]
 async fn an_attempt_that_is_far_off_is_made_once_its_time_has_come() -> Result<()> {
     let flow = Flow::new().await?;
-    flow.change_target(|t| t["retry_secs"] = json!([600])).await?;
+    flow.retry_far_off().await?;
     flow.receiver.next([Manner::Status(503)]);
     flow.put("a.csv", "id;value\r\n1;a\r\n")?;
     let run = flow.start().await?;
     let batch = flow.waiting_batches(&run).await?.remove(0);
-    let key = keys::batch(&flow.account, &run, batch.first_ordinal, batch.part);
-    let rows = flow.stack.rows().await?;
-    // A message before its time changes nothing; nor does one that `dispatch` sends, having put `due` off.
+    // A message before its time changes nothing.
     let early = DeliveryMessage::batch(&flow.account, &run, batch.first_ordinal, batch.part);
     assert!(flow.stack.hand_over("deliver", &[serde_json::to_value(early)?]).await?.is_empty());
     assert_eq!(flow.receiver.requests().len(), 1);
-    // Time goes by.
-    rows.edit(&key, json!({ "attempt_at": past_ms() })).await?;
-    rows.set_due(&key, past_ms()).await?;
-    flow.stack.tick().await?;
+    flow.let_time_pass(&run).await?;
     let run = flow.ended(&run).await?;
     expect(&run, "COMPLETE", &[("read", 1), ("created", 1)]);
     flow.agrees(&[&run]).await
@@ -334,6 +348,7 @@ async fn send(stack: &Stack, queue: &str, message: &Value, times: usize, delay_s
 #[tokio::test]
 async fn the_same_messages_three_times_are_one_run_and_one_take() -> Result<()> {
     let flow = Flow::new().await?;
+    flow.change_target(|t| t["retry_secs"] = json!([4])).await?;
     flow.put("a.csv", THREE)?;
     flow.receiver.next([Manner::Status(500)]);
     let run = flow.start().await?;
@@ -343,7 +358,7 @@ async fn the_same_messages_three_times_are_one_run_and_one_take() -> Result<()> 
     let deliveries = DeliveryMessage::batch(&flow.account, &run, batch.first_ordinal, batch.part);
     let deliveries = serde_json::to_value(deliveries)?;
     // All come once the second attempt is due, and at once.
-    send(&flow.stack, "deliveries", &deliveries, 3, 2).await?;
+    send(&flow.stack, "deliveries", &deliveries, 3, 4).await?;
     let report = flow.ended(&run).await?;
     expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
     // And again when all is over.

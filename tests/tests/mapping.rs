@@ -348,3 +348,19 @@ async fn a_connection_that_compares_needs_a_mapping_with_a_key() -> Result<()> {
     expect(&run, "COMPLETE", &[("read", 1), ("created", 1)]);
     flow.agrees(&[&failed, &run]).await
 }
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_does_not_hold_up_the_others() -> Result<()> {
+    let flow = Flow::new().await?;
+    flow.put("a.csv", "id;amount\r\n1;a\r\n")?;
+    flow.put("b.csv", "id;value\r\n2;b\r\n3;c\r\n")?;
+    let partial = flow.run().await?;
+    expect(&partial, "PARTIAL", &[("read", 2), ("created", 2)]);
+    expect_failure(&partial, "mapping", "missing_columns", false, &["a.csv", "no column value"]);
+    // Once the mapping takes both, a rerun delivers what was left out.
+    flow.change_mapping(|m| m["columns"][1]["from"] = "amount".into()).await?;
+    let rerun = flow.rerun(&partial).await?;
+    expect(&rerun, "PARTIAL", &[("read", 1), ("created", 1)]);
+    expect_failure(&rerun, "mapping", "missing_columns", false, &["b.csv", "no column amount"]);
+    flow.agrees(&[&partial, &rerun]).await
+}

@@ -39,8 +39,8 @@ struct Scene {
     rows: Rows,
 }
 
-fn a_moment_ago() -> Result<Timestamp> {
-    Ok(Timestamp::from_millisecond(past_ms())?)
+fn in_ten_minutes() -> Result<Timestamp> {
+    Ok(Timestamp::from_millisecond(future_ms(600))?)
 }
 
 impl Scene {
@@ -58,10 +58,10 @@ impl Scene {
         Ok(run)
     }
 
-    /// A run whose first holder has pinned what it uses, and whose lease is over.
+    /// A run whose first holder has pinned what it uses, and still holds the lease.
     async fn started(&self) -> Result<Run> {
         let run = self.admit().await?;
-        let taken = self.table.take_run(&self.flow.account, &run.id, now(), a_moment_ago()?).await?;
+        let taken = self.table.take_run(&self.flow.account, &run.id, now(), in_ten_minutes()?).await?;
         let mut run = taken.context("the lease")?;
         let mapping = PinnedMapping { id: self.flow.mapping.clone(), version: 1 };
         let connection = self.table.find::<Connection>(&self.flow.account, &self.flow.connection).await?;
@@ -76,6 +76,12 @@ impl Scene {
 
     async fn edit_run(&self, run: &str, change: Value) -> Result<()> {
         self.rows.edit(&self.run_key(run), change).await
+    }
+
+    /// Lets the lease of a holder that died be over, and the run be woken.
+    async fn holder_dies(&self, run: &Run) -> Result<()> {
+        self.edit_run(&run.id, json!({ "lease_until": past_ms() })).await?;
+        self.wake(&run.id).await
     }
 
     /// What the minute rule does once a run is due.
@@ -99,7 +105,7 @@ impl Scene {
 
     /// A run in DELIVERING whose one batch waits for an attempt that is far off, so that no message is under way.
     async fn delivering(&self, first: Manner) -> Result<(String, Batch)> {
-        self.flow.change_target(|t| t["retry_secs"] = json!([600, 600])).await?;
+        self.flow.retry_far_off().await?;
         self.flow.receiver.next([first]);
         self.flow.put("a.csv", THREE)?;
         let run = self.flow.start().await?;
@@ -209,14 +215,12 @@ async fn a_run_whose_message_was_lost_is_woken_once_it_is_due() -> Result<()> {
 async fn a_run_whose_holder_died_goes_on_once_its_lease_is_over_and_no_sooner() -> Result<()> {
     let scene = Scene::new().await?;
     scene.flow.put("a.csv", THREE)?;
-    let run = scene.started().await?.id;
-    scene.edit_run(&run, json!({ "lease_until": future_ms(600) })).await?;
-    scene.hand_over(&run).await?;
-    assert_eq!(scene.status(&run).await?, "RUNNING");
-    assert_eq!(scene.rows.get(&scene.run_key(&run)).await?["epoch"], 1, "no one else has taken it");
-    scene.edit_run(&run, json!({ "lease_until": past_ms() })).await?;
-    scene.wake(&run).await?;
-    let report = scene.flow.ended(&run).await?;
+    let run = scene.started().await?;
+    scene.hand_over(&run.id).await?;
+    assert_eq!(scene.status(&run.id).await?, "RUNNING");
+    assert_eq!(scene.rows.get(&scene.run_key(&run.id)).await?["epoch"], 1, "no one else has taken it");
+    scene.holder_dies(&run).await?;
+    let report = scene.flow.ended(&run.id).await?;
     expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
     assert_eq!(report["epoch"].as_u64().map(|e| e >= 2), Some(true), "{report}");
     let next = scene.is_free().await?;
@@ -228,7 +232,7 @@ async fn a_holder_that_comes_to_after_its_lease_cannot_write_any_more() -> Resul
     let scene = Scene::new().await?;
     scene.flow.put("a.csv", THREE)?;
     let mut zombie = scene.started().await?;
-    scene.wake(&zombie.id).await?;
+    scene.holder_dies(&zombie).await?;
     let report = scene.flow.ended(&zombie.id).await?;
     expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
     let counts = shared::counts::Counts::default();
@@ -253,7 +257,7 @@ async fn a_file_that_was_taken_before_the_death_is_not_taken_twice_and_not_forgo
     scene.flow.put("b.csv", "id;value\r\n4;d\r\n")?;
     let mut run = scene.started().await?;
     scene.take(&mut run, "a.csv", PostActionState::Pending).await?;
-    scene.wake(&run.id).await?;
+    scene.holder_dies(&run).await?;
     let report = scene.flow.ended(&run.id).await?;
     expect(&report, "COMPLETE", &[("read", 4), ("created", 4)]);
     assert_eq!(report["inputs"].as_array().map(Vec::len), Some(2), "{report}");
@@ -271,7 +275,7 @@ async fn a_file_that_was_taken_before_the_death_is_delivered_even_where_the_serv
     let mut run = scene.started().await?;
     scene.take(&mut run, "a.csv", PostActionState::Done).await?;
     scene.flow.server.stop();
-    scene.wake(&run.id).await?;
+    scene.holder_dies(&run).await?;
     let report = scene.flow.ended(&run.id).await?;
     expect(&report, "PARTIAL", &[("read", 3), ("created", 3)]);
     expect_failure(&report, "source", "server_down", true, &["check that the server is up"]);
@@ -286,7 +290,7 @@ async fn batches_that_were_staged_before_the_death_are_staged_again_and_sent_onc
     let run = scene.started().await?;
     scene.stage(&run, 1).await?;
     scene.stage(&run, 2).await?;
-    scene.wake(&run.id).await?;
+    scene.holder_dies(&run).await?;
     let report = scene.flow.ended(&run.id).await?;
     expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
     assert!(scene.flow.receiver.taken()?.iter().all(|t| t.data["value"] != "stale"));
@@ -305,7 +309,7 @@ async fn a_connection_that_changes_under_a_run_changes_the_next_run_only() -> Re
     }
     // The next holder must not cut other batches beside those that are staged.
     scene.flow.change_connection(|c| c["target"]["batch_size"] = 100.into()).await?;
-    scene.wake(&run.id).await?;
+    scene.holder_dies(&run).await?;
     let report = scene.flow.ended(&run.id).await?;
     expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
     assert_eq!((scene.flow.receiver.requests().len(), &report["batches_total"]), (3, &json!(3)));
@@ -421,13 +425,11 @@ async fn a_run_whose_close_was_interrupted_after_the_state_moved_closes_the_same
 #[tokio::test]
 async fn a_state_that_someone_else_replaced_meanwhile_is_not_overwritten() -> Result<()> {
     let scene = Scene::new().await?;
-    let (run, batch) = scene.delivering(Manner::Status(500)).await?;
+    let (run, _) = scene.delivering(Manner::Status(500)).await?;
     let state = keys::state_object(&scene.flow.account, &scene.flow.connection, &scene.flow.target);
     let other = shared::change::State::default().encode();
     scene.flow.stack.bucket().await?.replace(&state, other, Expect::Nothing, "someone else").await?;
-    let key = keys::batch(&scene.flow.account, &run, batch.first_ordinal, batch.part);
-    scene.rows.edit(&key, json!({ "attempt_at": past_ms(), "due": past_ms() })).await?;
-    scene.flow.stack.tick().await?;
+    scene.flow.let_time_pass(&run).await?;
     let report = scene.flow.ended(&run).await?;
     expect(&report, "PARTIAL", &[("read", 3), ("created", 3)]);
     expect_failure(&report, "hub", "state_changed", true, &["the next run sends them again"]);
@@ -523,10 +525,38 @@ async fn a_failure_of_the_hub_itself_costs_a_batch_no_attempt() -> Result<()> {
     assert!(row["due"].as_i64() > Some(past_ms()), "{row}");
     assert_eq!(scene.flow.receiver.requests().len(), 1, "nothing was sent");
     scene.rows.edit(&account, json!({ "data_key": data_key })).await?;
-    scene.rows.edit(&key, json!({ "attempt_at": past_ms(), "due": past_ms() })).await?;
-    scene.flow.stack.tick().await?;
+    scene.flow.let_time_pass(&run).await?;
     let report = scene.flow.ended(&run).await?;
     expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
     assert_eq!(scene.flow.batches(&report).await?[0].attempts, 2);
     scene.flow.agrees(&[&report]).await
+}
+
+#[tokio::test]
+async fn a_report_that_can_never_be_written_ends_the_run_with_what_the_batches_say() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (run, batch) = scene.delivering(Manner::TakeAndHangUp).await?;
+    let state = keys::state_object(&scene.flow.account, &scene.flow.connection, &scene.flow.target);
+    scene.flow.stack.bucket().await?.put(&state, "rubbish").await?;
+    let key = keys::batch(&scene.flow.account, &run, batch.first_ordinal, batch.part);
+    let delivered = json!({ "state": "DELIVERED", "waiting_for": null, "due": null, "due_shard": null, "owed_by": null,
+                            "attempt_at": null, "outcome": Outcome { created: 3, ..Outcome::default() } });
+    scene.rows.edit(&key, delivered).await?;
+    for _ in 0..6 {
+        scene.hand_over(&run).await?;
+        if scene.status(&run).await? != "DELIVERING" {
+            break;
+        }
+    }
+    scene.hand_over(&run).await?;
+    let report = scene.flow.ended(&run).await?;
+    expect(&report, "PARTIAL", &[("read", 3), ("created", 3)]);
+    expect_failure(&report, "hub", "report_not_written", true, &["log says why"]);
+    assert_eq!(scene.flow.receiver.taken()?.len(), 3);
+    // What is settled is not shown as if it were all.
+    let records = scene.flow.api.get(&format!("/v1/runs/{run}/records")).await?;
+    assert_eq!(records["complete"], false, "{records}");
+    let connection = scene.flow.api.get(&format!("/v1/connections/{}", scene.flow.connection)).await?;
+    assert!(connection["active_run"].is_null(), "the connection is free");
+    Ok(())
 }

@@ -217,7 +217,9 @@ impl Table {
     /// # Errors
     /// When the call fails.
     pub async fn was_removed<T: Settings>(&self, account: &str, id: &str) -> Result<bool, AwsError> {
-        Ok(self.get_item(&keys::removed(account, T::KIND, id)).await?.is_some())
+        // What is about to be removed is marked first, and stays if a run holds it.
+        Ok(self.get_item(&keys::removed(account, T::KIND, id)).await?.is_some()
+            && !self.exists(account, T::KIND, id).await?)
     }
 
     /// Removes a row that no run holds. Versions of a mapping stay: runs name them.
