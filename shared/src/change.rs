@@ -53,6 +53,9 @@ pub struct Acknowledged {
     pub target_id: Option<String>,
 }
 
+/// No record has this hash.
+const UNKNOWN: Hash = Hash([0; 16]);
+
 /// What the target acknowledged, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -96,6 +99,19 @@ impl State {
         let entry = self.entries.entry(key).or_insert(Entry { payload, taken_at, target_id: None });
         (entry.payload, entry.taken_at) = (payload, taken_at);
         entry.target_id = target_id.map(Into::into).or(entry.target_id.take());
+    }
+
+    /// Notes that what the target has under a key is not known any more: it refused a change, or was sent one
+    /// and did not answer. Whatever comes next for the key is then an update, also what it had before. Says
+    /// whether this is news.
+    pub fn doubt(&mut self, key: Hash) -> bool {
+        match self.entries.get_mut(&key) {
+            Some(entry) if entry.payload != UNKNOWN => {
+                entry.payload = UNKNOWN;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The id that the target told for a key.
@@ -194,6 +210,21 @@ mod tests {
         assert_eq!(state.compare(hash(1), hash(2), 10), Change::Superseded);
         assert_eq!(state.compare(hash(1), hash(2), 11), Change::Update);
         assert_eq!(state.compare(hash(1), hash(3), 10), Change::Unchanged);
+    }
+
+    #[test]
+    fn after_a_change_without_an_answer_the_old_data_is_an_update_too() {
+        let mut state = State::default();
+        assert!(!state.doubt(hash(1)), "the target has none of it");
+        state.acknowledge(acknowledged(1, 2, 10, Some("t-1")));
+        assert!(state.doubt(hash(1)));
+        assert!(!state.doubt(hash(1)));
+        let mut state = State::decode(&state.encode()).unwrap();
+        assert_eq!(state.compare(hash(1), hash(2), 11), Change::Update);
+        assert_eq!(state.compare(hash(1), hash(2), 9), Change::Superseded);
+        state.acknowledge(acknowledged(1, 2, 11, None));
+        assert_eq!(state.compare(hash(1), hash(2), 11), Change::Unchanged);
+        assert_eq!(state.target_id(hash(1)), Some("t-1"));
     }
 
     proptest! {

@@ -364,3 +364,23 @@ async fn a_file_that_cannot_be_read_does_not_hold_up_the_others() -> Result<()> 
     expect_failure(&rerun, "mapping", "missing_columns", false, &["b.csv", "no column amount"]);
     flow.agrees(&[&partial, &rerun]).await
 }
+
+#[tokio::test]
+async fn a_file_that_was_left_out_is_mapped_when_its_bytes_come_again() -> Result<()> {
+    // Without comparison, where the same bytes are mapped only if none of them arrived.
+    let flow = Flow::uncompared(simple_mapping()).await?;
+    flow.put("a.csv", "id;value\r\n1;a\r\n")?;
+    let late = "id;amount\r\n2;b\r\n";
+    flow.put("b.csv", late)?;
+    let partial = flow.run().await?;
+    expect(&partial, "PARTIAL", &[("read", 1), ("created", 1)]);
+    expect_failure(&partial, "mapping", "missing_columns", false, &["b.csv"]);
+    flow.change_mapping(|m| m["columns"][1]["from"] = "amount".into()).await?;
+    flow.put("b.csv", late)?;
+    let run = flow.run().await?;
+    expect(&run, "COMPLETE", &[("read", 1), ("created", 1)]);
+    flow.put("b.csv", late)?;
+    let same = flow.run().await?;
+    expect(&same, "COMPLETE", &[]);
+    flow.agrees(&[&partial, &run, &same]).await
+}

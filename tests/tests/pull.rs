@@ -413,6 +413,31 @@ async fn a_file_that_is_taken_again_does_not_overwrite_what_a_later_one_said() -
 }
 
 #[tokio::test]
+async fn after_a_change_that_may_have_arrived_the_old_data_is_sent_again() -> Result<()> {
+    let flow = Flow::new().await?;
+    flow.change_target(|t| t["retry_secs"] = json!([1])).await?;
+    flow.put("a.csv", "id;value\r\n1;a\r\n2;a\r\n")?;
+    let first = flow.run().await?;
+    expect(&first, "COMPLETE", &[("read", 2), ("created", 2)]);
+    // The target takes the change, and the hub never learns it.
+    flow.receiver.next(vec![Manner::TakeAndHangUp; 2]);
+    flow.put("a.csv", "id;value\r\n1;b\r\n2;a\r\n")?;
+    let unknown = flow.run().await?;
+    expect(&unknown, "PARTIAL", &[("read", 2), ("unchanged", 1), ("errors", 1)]);
+    assert_eq!(flow.receiver.holds()?["1"]["value"], "b");
+    // The next file says what the hub last knew the target to have.
+    flow.put("a.csv", "id;value\r\n1;a\r\n2;a\r\n")?;
+    let back = flow.run().await?;
+    expect(&back, "COMPLETE", &[("read", 2), ("updated", 1), ("unchanged", 1)]);
+    assert_eq!(flow.receiver.holds()?["1"]["value"], "a");
+    // What failed is older by now.
+    let rerun = flow.rerun(&unknown).await?;
+    expect(&rerun, "COMPLETE", &[("read", 2), ("filtered", 1), ("unchanged", 1)]);
+    assert_eq!(flow.receiver.holds()?["1"]["value"], "a");
+    Ok(())
+}
+
+#[tokio::test]
 async fn another_target_gets_everything_and_the_first_one_is_remembered() -> Result<()> {
     let flow = Flow::new().await?;
     let home = tempfile::tempdir()?;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AwsError, Table,
-    table::{item, key_item, read, value},
+    error::is_condition,
+    table::{item, key_item, read, s, value},
 };
 use crate::{
     keys,
@@ -135,6 +136,33 @@ impl Table {
             puts.push(put.build().map_err(damaged)?);
         }
         self.add_input(run, input, puts).await
+    }
+
+    /// Forgets the content that a run took last, if it came under this path: the file could not be read, so
+    /// the same bytes have to be mapped when they come again. Doing so twice changes nothing.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn forget_content(&self, run: &Run, path: &str) -> Result<(), AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::ledger_content(&run.account, &run.connection))))
+            .update_expression("SET sha256 = :none")
+            .condition_expression("#run = :run AND #path = :path")
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_names("#path", "path")
+            .expression_attribute_values(":none", s(""))
+            .expression_attribute_values(":run", s(&run.id))
+            .expression_attribute_values(":path", s(path))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(()),
+            Err(e) if is_condition(&e) => Ok(()),
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
     }
 
     /// Notes that a file's post-action is done. Doing so twice changes nothing.

@@ -38,19 +38,21 @@ impl StateUpdate {
         Ok(context.bucket.written_by(&self.key).await?.as_deref() == Some(run.id.as_str()))
     }
 
-    /// Notes a record. What the target refused or never got stays as it was, and is sent again.
+    /// Notes a record. What the target refused or never got is sent again, and so is the data that it had
+    /// before: a later file may say that again, while the target may have taken the change.
     pub(super) fn note(&mut self, settled: &SettledRecord) {
-        if let (Some(state), Some(key)) = (&mut self.state, settled.key)
-            && settled.how != Settled::Error
-        {
-            state.acknowledge(Acknowledged {
-                key,
-                payload: settled.hash,
-                taken_at: settled.taken_at,
-                target_id: settled.result.target_id.clone(),
-            });
-            self.is_changed = true;
+        let (Some(state), Some(key)) = (&mut self.state, settled.key) else { return };
+        if settled.how == Settled::Error {
+            self.is_changed |= state.doubt(key);
+            return;
         }
+        state.acknowledge(Acknowledged {
+            key,
+            payload: settled.hash,
+            taken_at: settled.taken_at,
+            target_id: settled.result.target_id.clone(),
+        });
+        self.is_changed = true;
     }
 
     /// Replaces the state. Answers a failure when someone else has replaced it since the run began: the

@@ -65,7 +65,7 @@ impl Job {
             let outcomes = match records(self.open(input)?, &self.mapping) {
                 Ok(outcomes) => outcomes,
                 Err(error) => {
-                    left_out.push(left_out_or_stop(input, error)?);
+                    left_out.push((input.path.clone(), left_out_or_stop(input, error)?));
                     continue;
                 }
             };
@@ -73,13 +73,14 @@ impl Job {
                 out.take(input, winners.settle(i, outcome.map_err(|e| Stop::file(&input.path, e))?))?;
             }
         }
-        let failure = left_out.first().cloned().map(|first| Failure {
-            message: left_out.iter().map(|f: &Failure| f.message.as_str()).collect::<Vec<_>>().join("; "),
+        let (left_out, failures): (Vec<String>, Vec<Failure>) = left_out.into_iter().unzip();
+        let failure = failures.first().cloned().map(|first| Failure {
+            message: failures.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; "),
             ..first
         });
         match failure {
             Some(failure) if left_out.len() == inputs.len() => Err(Stop::Failed(failure)),
-            failure => Ok(Mapping { counts: out.finish()?, failure }),
+            failure => Ok(Mapping { counts: out.finish()?, left_out, failure }),
         }
     }
 
@@ -114,7 +115,9 @@ impl Job {
 pub(super) struct Mapping {
     /// Every record of the files that could be read.
     pub(super) counts: Counts,
-    /// Which files could not be read, and why.
+    /// Paths of the files that could not be read.
+    pub(super) left_out: Vec<String>,
+    /// Why they could not.
     pub(super) failure: Option<Failure>,
 }
 

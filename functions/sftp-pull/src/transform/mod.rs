@@ -60,6 +60,9 @@ pub(crate) async fn transform(
     // Where storing fails, the mapper finds its channel closed: the first cause is the one to tell.
     let stored = stored?;
     let mapped = mapped?;
+    for path in &mapped.left_out {
+        context.table.forget_content(run, path).await?;
+    }
     store::index(context, &keys::records_index(&run.account, &run.id, "read"), stored.parts).await?;
     Ok(Transformed { counts: mapped.counts, failure: mapped.failure, batches: stored.batches })
 }
