@@ -90,7 +90,23 @@ impl Rows {
         self.edit(key, json!({ "due": due_ms, "due_shard": keys::due_shard(key) })).await
     }
 
-    /// Every row of the table.
+    /// Every row of a partition.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn partition(&self, pk: &str) -> Result<Vec<Value>> {
+        let query = self.table.query().table_name(&self.table_name).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk");
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(pk.into()));
+        let mut pages = query.into_paginator().items().send();
+        let mut rows = Vec::new();
+        while let Some(row) = pages.next().await {
+            rows.push(serde_dynamo::from_item(row?)?);
+        }
+        Ok(rows)
+    }
+
+    /// Every row of the table, which on a machine of long standing are many.
     ///
     /// # Errors
     /// When a call fails.
