@@ -31,6 +31,7 @@ OUTPUTS = {
     "CROSSDOCK_DISPATCH_FUNCTION": "DispatchFunction",
     "CROSSDOCK_SFTP_PULL_FUNCTION": "SftpPullFunction",
     "CROSSDOCK_DELIVER_FUNCTION": "DeliverFunction",
+    "CROSSDOCK_DEAD_LETTER_FUNCTION": "DeadLetterFunction",
     "CROSSDOCK_API_FUNCTION": "ApiFunction",
 }
 

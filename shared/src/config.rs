@@ -117,3 +117,28 @@ impl ApiConfig {
         })
     }
 }
+
+/// What `dead-letter` needs.
+#[derive(Clone, Debug)]
+pub struct DeadLetterConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// URL of the queue `pulls`.
+    pub pulls_queue_url: String,
+}
+
+impl DeadLetterConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("CROSSDOCK_TABLE")?,
+            bucket: required("CROSSDOCK_BUCKET")?,
+            pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+        })
+    }
+}

@@ -77,7 +77,15 @@ pub struct TargetSide {
     /// Most records in one request, 1 to 1000.
     #[serde(default = "default_batch_size")]
     pub batch_size: u32,
+    /// Seconds after its release until which a run's batches are tried, 1 second to 25 days. Without it, until
+    /// a minute before the schedule's next time but one; a run without a schedule tries as long as the target's
+    /// `retry_secs` say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_for_secs: Option<u32>,
 }
+
+/// Longest `deliver_for_secs`: well within the 35 days that a payload is kept.
+const MOST_DELIVER_SECS: u32 = 25 * 86_400;
 
 /// Source side, mapping, target side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -155,6 +163,9 @@ impl Settings for Connection {
         }
         if !(1..=1000).contains(&self.target.batch_size) {
             wrong("target.batch_size", "must be 1 to 1000");
+        }
+        if self.target.deliver_for_secs.is_some_and(|s| !(1..=MOST_DELIVER_SECS).contains(&s)) {
+            wrong("target.deliver_for_secs", "must be 1 second to 25 days, in seconds");
         }
         errors
     }

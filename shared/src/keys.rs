@@ -100,9 +100,17 @@ pub fn due_shard_name(n: u32) -> String {
     format!("DUE#{n:02}")
 }
 
-/// Partition of the index `owed`: what a target owes, over 4 shards.
+/// Shards of the index `owed`, for each target.
+pub const OWED_SHARDS: u8 = 4;
+
+/// Partition of the index `owed` for what a target owes under an id.
 pub fn owed_by(account: &str, target_server: &str, id: &str) -> String {
-    format!("A#{account}#T#{target_server}#{}", crate::id::hash128(&[id])[0] % 4)
+    owed_shard(account, target_server, crate::id::hash128(&[id])[0] % OWED_SHARDS)
+}
+
+/// Name of the `n`th shard of what a target owes.
+pub fn owed_shard(account: &str, target_server: &str, n: u8) -> String {
+    format!("A#{account}#T#{target_server}#{n}")
 }
 
 /// A file of a run, as it came: in `staged/` for 90 days.
@@ -133,6 +141,12 @@ pub fn records_index(account: &str, run: &str, stage: &str) -> String {
 /// What one target acknowledged of a connection: another target starts with nothing.
 pub fn state_object(account: &str, connection: &str, target_server: &str) -> String {
     format!("{account}/state/{connection}/{target_server}")
+}
+
+/// A message that ended in a dead-letter queue, as it came, in `dead-letters/`. It may name no account, so it is
+/// the operator's.
+pub fn dead_letter_object(queue: &str, hash: &str) -> String {
+    format!("{OPERATOR}/dead-letters/{queue}/{hash}")
 }
 
 /// The folder of an object's key, which is also its tag: lifecycle rules go by it.

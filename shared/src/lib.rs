@@ -9,6 +9,7 @@ pub mod connection;
 pub mod counts;
 pub mod delivery;
 pub mod dial;
+pub mod event;
 pub mod id;
 pub mod keys;
 pub mod mapping;

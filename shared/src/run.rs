@@ -128,6 +128,9 @@ pub struct Run {
     /// The run whose inputs this one takes again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<String>,
+    /// The dead batch whose records alone this run takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<RetryOf>,
     /// Where it stands.
     pub status: RunStatus,
     /// The due time it answers.
@@ -168,6 +171,15 @@ pub struct Run {
     /// Batches released to the target.
     #[serde(default)]
     pub batches_total: u64,
+    /// Until when they are tried; what is left then is an error `expired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_until: Option<Timestamp>,
+    /// Times that its message ended in the dead-letter queue.
+    #[serde(default)]
+    pub dead_letters: u32,
+    /// When that was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_dead_letter_at: Option<Timestamp>,
     /// Counts up with each holder of the work lease; every write of a holder is conditional on it.
     #[serde(default)]
     pub epoch: u64,
@@ -180,6 +192,19 @@ pub struct Run {
     /// How many that were when the run was looked at last.
     #[serde(default)]
     pub batches_final_seen: u64,
+}
+
+/// A dead batch of an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RetryOf {
+    /// That run.
+    pub run: String,
+    /// Ordinal of its first record.
+    pub first_ordinal: u64,
+    /// Its part.
+    pub part: u32,
+    /// Its payload in the bucket, which names its records.
+    pub object: String,
 }
 
 /// The version of a mapping that a run uses from beginning to end.
@@ -202,6 +227,7 @@ impl Run {
             schedule: None,
             scope: None,
             rerun_of: None,
+            retry_of: None,
             status: RunStatus::Queued,
             scheduled_for: None,
             requested_at: now,
@@ -216,6 +242,9 @@ impl Run {
             settings: None,
             state_etag: None,
             batches_total: 0,
+            deliver_until: None,
+            dead_letters: 0,
+            last_dead_letter_at: None,
             epoch: 0,
             progress_epoch: 0,
             batches_final: 0,

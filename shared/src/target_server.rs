@@ -48,6 +48,20 @@ pub struct TargetServer {
     /// For a webservice: seconds for a whole request, 1 to 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_secs: Option<u32>,
+    /// For a webservice: what happens to a batch that was sent and whose answer never came. `resend` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_unknown: Option<OnUnknown>,
+}
+
+/// What happens to a batch that was sent and whose answer never came: the target may have taken it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// It goes again under the same Idempotency-Key: for targets that take a key once.
+    #[default]
+    Resend,
+    /// It waits as UNKNOWN until a person says what became of it.
+    Park,
 }
 
 /// Credentials. For SFTP: `user` with `private_key`, `password`, or both in sequence. For a webservice:
@@ -130,6 +144,7 @@ impl TargetServer {
             (self.auth.header_value.is_some(), "auth.header_value"),
             (self.retry_secs.is_some(), "retry_secs"),
             (self.timeout_secs.is_some(), "timeout_secs"),
+            (self.on_unknown.is_some(), "on_unknown"),
         ] {
             if set {
                 errors.push(FieldError::new(field, "is for a webservice only"));

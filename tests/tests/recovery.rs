@@ -183,6 +183,11 @@ impl Scene {
             due: None,
             attempt_at: None,
             last_error: None,
+            died_of: None,
+            retried_by: None,
+            hub_failures: 0,
+            dead_letters: 0,
+            last_dead_letter_at: None,
             outcome: Outcome::default(),
             answer_object: None,
         };
@@ -240,7 +245,7 @@ async fn a_holder_that_comes_to_after_its_lease_cannot_write_any_more() -> Resul
         assert!(matches!(result, Err(shared::aws::AwsError::LostLease(_))), "{result:?}");
     };
     lost(scene.table.complete_inputs(&mut zombie).await);
-    lost(scene.table.release_run(&mut zombie, 1, counts, now()).await);
+    lost(scene.table.release_run(&mut zombie, 1, counts, None, now()).await);
     lost(scene.table.finish_run(&zombie, shared::run::RunStatus::Complete, counts, None, now()).await);
     assert!(scene.stage(&zombie, 1).await.is_err(), "nor replace what was sent");
     assert_eq!(scene.flow.api.get(&format!("/v1/runs/{}", zombie.id)).await?, report);

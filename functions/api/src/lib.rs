@@ -6,6 +6,7 @@
 
 mod accounts;
 mod caller;
+mod deliveries;
 mod first_key;
 mod http;
 mod openapi;

@@ -11,6 +11,7 @@ use shared::{
 use crate::{
     Context, accounts,
     caller::Caller,
+    deliveries,
     http::{Request, Response},
     openapi,
     resources::{self, Rules},
@@ -123,6 +124,13 @@ const RUNS: &[(&str, &str)] = &[
     PAGE[1],
 ];
 
+const DELIVERIES: &[(&str, &str)] = &[
+    ("target", "id of the target server; required"),
+    ("state", "WAITING, SENDING, UNKNOWN or DEAD; all of them without it"),
+    PAGE[0],
+    PAGE[1],
+];
+
 const RECORDS: &[(&str, &str)] = &[("result", "`error` for the errors only"), PAGE[0], PAGE[1]];
 
 /// Every route, in the order in which they are documented.
@@ -219,6 +227,31 @@ pub fn routes() -> Vec<Route> {
         )
         .idempotent()
         .answer::<runs::RunView>(202),
+        route("GET", "/v1/deliveries", Admin, "Lists what a target owes, oldest first", |c, who, r| {
+            Box::pin(deliveries::list(c, who, r))
+        })
+        .query(DELIVERIES)
+        .answer::<deliveries::DeliveryPage>(200),
+        route("GET", "/v1/deliveries/{id}", Admin, "Shows a delivery", |c, who, r| {
+            Box::pin(deliveries::show(c, who, r))
+        })
+        .answer::<deliveries::DeliveryView>(200),
+        route(
+            "POST",
+            "/v1/deliveries/{id}/retry",
+            Admin,
+            "Sends a dead delivery's records again in a new run, or an UNKNOWN delivery under the same id",
+            |c, who, r| Box::pin(deliveries::retry(c, who, r)),
+        )
+        .answer::<runs::RunView>(202),
+        route(
+            "POST",
+            "/v1/deliveries/{id}/confirm",
+            Admin,
+            "Says that the target has an UNKNOWN delivery",
+            |c, who, r| Box::pin(deliveries::confirm(c, who, r)),
+        )
+        .answer::<deliveries::DeliveryView>(200),
     ]);
     routes
 }

@@ -3,12 +3,12 @@
 use shared::{
     aws::AwsError,
     counts::Settled,
-    delivery::{Batch, DeliveryState, Outcome, WaitingFor, next_attempt},
+    delivery::{Attempts, Batch, DeliveryState, Next, Outcome, WaitingFor},
     id, keys,
     wire::{self, Answers, Meaning, StagedBatch},
 };
 
-use crate::{Context, http::Answer, wake::wake};
+use crate::{Context, http::Answer, send::until, wake::wake};
 
 /// What became of an attempt that was answered.
 pub(crate) enum Taken {
@@ -57,7 +57,7 @@ pub(crate) async fn take(
         context.table.batch_delivered(batch, answers.outcome(), Some(&object), (context.clock)()).await?;
         return Ok(Taken::Final(DeliveryState::Delivered));
     }
-    split(context, batch, retry_secs, staged, &answers, &object).await
+    split(context, batch, retry_secs, staged, answer, &answers).await
 }
 
 /// Settles what the target answered and makes a batch of its own for what it left out.
@@ -66,13 +66,18 @@ async fn split(
     batch: &Batch,
     retry_secs: &[u32],
     staged: &StagedBatch,
+    answer: &Answer,
     answers: &Answers,
-    answer_object: &str,
 ) -> Result<Taken, AwsError> {
+    let answer_object = keys::answer_object(&batch.account, &batch.run, &batch.id);
     let left_out = answers.left_out();
     let outcome = answers.outcome();
     let now = (context.clock)();
-    let due = next_attempt(batch.attempts, retry_secs, (context.jitter)(), now);
+    let attempts = Attempts { retry_secs, until: until(context, batch).await? };
+    let (due, died_of) = match attempts.next(batch.attempts, answer.retry_after, (context.jitter)(), now) {
+        Next::At(due) => (Some(due), None),
+        Next::Never(cause) => (None, Some(cause)),
+    };
     let id = id::derived("bat", &[&batch.id, "rest"]);
     let records = left_out.len() as u64;
     let why = format!("the target's answer left out {records} of {} records", staged.records.len());
@@ -88,13 +93,14 @@ async fn split(
         epoch: 0,
         outcome: Outcome { errors: if due.is_some() { 0 } else { records }, ..Outcome::default() },
         last_error: Some(why.clone()),
+        died_of,
         answer_object: None,
         ..batch.clone()
     };
     let payload = wire::split(staged, &left_out, &rest.id, &batch.run)
         .map_err(|e| AwsError::damaged(format!("batch {}", batch.object), e))?;
     context.bucket.put(&rest.object, json(&payload)?).await?;
-    context.table.batch_splits(batch, outcome.records(), outcome, answer_object, &rest).await?;
+    context.table.batch_splits(batch, outcome.records(), outcome, &answer_object, &rest).await?;
     tracing::warn!(error = why, "the rest goes again under its own id");
     match due {
         Some(due) => wake(context, &rest, due).await?,
@@ -105,7 +111,8 @@ async fn split(
     Ok(Taken::Final(DeliveryState::Delivered))
 }
 
-fn everything(staged: &StagedBatch) -> Outcome {
+/// What a batch comes to of which the target took every record.
+pub(crate) fn everything(staged: &StagedBatch) -> Outcome {
     let mut outcome = Outcome::default();
     for record in &staged.records {
         match record.action.settled() {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Mutex, time::Duration};
 
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use reqwest::{
     Client,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -24,6 +25,8 @@ pub(crate) struct Clients {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The earliest time at which the target wants to be asked again.
+    pub(crate) retry_after: Option<Timestamp>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -36,10 +39,19 @@ pub(crate) enum NoAnswer {
     Timeout(u64),
     #[error("the target cannot be reached: {0}")]
     Unreachable(String),
+    #[error("the connection broke before the target's answer was read: {0}")]
+    Broken(String),
     #[error("the answer is over {} MiB", MAX_ANSWER_BYTES / 1024 / 1024)]
     TooLarge,
     #[error("the request cannot be made: {0}")]
     Request(String),
+}
+
+impl NoAnswer {
+    /// Whether the target may have taken what was sent.
+    pub(crate) fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Broken(_) | Self::TooLarge)
+    }
 }
 
 struct CheckedResolver(Dialling);
@@ -97,15 +109,20 @@ impl Clients {
 }
 
 /// Sends a request and reads its answer, within `timeout` for all of it.
-pub(crate) async fn send(request: reqwest::RequestBuilder, timeout: Duration) -> Result<Answer, NoAnswer> {
-    let failed = |e: reqwest::Error| {
-        if e.is_timeout() {
-            NoAnswer::Timeout(timeout.as_secs())
-        } else {
-            NoAnswer::Unreachable(shared::chain(&e.without_url()))
-        }
+pub(crate) async fn send(
+    request: reqwest::RequestBuilder,
+    timeout: Duration,
+    clock: fn() -> Timestamp,
+) -> Result<Answer, NoAnswer> {
+    let failed = |e: reqwest::Error| match e {
+        e if e.is_builder() => NoAnswer::Request(shared::chain(&e.without_url())),
+        e if e.is_connect() => NoAnswer::Unreachable(shared::chain(&e.without_url())),
+        e if e.is_timeout() => NoAnswer::Timeout(timeout.as_secs()),
+        e => NoAnswer::Broken(shared::chain(&e.without_url())),
     };
     let mut response = request.timeout(timeout).send().await.map_err(failed)?;
+    let retry_after = response.headers().get(reqwest::header::RETRY_AFTER).and_then(|v| v.to_str().ok());
+    let retry_after = retry_after.and_then(|text| read_retry_after(text, clock()));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
@@ -113,5 +130,30 @@ pub(crate) async fn send(request: reqwest::RequestBuilder, timeout: Duration) ->
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status: response.status().as_u16(), body })
+    Ok(Answer { status: response.status().as_u16(), retry_after, body })
+}
+
+/// Reads seconds or a date. Source: RFC 9110, section 10.2.3.
+fn read_retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(secs) = text.parse::<u32>() {
+        return now.checked_add(SignedDuration::from_secs(secs.into())).ok();
+    }
+    Some(rfc2822::DateTimeParser::new().parse_zoned(text).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2026-11-01T10:00:00Z".parse().unwrap();
+        let read = |text| read_retry_after(text, now).map(|t| t.to_string());
+        assert_eq!(read("120"), Some("2026-11-01T10:02:00Z".into()));
+        assert_eq!(read("Sun, 01 Nov 2026 11:00:00 GMT"), Some("2026-11-01T11:00:00Z".into()));
+        for bad in ["", "-5", "soon", "1.5", "99999999999999999999"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use shared::{
     aws::{AwsError, Table, clients, objects::Bucket, queues::Queue, sqs_batch::handle_each, vault::Vault},
     config::DeliverConfig,
+    delivery::{Batch, hub_wait_secs},
     keys,
     message::{DeliveryMessage, PullMessage},
 };
@@ -58,9 +59,6 @@ impl Context {
 /// How long after the function's deadline a claim is still held, so that no one takes it while it may be working.
 const LEASE_SLACK: SignedDuration = SignedDuration::from_secs(60);
 
-/// How soon a batch is tried again that the hub itself could not send.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(30);
-
 /// Handles the messages of an event, each by itself.
 ///
 /// # Errors
@@ -82,22 +80,28 @@ async fn deliver(
     let DeliveryMessage::Batch { v: _, account, run, first_ordinal, part } = message;
     let now = (context.clock)();
     let key = keys::batch(&account, &run, first_ordinal, part);
-    let Some(batch) = context.table.claim_batch(&key, now, lease_until).await? else {
+    let Some(claimed) = context.table.claim_batch(&key, now, lease_until).await? else {
         tracing::debug!(run.id = run, "nothing to do: the batch is final, held, or not due");
         return Ok(());
     };
+    let batch = &claimed.batch;
     let span = tracing::Span::current();
     span.record("account.id", &batch.account).record("run.id", &batch.run);
     span.record("delivery.id", &batch.id).record("attempt", batch.attempts);
-    let state = match send::attempt(&context, &batch).await {
-        Ok(state) => state,
+    let attempted = match send::attempt(&context, &claimed).await {
         // The hub's own failure is no attempt of the customer's schedule.
         Err(HubFailure::BeforeSending(error)) if error.is_retryable() => {
             tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
-            let due = (context.clock)().saturating_add(RETRY_AFTER).unwrap_or(now);
-            context.table.batch_returns(&batch, due).await?;
-            return wake::wake(&context, &batch, due).await;
+            match send::expire(&context, batch).await {
+                Ok(None) => return put_off(&context, batch).await,
+                Ok(Some(state)) => Ok(state),
+                Err(failure) => Err(failure),
+            }
         }
+        attempted => attempted,
+    };
+    let state = match attempted {
+        Ok(state) => state,
         Err(HubFailure::AfterSending(AwsError::LostLease(what))) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");
             return Ok(());
@@ -109,4 +113,11 @@ async fn deliver(
         context.pulls.send(&account, &PullMessage::run(&account, &run), 0).await?;
     }
     Ok(())
+}
+
+/// Gives a batch back that was not sent; `dispatch` wakes it.
+async fn put_off(context: &Context, batch: &Batch) -> Result<(), AwsError> {
+    let wait = SignedDuration::from_secs(hub_wait_secs(batch.hub_failures + 1));
+    let due = (context.clock)().saturating_add(wait).unwrap_or(Timestamp::MAX);
+    context.table.batch_returns(batch, due).await
 }

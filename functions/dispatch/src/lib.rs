@@ -4,19 +4,16 @@
 //! twice, late, or at once: a due time is claimed in one transaction, and a waking row's `due` is put off
 //! by a conditional write before its message is sent. It never looks at what a run does.
 
-mod event;
-mod requested;
 mod tick;
 
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use shared::{
-    aws::{Table, clients, queues::Queue},
+    aws::{Table, clients, queues::Queue, requested},
     config::DispatchConfig,
+    event::Event,
     message::{DeliveryMessage, PullMessage},
 };
-
-pub use event::Event;
 
 /// What every event needs.
 pub struct Context {
@@ -49,7 +46,10 @@ pub async fn handle(context: &Context, event: LambdaEvent<Event>) -> Result<(), 
     let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
     match event.payload {
         Event::Tick => tick::tick(context, deadline).await?,
-        Event::RunRequested { id, detail } => requested::request(context, &id, &detail).await?,
+        Event::RunRequested { id, detail } => {
+            let now = (context.clock)();
+            requested::request(&context.table, &context.pulls, &id, &detail, now).await?;
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use shared::{
 };
 use tracing::instrument;
 
-use crate::{Context, requested::why_skipped};
+use crate::Context;
 
 /// Rows of one shard that are read at once.
 const ROWS_PER_PAGE: i32 = 100;
@@ -166,7 +166,7 @@ async fn claim(
         // The time is a run already, or another tick is faster. A schedule that still shows it moves on.
         Admission::AlreadyClaimed => context.table.move_on(account, &to).await,
         refused => {
-            let skipped = run.skipped(why_skipped(&refused), now);
+            let skipped = run.skipped(refused.why_skipped(), now);
             tracing::warn!(run.id = skipped.id, connection.id = %connection, "a due time was skipped");
             if context.table.record_final(&skipped, Some(&to)).await? {
                 return Ok(());

@@ -21,10 +21,11 @@ use shared::{
     config::PullConfig,
     connection::Connection,
     counts::Counts,
-    keys,
+    delivery, keys,
     mapping::{Compiled, Mapping},
     message::{DeliveryMessage, PullMessage},
     run::{Failure, Origin, PinnedMapping, Run, RunStatus, ending},
+    schedule::Schedule,
 };
 use tracing::instrument;
 
@@ -161,7 +162,8 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
     }
     let due = (context.clock)().saturating_add(SignedDuration::from_mins(1)).unwrap_or(deadline);
     let total = transformed.batches.len() as u64;
-    context.table.release_run(run, total, counts, due).await?;
+    let until = deliver_until(context, run, &connection).await?;
+    context.table.release_run(run, total, counts, until, due).await?;
     // From here the rows are the truth: what is not sent now is sent when the run is due again.
     if let Err(error) = context.deliveries.send_all(&run.account, &transformed.batches).await {
         tracing::warn!(
@@ -170,6 +172,21 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
         );
     }
     Ok(())
+}
+
+/// Until when the run's batches are tried.
+async fn deliver_until(
+    context: &Context,
+    run: &Run,
+    connection: &Connection,
+) -> Result<Option<Timestamp>, Stop> {
+    let now = (context.clock)();
+    let schedule = match &run.schedule {
+        Some(id) => context.table.find::<Schedule>(&run.account, id).await?,
+        None => None,
+    };
+    let upcoming = schedule.map_or_else(Vec::new, |s| s.resource.settings.upcoming(now, 2));
+    Ok(delivery::deliver_until(connection.target.deliver_for_secs, &upcoming, now))
 }
 
 /// Pins settings, mapping version and state on the first attempt; later ones read what is pinned.

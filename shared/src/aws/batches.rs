@@ -12,7 +12,7 @@ use super::{
     table::{Item, item, key_item, n, read, s, value},
 };
 use crate::{
-    delivery::{Batch, DeliveryState, Outcome, WaitingFor},
+    delivery::{Batch, DeathCause, DeliveryState, Outcome, WaitingFor},
     keys::{self, Key},
     run::RunStatus,
 };
@@ -22,7 +22,16 @@ const EARLY_MS: i64 = 1000;
 
 /// How long a row is kept that nothing more will happen to: as long as its payload in the bucket. A claim
 /// takes the end away again, so that a row with work left never expires.
-const KEPT_SECS: i64 = 35 * 86_400;
+pub(super) const KEPT_SECS: i64 = 35 * 86_400;
+
+/// A batch that is claimed for one attempt.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The row as the claim left it.
+    pub batch: Batch,
+    /// What it was before: SENDING where an earlier holder's lease ended without a word of what came of it.
+    pub was: DeliveryState,
+}
 
 fn key(batch: &Batch) -> Key {
     keys::batch(&batch.account, &batch.run, batch.first_ordinal, batch.part)
@@ -82,7 +91,7 @@ impl Table {
         key: &Key,
         now: Timestamp,
         lease_until: Timestamp,
-    ) -> Result<Option<Batch>, AwsError> {
+    ) -> Result<Option<Claimed>, AwsError> {
         let claimed = self
             .client
             .update_item()
@@ -94,25 +103,40 @@ impl Table {
                  REMOVE waiting_for, attempt_at, expires_at",
             )
             .condition_expression(
-                "(#state = :waiting AND (attribute_not_exists(attempt_at) OR attempt_at <= :soon)) \
+                "(#state IN (:waiting, :unknown) AND (attribute_not_exists(attempt_at) OR attempt_at <= :soon)) \
                  OR (#state = :sending AND lease_until < :now)",
             )
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":sending", value(&DeliveryState::Sending)?)
             .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
+            .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":until", n(lease_until.as_millisecond()))
             .expression_attribute_values(":shard", s(keys::due_shard(key)))
             .expression_attribute_values(":soon", n(now.as_millisecond() + EARLY_MS))
             .expression_attribute_values(":now", n(now.as_millisecond()))
-            .return_values(ReturnValue::AllNew)
+            .return_values(ReturnValue::AllOld)
             .send()
             .await;
-        match claimed {
-            Ok(answer) => answer.attributes.map(read).transpose(),
-            Err(e) if is_condition(&e) => Ok(None),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+        let old: Batch = match claimed {
+            Ok(answer) => match answer.attributes {
+                Some(row) => read(row)?,
+                None => return Ok(None),
+            },
+            Err(e) if is_condition(&e) => return Ok(None),
+            Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        };
+        let was = old.state;
+        let batch = Batch {
+            state: DeliveryState::Sending,
+            attempts: old.attempts + 1,
+            epoch: old.epoch + 1,
+            due: Some(lease_until.as_millisecond()),
+            waiting_for: None,
+            attempt_at: None,
+            ..old
+        };
+        Ok(Some(Claimed { batch, was }))
     }
 
     /// SENDING → DELIVERED.
@@ -148,9 +172,10 @@ impl Table {
             .held_update(
                 batch,
                 "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, last_error = :error, \
-                 owed_by = :owed \
+                 owed_by = :owed, hub_failures = :none \
                  REMOVE lease_until",
             )
+            .expression_attribute_values(":none", n(0))
             .expression_attribute_values(":owed", owed_by(batch))
             .expression_attribute_values(":state", value(&DeliveryState::Waiting)?)
             .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
@@ -167,9 +192,11 @@ impl Table {
         let update = self
             .held_update(
                 batch,
-                "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, attempts = :attempts \
+                "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, attempts = :attempts, \
+                 hub_failures = :failures \
                  REMOVE lease_until",
             )
+            .expression_attribute_values(":failures", n(batch.hub_failures + 1))
             .expression_attribute_values(":state", value(&DeliveryState::Waiting)?)
             .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
             .expression_attribute_values(":attempts", n(batch.attempts.saturating_sub(1)))
@@ -177,20 +204,55 @@ impl Table {
         send_held(update, batch).await
     }
 
-    /// SENDING → DEAD: no attempt is left. It stays listed as owed by its target.
+    /// SENDING → UNKNOWN: it was sent, and what came of it is not known. A person decides, at latest by `until`;
+    /// `outcome` is what it counts as if they find that the target took it.
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
-    pub async fn batch_dies(&self, batch: &Batch, error: &str, now: Timestamp) -> Result<(), AwsError> {
+    pub async fn batch_parks(
+        &self,
+        batch: &Batch,
+        outcome: Outcome,
+        until: Timestamp,
+        error: &str,
+    ) -> Result<(), AwsError> {
         let update = self
             .held_update(
                 batch,
-                "SET #state = :state, last_error = :error, outcome = :outcome, owed_by = :owed, expires_at = :end \
+                "SET #state = :state, outcome = :outcome, due = :due, attempt_at = :due, last_error = :error, \
+                 owed_by = :owed \
+                 REMOVE lease_until",
+            )
+            .expression_attribute_values(":owed", owed_by(batch))
+            .expression_attribute_values(":state", value(&DeliveryState::Unknown)?)
+            .expression_attribute_values(":outcome", value(&outcome)?)
+            .expression_attribute_values(":due", n(until.as_millisecond()))
+            .expression_attribute_values(":error", s(error));
+        send_held(update, batch).await
+    }
+
+    /// SENDING → DEAD: it is not sent any more. It stays listed as owed by its target.
+    ///
+    /// # Errors
+    /// When the call fails or the claim is lost.
+    pub async fn batch_dies(
+        &self,
+        batch: &Batch,
+        cause: DeathCause,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        let update = self
+            .held_update(
+                batch,
+                "SET #state = :state, died_of = :cause, last_error = :error, outcome = :outcome, owed_by = :owed, \
+                 expires_at = :end \
                  REMOVE due, due_shard, lease_until",
             )
             .expression_attribute_values(":owed", owed_by(batch))
             .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS))
             .expression_attribute_values(":state", value(&DeliveryState::Dead)?)
+            .expression_attribute_values(":cause", value(&cause)?)
             .expression_attribute_values(":outcome", value(&Outcome { errors: batch.records, ..Outcome::default() })?)
             .expression_attribute_values(":error", s(error));
         send_held(update, batch).await

@@ -5,13 +5,17 @@
 pub mod accounts;
 pub mod batches;
 pub mod clients;
+pub mod dead_letters;
 pub mod due;
 mod error;
 pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod objects;
+pub mod owed;
 #[cfg(feature = "sqs")]
 pub mod queues;
+#[cfg(feature = "sqs")]
+pub mod requested;
 pub mod resources;
 pub mod runs;
 #[cfg(feature = "sqs")]

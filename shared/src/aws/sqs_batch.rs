@@ -3,13 +3,12 @@
 
 use std::future::Future;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use serde::de::DeserializeOwned;
 
 /// Handles every message of an event at once and reports those that failed, to be received again.
 ///
-/// A message that cannot be read fails too: after its receives it goes to the dead-letter queue, where a
-/// person can look at it.
+/// A message that cannot be read fails too: after its receives it goes to the dead-letter queue.
 pub async fn handle_each<M, F, Fut, E>(event: SqsEvent, handle: F) -> SqsBatchResponse
 where
     M: DeserializeOwned,
@@ -17,40 +16,48 @@ where
     Fut: Future<Output = Result<(), E>> + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let mut tasks = Vec::with_capacity(event.records.len());
-    for record in event.records {
-        let id = record.message_id.unwrap_or_default();
-        let task = match serde_json::from_str::<M>(record.body.as_deref().unwrap_or_default()) {
-            Ok(message) => Some(tokio::spawn(handle(message))),
-            Err(error) => {
-                tracing::error!(message.id = %id, %error, "a message cannot be read");
-                None
-            }
-        };
-        tasks.push((id, task));
-    }
+    handle_each_record(event, |record| {
+        let message = serde_json::from_str::<M>(record.body.as_deref().unwrap_or_default());
+        let handling = message.map(&handle).map_err(Failed::Unreadable);
+        async move { handling?.await.map_err(Failed::Handling) }
+    })
+    .await
+}
+
+/// Why a message fails.
+#[derive(Debug, thiserror::Error)]
+enum Failed<E: std::error::Error> {
+    #[error("the message cannot be read: {0}")]
+    Unreadable(serde_json::Error),
+    #[error("{}", crate::chain(.0))]
+    Handling(E),
+}
+
+/// As [`handle_each`], with the messages as they came.
+pub async fn handle_each_record<F, Fut, E>(event: SqsEvent, handle: F) -> SqsBatchResponse
+where
+    F: Fn(SqsMessage) -> Fut,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: std::error::Error + Send + 'static,
+{
+    let tasks: Vec<_> = event
+        .records
+        .into_iter()
+        .map(|record| (record.message_id.clone().unwrap_or_default(), tokio::spawn(handle(record))))
+        .collect();
     let mut failures = Vec::new();
     for (id, task) in tasks {
-        let failed = match task {
-            None => true,
-            Some(task) => match task.await {
-                Ok(Ok(())) => false,
-                Ok(Err(error)) => {
-                    let error = crate::chain(&error);
-                    tracing::error!(message.id = %id, error, "a message failed");
-                    true
-                }
-                Err(_) => {
-                    tracing::error!(message.id = %id, "a message's handler panicked");
-                    true
-                }
-            },
-        };
-        if failed {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failures.push(failure);
+        match task.await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => {
+                let error = crate::chain(&error);
+                tracing::error!(message.id = %id, error, "a message failed");
+            }
+            Err(_) => tracing::error!(message.id = %id, "a message's handler panicked"),
         }
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = id;
+        failures.push(failure);
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failures;

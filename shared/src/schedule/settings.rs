@@ -69,6 +69,12 @@ impl Schedule {
             .flatten()
             .map(|o| o.at)
     }
+
+    /// The next `n` times at which it is due; none while it is paused.
+    pub fn upcoming(&self, now: Timestamp, n: usize) -> Vec<Timestamp> {
+        let active = (self.state == ScheduleState::Active).then(|| self.cron(now).ok()).flatten();
+        active.map_or_else(Vec::new, |cron| cron.upcoming(now, n).into_iter().map(|o| o.at).collect())
+    }
 }
 
 impl Settings for Schedule {

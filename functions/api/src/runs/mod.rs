@@ -6,5 +6,5 @@ mod start;
 mod view;
 
 pub(crate) use records::{RecordPage, records};
-pub(crate) use start::{StartRun, rerun, start};
+pub(crate) use start::{StartRun, accepted, admit, rerun, start};
 pub(crate) use view::{RunPageView, RunView, list, show};

@@ -59,6 +59,7 @@ pub(crate) async fn rerun(
     }
     let mut run = new_run(&context, &caller, &request, &old.connection);
     run.rerun_of = Some(old.id);
+    run.retry_of = old.retry_of;
     run.inputs = old.inputs;
     run.inputs_complete = true;
     admit(&context, &caller, run).await
@@ -72,7 +73,8 @@ fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &s
     Run::queued(id, &caller.account, connection, Trigger::Manual, (context.clock)())
 }
 
-async fn admit(context: &Context, caller: &Caller, run: Run) -> Result<Response, Problem> {
+/// Admits a run and sends the message that starts it.
+pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Result<Response, Problem> {
     let conflict = |code, detail: String| Err(Problem::new(409, code, detail));
     let run = match context.table.admit(&run, None).await.map_err(unavailable)? {
         Admission::Admitted => run,
@@ -98,6 +100,9 @@ async fn admit(context: &Context, caller: &Caller, run: Run) -> Result<Response,
             );
         }
         Admission::NoConnection => return Err(Problem::not_found("connection")),
+        Admission::NotDead => {
+            return conflict("moved_on", "the delivery is no longer dead; look at it again".into());
+        }
     };
     // If this is lost, `dispatch` finds the run by its row.
     if let Err(error) =
@@ -109,6 +114,11 @@ async fn admit(context: &Context, caller: &Caller, run: Run) -> Result<Response,
             "the run's message was not sent; its row is due"
         );
     }
+    accepted(context, caller, run).await
+}
+
+/// The answer to who asked for a run.
+pub(crate) async fn accepted(context: &Context, caller: &Caller, run: Run) -> Result<Response, Problem> {
     let account = accounts::of_caller(context, &caller.account).await?;
     let location = format!("/v1/runs/{}", run.id);
     Ok(Response::json(202, &RunView::new(run, &account, None))?.header("location", location))

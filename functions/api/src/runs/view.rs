@@ -53,6 +53,8 @@ pub(crate) struct Deliveries {
     waiting: u64,
     sending: u64,
     delivered: u64,
+    /// Sent, with nothing known of what came of it: a person decides.
+    unknown: u64,
     dead: u64,
     /// Attempts begun, over all batches.
     attempts: u64,
@@ -96,6 +98,7 @@ impl Deliveries {
                 DeliveryState::Waiting => &mut sum.waiting,
                 DeliveryState::Sending => &mut sum.sending,
                 DeliveryState::Delivered => &mut sum.delivered,
+                DeliveryState::Unknown => &mut sum.unknown,
                 DeliveryState::Dead => &mut sum.dead,
             } += 1;
             sum.attempts += u64::from(batch.attempts);

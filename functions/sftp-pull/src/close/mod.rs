@@ -13,8 +13,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::AwsError,
-    counts::{Counts, Settled},
-    delivery::{Batch, DeliveryState, WaitingFor},
+    counts::Counts,
+    delivery::{Batch, DeliveryState, WaitingFor, settle_by_rows},
     message::DeliveryMessage,
     run::{Failure, Origin, Run, ending},
 };
@@ -63,19 +63,7 @@ pub(crate) async fn give_up(context: &Arc<Context>, run: &mut Run) -> Result<(),
     if batches.iter().any(|b| !b.state.is_final()) {
         return wait(context, run, &batches).await;
     }
-    let mut counts = run.counts;
-    for outcome in batches.iter().map(|b| b.outcome) {
-        for (how, records) in [
-            (Settled::Created, outcome.created),
-            (Settled::Updated, outcome.updated),
-            (Settled::Deleted, outcome.deleted),
-            (Settled::Unchanged, outcome.unchanged),
-            (Settled::Error, outcome.errors),
-        ] {
-            counts.settle(how, records).map_err(|e| damaged("the run's counts", e))?;
-        }
-    }
-    counts.settle(Settled::Error, counts.owed()).map_err(|e| damaged("the run's counts", e))?;
+    let counts = settle_by_rows(run.counts, &batches).map_err(|e| damaged("the run's counts", e))?;
     let message = "the target has answered for every record, but the report and the state could not be written; \
                    the function's log says why, and the next run sends these records again";
     let failure = Failure::new(Origin::Hub, "report_not_written", message, true);

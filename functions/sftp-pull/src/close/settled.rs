@@ -3,7 +3,7 @@
 use shared::{
     change::Hash,
     counts::Settled,
-    delivery::{Batch, DeliveryState},
+    delivery::{Batch, DeathCause, DeliveryState},
     record::{Processor, RecordResult, Writer},
     wire::{Action, Answer, Answers, StagedBatch},
 };
@@ -33,7 +33,8 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
         for (i, record) in staged.records.into_iter().enumerate() {
             let (how, answer, reason, detail) = match (&answers, batch.state) {
                 (_, DeliveryState::Dead) => {
-                    (Settled::Error, None, Some("undeliverable"), batch.last_error.clone())
+                    let cause = batch.died_of.unwrap_or(DeathCause::Undeliverable);
+                    (Settled::Error, None, Some(cause.code()), batch.last_error.clone())
                 }
                 (None, _) => (record.action.settled(), None, None, None),
                 (Some(answers), _) => match answers.records.get(i).cloned().flatten() {

@@ -1,6 +1,6 @@
 //! The blocking side: reads the files from the bucket, maps record by record, and packs what comes of it.
 
-use std::{io::Read, sync::Arc};
+use std::{collections::HashSet, io::Read, sync::Arc};
 
 use serde_json::value::RawValue;
 use shared::{
@@ -40,6 +40,8 @@ pub(super) struct Job {
     pub(super) batch_size: u64,
     pub(super) mapping: Arc<Compiled>,
     pub(super) state: State,
+    /// Where set, file and line of the records that this run is about; the rest of its files is passed over.
+    pub(super) only: Option<HashSet<(String, u64)>>,
 }
 
 impl Job {
@@ -70,7 +72,10 @@ impl Job {
                 }
             };
             for outcome in outcomes {
-                out.take(input, winners.settle(i, outcome.map_err(|e| Stop::file(&input.path, e))?))?;
+                let outcome = winners.settle(i, outcome.map_err(|e| Stop::file(&input.path, e))?);
+                if self.is_wanted(input, &outcome) {
+                    out.take(input, outcome)?;
+                }
             }
         }
         let (left_out, failures): (Vec<String>, Vec<Failure>) = left_out.into_iter().unzip();
@@ -97,6 +102,10 @@ impl Job {
                 Ok(keys.finish())
             }
         }
+    }
+
+    fn is_wanted(&self, input: &Input, outcome: &Outcome) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&(input.path.clone(), outcome.line())))
     }
 
     fn open(&self, input: &Input) -> Result<impl Read + use<>, Stop> {

@@ -6,7 +6,7 @@
 mod mapper;
 pub(crate) mod store;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use shared::{
     aws::AwsError,
@@ -17,6 +17,7 @@ use shared::{
     mapping::Compiled,
     message::DeliveryMessage,
     run::{Failure, Run},
+    wire::StagedBatch,
 };
 use tokio::sync::mpsc;
 
@@ -53,6 +54,7 @@ pub(crate) async fn transform(
         batch_size: u64::from(connection.target.batch_size),
         mapping,
         state,
+        only: only(context, run).await?,
     };
     let mapping = tokio::task::spawn_blocking(move || job.run(sender));
     let stored = store::store(context, run, connection, receiver).await;
@@ -65,6 +67,18 @@ pub(crate) async fn transform(
     }
     store::index(context, &keys::records_index(&run.account, &run.id, "read"), stored.parts).await?;
     Ok(Transformed { counts: mapped.counts, failure: mapped.failure, batches: stored.batches })
+}
+
+/// For a run that takes a dead batch again: file and line of the batch's records.
+async fn only(context: &Context, run: &Run) -> Result<Option<HashSet<(String, u64)>>, Stop> {
+    let Some(batch) = &run.retry_of else { return Ok(None) };
+    let object = context.bucket.get(&batch.object).await?;
+    let object = object.ok_or_else(|| {
+        Stop::settings("batch_gone", "the dead batch is no longer in the bucket; rerun its run instead")
+    })?;
+    let staged: StagedBatch =
+        serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(&batch.object, e))?;
+    Ok(Some(staged.records.into_iter().map(|r| (r.file, r.line)).collect()))
 }
 
 /// Reads the state that the run pinned when it started.

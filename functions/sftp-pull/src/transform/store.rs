@@ -99,6 +99,11 @@ async fn batch(
         due: None,
         attempt_at: None,
         last_error: None,
+        died_of: None,
+        retried_by: None,
+        hub_failures: 0,
+        dead_letters: 0,
+        last_dead_letter_at: None,
         outcome: Outcome::default(),
         answer_object: None,
     };

@@ -8,9 +8,14 @@ use jiff::Timestamp;
 use super::super::{
     AwsError, Table,
     error::{cancellation, conditions},
-    table::{item, key_item, n, s, string},
+    table::{item, key_item, n, s, string, value},
 };
-use crate::{keys, resource::Settings, run::Run};
+use crate::{
+    delivery::DeliveryState,
+    keys,
+    resource::Settings,
+    run::{Failure, Origin, Run},
+};
 
 /// What became of a run that asked to be admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +33,26 @@ pub enum Admission {
     Disabled,
     /// There is no such connection in this account.
     NoConnection,
+    /// The batch that the run was to take again is not dead, or another run has taken it again.
+    NotDead,
+}
+
+impl Admission {
+    /// Says why a run that was not admitted is skipped.
+    pub fn why_skipped(&self) -> Failure {
+        match self {
+            Self::Busy { active_run } => Failure::new(
+                Origin::Settings,
+                "overlap",
+                format!("the connection still has run {active_run}; this time was skipped"),
+                true,
+            ),
+            Self::Disabled => {
+                Failure::new(Origin::Settings, "connection_disabled", "the connection is disabled", false)
+            }
+            _ => Failure::new(Origin::Settings, "no_connection", "the connection has been removed", false),
+        }
+    }
 }
 
 /// A schedule that moves on in the same transaction.
@@ -45,7 +70,8 @@ pub struct ScheduleMove {
 const WAKE_AFTER_MS: i64 = 90_000;
 
 impl Table {
-    /// Admits a run: the run, the connection's `active_run` and the schedule's next time in one transaction.
+    /// Admits a run: the run, the connection's `active_run`, the schedule's next time and the dead batch that it
+    /// takes again, in one transaction.
     ///
     /// # Errors
     /// When the call fails; nothing is written then, or all of it was and a repeat says `AlreadyClaimed`.
@@ -69,11 +95,13 @@ impl Table {
             self.put_run(run, Some(run.requested_at.as_millisecond() + WAKE_AFTER_MS))?,
         ];
         writes.extend(schedule.map(|m| self.move_schedule(&run.account, m)).transpose()?);
+        writes.extend(self.retry_batch(run)?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(Admission::Admitted),
             Err(e) => {
                 let reasons = conditions(&e);
                 match reasons.as_slice() {
+                    [_, false, true] if run.retry_of.is_some() => Ok(Admission::NotDead),
                     [_, true, ..] | [_, _, true] => Ok(Admission::AlreadyClaimed),
                     [true, ..] => Ok(why_not(cancellation(&e).first())),
                     _ => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
@@ -126,6 +154,25 @@ impl Table {
             .build()
             .map_err(|e| AwsError::damaged("a transaction", e))?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Marks the dead batch that a run takes again: no second run can, and its target no longer owes it.
+    fn retry_batch(&self, run: &Run) -> Result<Option<TransactWriteItem>, AwsError> {
+        // A run that takes the files of such a run again finds the batch marked.
+        let Some(batch) = run.retry_of.as_ref().filter(|b| run.rerun_of.as_ref() == Some(&b.run)) else {
+            return Ok(None);
+        };
+        let update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::batch(&run.account, &batch.run, batch.first_ordinal, batch.part))))
+            .update_expression("SET retried_by = :run REMOVE owed_by")
+            .condition_expression("#state = :dead AND attribute_not_exists(retried_by)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":run", s(&run.id))
+            .expression_attribute_values(":dead", value(&DeliveryState::Dead)?)
+            .build()
+            .map_err(|e| AwsError::damaged("a transaction", e))?;
+        Ok(Some(TransactWriteItem::builder().update(update).build()))
     }
 
     fn move_schedule(&self, account: &str, to: &ScheduleMove) -> Result<TransactWriteItem, AwsError> {

@@ -129,6 +129,7 @@ impl Table {
         run: &mut Run,
         batches: u64,
         counts: Counts,
+        deliver_until: Option<Timestamp>,
         due: Timestamp,
     ) -> Result<(), AwsError> {
         let values = [
@@ -136,13 +137,15 @@ impl Table {
             (":delivering", value(&RunStatus::Delivering)?),
             (":batches", n(batches)),
             (":counts", value(&counts)?),
+            (":deliver_until", value(&deliver_until)?),
             (":due", n(due.as_millisecond())),
         ];
-        let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due, failure = :failure \
-                   REMOVE lease_until";
+        let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due, \
+                   deliver_until = :deliver_until, failure = :failure REMOVE lease_until";
         self.write_held(run, set, values).await?;
         run.status = RunStatus::Delivering;
         run.batches_total = batches;
+        run.deliver_until = deliver_until;
         run.counts = counts;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The two events of EventBridge that this function takes.
+//! The two events of EventBridge that `dispatch` takes.
 
 use serde::Deserialize;
 

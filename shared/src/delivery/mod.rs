@@ -1,8 +1,16 @@
-//! Batches owed to a target: their row, and when they are tried again.
+//! Batches owed to a target: their row, their name, and when they are tried again.
+
+mod attempts;
+mod name;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::counts::{Counts, CountsError, Settled};
+
+pub use attempts::{Attempts, DEFAULT_RETRY_SECS, Next, deliver_until, hub_wait_secs};
+pub use name::BatchName;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,7 +22,9 @@ pub enum DeliveryState {
     Waiting,
     /// The target has it.
     Delivered,
-    /// Attempts ran out.
+    /// It was sent, what came of it is not known, and the target's policy is `park`: a person decides.
+    Unknown,
+    /// It is not sent any more: `died_of` says why.
     Dead,
 }
 
@@ -22,6 +32,32 @@ impl DeliveryState {
     /// Says whether nothing more will be sent.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Delivered | Self::Dead)
+    }
+}
+
+/// Why a delivery is not sent any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeathCause {
+    /// Every attempt of the target's schedule failed, or the target is no longer there.
+    Undeliverable,
+    /// The run's `deliver_until` passed.
+    Expired,
+    /// It was sent, what came of it was never known, and the run's `deliver_until` passed.
+    OutcomeUnknown,
+    /// The hub itself failed to handle its message, time after time.
+    DeadLetter,
+}
+
+impl DeathCause {
+    /// Stable code, which is the reason of the batch's records.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Undeliverable => "undeliverable",
+            Self::Expired => "expired",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::DeadLetter => "dead_letter",
+        }
     }
 }
 
@@ -101,6 +137,21 @@ pub struct Batch {
     /// How the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// Why it is dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub died_of: Option<DeathCause>,
+    /// The run that takes its records again, since it died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_by: Option<String>,
+    /// Times that the hub itself could not make the attempt, one after another.
+    #[serde(default)]
+    pub hub_failures: u32,
+    /// Times that its message ended in the dead-letter queue.
+    #[serde(default)]
+    pub dead_letters: u32,
+    /// When that was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_dead_letter_at: Option<Timestamp>,
     /// What the target answered.
     #[serde(default)]
     pub outcome: Outcome,
@@ -109,35 +160,23 @@ pub struct Batch {
     pub answer_object: Option<String>,
 }
 
-/// Seconds between attempts where a target states none: 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+/// A run's counts with what the rows of its batches say, without a look at single records. What they leave open is
+/// an error.
 ///
-/// Source: the Standard Webhooks specification's schedule.
-pub const DEFAULT_RETRY_SECS: &[u32] = &[5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
-
-/// When to try again after `attempts` failed attempts, or `None` when none is left.
-///
-/// `jitter` in 0..=1 moves the wait within ±20%, so that what failed together does not come back together.
-pub fn next_attempt(attempts: u32, retry_secs: &[u32], jitter: f64, now: Timestamp) -> Option<Timestamp> {
-    let wait = retry_secs.get(usize::try_from(attempts.checked_sub(1)?).ok()?)?;
-    let factor = 0.8 + 0.4 * jitter.clamp(0.0, 1.0);
-    let millis = (f64::from(*wait) * 1000.0 * factor) as i64;
-    now.checked_add(jiff::SignedDuration::from_millis(millis)).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_follow_the_schedule_within_a_fifth_and_end() {
-        let now = Timestamp::UNIX_EPOCH;
-        let wait = |attempts, jitter| {
-            next_attempt(attempts, &[1, 10], jitter, now).map(|t| t.duration_since(now).as_millis())
-        };
-        assert_eq!(wait(1, 0.5), Some(1000));
-        assert_eq!(wait(2, 0.0), Some(8000));
-        assert_eq!(wait(2, 1.0), Some(12_000));
-        assert_eq!(wait(3, 0.5), None);
-        assert_eq!(wait(0, 0.5), None);
+/// # Errors
+/// When the rows settle more records than the run owes.
+pub fn settle_by_rows(mut counts: Counts, batches: &[Batch]) -> Result<Counts, CountsError> {
+    for outcome in batches.iter().map(|b| b.outcome) {
+        for (how, records) in [
+            (Settled::Created, outcome.created),
+            (Settled::Updated, outcome.updated),
+            (Settled::Deleted, outcome.deleted),
+            (Settled::Unchanged, outcome.unchanged),
+            (Settled::Error, outcome.errors),
+        ] {
+            counts.settle(how, records)?;
+        }
     }
+    counts.settle(Settled::Error, counts.owed())?;
+    Ok(counts)
 }

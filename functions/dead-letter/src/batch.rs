@@ -1,0 +1,58 @@
+//! A batch whose message was dropped.
+
+use jiff::Timestamp;
+use shared::{
+    aws::AwsError,
+    delivery::{BatchName, DeathCause, DeliveryState},
+    message::PullMessage,
+};
+use tracing::instrument;
+
+use crate::{Context, Decision, LEASE, decide};
+
+/// Wakes the batch later, or gives it up.
+#[instrument(skip_all, fields(account.id = account, delivery.id = %name))]
+pub(crate) async fn look_after(
+    context: &Context,
+    account: &str,
+    name: &BatchName,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let Some(batch) = context.table.batch(account, name).await? else { return Ok(()) };
+    // An attempt that is planned, or a person's decision, is not the infrastructure's business.
+    let planned = batch.attempt_at.is_some_and(|at| at > now.as_millisecond());
+    if batch.state.is_final() || batch.state == DeliveryState::Unknown || planned {
+        return Ok(());
+    }
+    match decide(batch.dead_letters, batch.last_dead_letter_at, now) {
+        Decision::Leave => Ok(()),
+        Decision::Wake { due, n } => {
+            tracing::warn!(n, %due, "the batch's message was dropped; it is woken again");
+            context.table.count_dead_letter(&name.key(account), batch.dead_letters, due, now).await?;
+            Ok(())
+        }
+        Decision::Park => park(context, account, name, now).await,
+    }
+}
+
+/// Gives up a batch that the hub fails to handle. Where a holder is at work, the batch is the holder's.
+async fn park(context: &Context, account: &str, name: &BatchName, now: Timestamp) -> Result<(), AwsError> {
+    let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+    let Some(claimed) = context.table.claim_batch(&name.key(account), now, until).await? else {
+        return Ok(());
+    };
+    let why = format!(
+        "the hub failed to send it, and its message was dropped {} times; the function's log says why",
+        claimed.batch.dead_letters + 1
+    );
+    tracing::error!("the batch is given up");
+    match context.table.batch_dies(&claimed.batch, DeathCause::DeadLetter, &why, now).await {
+        Err(AwsError::LostLease(_)) => return Ok(()),
+        died => died?,
+    }
+    // What is lost from here on is found when the run is due again.
+    if context.table.count_final_batch(account, &name.run).await? {
+        context.pulls.send(account, &PullMessage::run(account, &name.run), 0).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! What targets owe an answer for: lists by target, and what a person decides about a batch.
+
+use jiff::Timestamp;
+
+use super::{
+    AwsError, Table,
+    batches::KEPT_SECS,
+    error::is_condition,
+    table::{key_item, n, read, s, value},
+};
+use crate::{
+    delivery::{Batch, BatchName, DeliveryState, WaitingFor},
+    keys::{self, OWED_SHARDS},
+};
+
+/// Which batches of a target to list.
+#[derive(Clone, Copy, Debug)]
+pub struct OwedList<'a> {
+    /// Of this account.
+    pub account: &'a str,
+    /// Owed to this target.
+    pub target_server: &'a str,
+    /// In this state only.
+    pub state: Option<DeliveryState>,
+    /// Accepted at or after, milliseconds since 1970.
+    pub from_ms: i64,
+    /// At most so many of each shard.
+    pub limit: i32,
+}
+
+impl Table {
+    /// Lists what a target owes, oldest first, from all shards: at most `limit` of each, so the first `limit` of
+    /// the answer are the oldest there are.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn owed(&self, list: OwedList<'_>) -> Result<Vec<Batch>, AwsError> {
+        let mut found = Vec::new();
+        for shard in 0..OWED_SHARDS {
+            let (mut start, wanted) = (None, usize::try_from(list.limit).unwrap_or(0) + found.len());
+            loop {
+                let query = self
+                    .client
+                    .query()
+                    .table_name(&self.name)
+                    .index_name("owed")
+                    .key_condition_expression("owed_by = :by AND accepted_at >= :from")
+                    .expression_attribute_values(
+                        ":by",
+                        s(keys::owed_shard(list.account, list.target_server, shard)),
+                    )
+                    .expression_attribute_values(":from", n(list.from_ms))
+                    .limit(list.limit)
+                    .set_exclusive_start_key(start);
+                let query = match list.state {
+                    None => query,
+                    Some(state) => query
+                        .filter_expression("#state = :state")
+                        .expression_attribute_names("#state", "state")
+                        .expression_attribute_values(":state", value(&state)?),
+                };
+                let answer = query.send().await.map_err(AwsError::call("dynamodb:Query"))?;
+                for row in answer.items.unwrap_or_default() {
+                    found.push(read::<Batch>(row)?);
+                }
+                start = answer.last_evaluated_key;
+                if start.is_none() || found.len() >= wanted {
+                    break;
+                }
+            }
+        }
+        found.sort_by(|a, b| (a.accepted_at, &a.id).cmp(&(b.accepted_at, &b.id)));
+        Ok(found)
+    }
+
+    /// Reads a batch.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn batch(&self, account: &str, name: &BatchName) -> Result<Option<Batch>, AwsError> {
+        self.get(&name.key(account)).await
+    }
+
+    /// UNKNOWN → WAITING: a person wants it sent again, under the same id, with the whole schedule before it.
+    /// `false` when it is no longer UNKNOWN.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn batch_resends(
+        &self,
+        account: &str,
+        name: &BatchName,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&name.key(account))))
+            .update_expression(
+                "SET #state = :waiting, waiting_for = :for, due = :now, attempt_at = :now, attempts = :none",
+            )
+            .condition_expression("#state = :unknown")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
+            .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
+            .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":none", n(0))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(true),
+            Err(e) if is_condition(&e) => Ok(false),
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
+    }
+
+    /// UNKNOWN → DELIVERED: a person found that the target took it. `false` when it is no longer UNKNOWN.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn batch_confirmed(
+        &self,
+        account: &str,
+        name: &BatchName,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&name.key(account))))
+            .update_expression(
+                "SET #state = :delivered, expires_at = :end REMOVE due, due_shard, attempt_at, owed_by, last_error",
+            )
+            .condition_expression("#state = :unknown")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
+            .expression_attribute_values(":delivered", value(&DeliveryState::Delivered)?)
+            .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(true),
+            Err(e) if is_condition(&e) => Ok(false),
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
+    }
+}
