@@ -34,6 +34,8 @@ pub enum Manner {
     Refuse(Vec<String>),
     /// Answers with this status and takes nothing.
     Status(u16),
+    /// Answers with this status and this `Retry-After`, and takes nothing.
+    RetryAfter(u16, String),
     /// Takes nothing and answers 200 with this body.
     Answer(String),
     /// Takes nothing and points to this URL.
@@ -193,6 +195,10 @@ async fn answer(
     };
     match manner {
         Manner::Status(status) => reply(status, json!({ "message": "told to fail" })),
+        Manner::RetryAfter(status, after) => Ok(Response::builder()
+            .status(status)
+            .header("retry-after", after)
+            .body(Full::new(Bytes::new()))?),
         Manner::Answer(body) => Ok(Response::new(Full::new(body.into()))),
         Manner::Redirect(to) => {
             Ok(Response::builder().status(302).header("location", to).body(Full::new(Bytes::new()))?)

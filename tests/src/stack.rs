@@ -93,7 +93,7 @@ impl Stack {
         Ok(Rows::new(clients::dynamodb(&sdk), table, clients::s3(&sdk), bucket))
     }
 
-    /// The queue client and the URL of `pulls` or `deliveries`.
+    /// The queue client and the URL of `pulls`, `deliveries` or their `…_dead_letters`.
     ///
     /// # Errors
     /// When the URL is not known.

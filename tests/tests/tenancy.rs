@@ -60,6 +60,9 @@ async fn no_one_sees_changes_or_runs_what_is_another_accounts() -> Result<()> {
         ("POST", format!("/v1/runs/{run}/rerun")),
         ("POST", format!("/v1/connections/{}/runs", flow.connection)),
         ("GET", format!("/v1/schedules/{schedule}/next")),
+        ("GET", format!("/v1/deliveries/{run}-1-0")),
+        ("POST", format!("/v1/deliveries/{run}-1-0/retry")),
+        ("POST", format!("/v1/deliveries/{run}-1-0/confirm")),
     ] {
         let answer = other.call(method, &path, &[], None).await?;
         assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{method} {path}");
