@@ -34,6 +34,7 @@ check: tools ## Run what can be checked without running Crossdock
 	cargo check -p shared --no-default-features
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
 	$(PYTHON) infra/boundaries.py
+	$(PYTHON) infra/named_tests.py
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
 
 clean: down ## Remove all that was made, the local stack's data included
