@@ -53,8 +53,11 @@ pub struct Acknowledged {
     pub target_id: Option<String>,
 }
 
-/// No record has this hash.
+/// No record has this hash: what the target has under the key is not known any more.
 const UNKNOWN: Hash = Hash([0; 16]);
+
+/// No record has this hash: nothing was acknowledged under the key, but something was sent.
+const UNSEEN: Hash = Hash([0xff; 16]);
 
 /// What the target acknowledged, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +92,7 @@ impl State {
             None => Change::Create,
             Some(entry) if entry.payload == payload => Change::Unchanged,
             Some(entry) if entry.taken_at > taken_at => Change::Superseded,
+            Some(entry) if entry.payload == UNSEEN => Change::Create,
             Some(_) => Change::Update,
         }
     }
@@ -106,12 +110,21 @@ impl State {
     /// whether this is news.
     pub fn doubt(&mut self, key: Hash) -> bool {
         match self.entries.get_mut(&key) {
-            Some(entry) if entry.payload != UNKNOWN => {
+            Some(entry) if entry.payload != UNKNOWN && entry.payload != UNSEEN => {
                 entry.payload = UNKNOWN;
                 true
             }
             _ => false,
         }
+    }
+
+    /// Notes that data was sent under a key and may have arrived, from a file that was taken at `taken_at`
+    /// (milliseconds since 1970): as [`State::doubt`], and nothing from an older file may follow it.
+    pub fn may_have(&mut self, key: Hash, taken_at: i64) {
+        let unseen = Entry { payload: UNSEEN, taken_at, target_id: None };
+        let entry = self.entries.entry(key).or_insert(unseen);
+        entry.taken_at = entry.taken_at.max(taken_at);
+        self.doubt(key);
     }
 
     /// The id that the target told for a key.
@@ -225,6 +238,24 @@ mod tests {
         state.acknowledge(acknowledged(1, 2, 11, None));
         assert_eq!(state.compare(hash(1), hash(2), 11), Change::Unchanged);
         assert_eq!(state.target_id(hash(1)), Some("t-1"));
+    }
+
+    #[test]
+    fn after_newer_data_that_may_have_arrived_nothing_older_follows() {
+        let mut state = State::default();
+        state.may_have(hash(1), 10);
+        assert_eq!(state.compare(hash(1), hash(2), 9), Change::Superseded);
+        assert_eq!(
+            state.compare(hash(1), hash(2), 10),
+            Change::Create,
+            "the target acknowledged nothing yet"
+        );
+        state.acknowledge(acknowledged(2, 2, 10, Some("t-2")));
+        state.may_have(hash(2), 11);
+        let state = State::decode(&state.encode()).unwrap();
+        assert_eq!(state.compare(hash(2), hash(2), 10), Change::Superseded);
+        assert_eq!(state.compare(hash(2), hash(2), 11), Change::Update);
+        assert_eq!(state.target_id(hash(2)), Some("t-2"));
     }
 
     proptest! {

@@ -205,6 +205,8 @@ pub struct RetryOf {
     pub part: u32,
     /// Its payload in the bucket, which names its records.
     pub object: String,
+    /// Partition under which its target owes it.
+    pub owed_by: String,
 }
 
 /// The version of a mapping that a run uses from beginning to end.

@@ -185,6 +185,7 @@ impl Scene {
             last_error: None,
             died_of: None,
             retried_by: None,
+            failed_retries: 0,
             hub_failures: 0,
             dead_letters: 0,
             last_dead_letter_at: None,

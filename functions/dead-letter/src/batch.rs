@@ -27,8 +27,9 @@ pub(crate) async fn look_after(
     match decide(batch.dead_letters, batch.last_dead_letter_at, now) {
         Decision::Leave => Ok(()),
         Decision::Wake { due, n } => {
-            tracing::warn!(n, %due, "the batch's message was dropped; it is woken again");
-            context.table.count_dead_letter(&name.key(account), batch.dead_letters, due, now).await?;
+            if context.table.count_dead_letter(&name.key(account), batch.dead_letters, due, now).await? {
+                tracing::warn!(n, %due, "the batch's message was dropped; it is woken again");
+            }
             Ok(())
         }
         Decision::Park => park(context, account, name, now).await,
@@ -46,7 +47,12 @@ async fn park(context: &Context, account: &str, name: &BatchName, now: Timestamp
         claimed.batch.dead_letters + 1
     );
     tracing::error!("the batch is given up");
-    match context.table.batch_dies(&claimed.batch, DeathCause::DeadLetter, &why, now).await {
+    // Where an attempt was under way, nobody knows whether it arrived.
+    let cause = match claimed.was {
+        DeliveryState::Waiting => DeathCause::DeadLetter,
+        _ => DeathCause::OutcomeUnknown,
+    };
+    match context.table.batch_dies(&claimed.batch, cause, &why).await {
         Err(AwsError::LostLease(_)) => return Ok(()),
         died => died?,
     }

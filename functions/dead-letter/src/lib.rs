@@ -78,15 +78,26 @@ async fn letter(context: Arc<Context>, record: SqsMessage) -> Result<(), AwsErro
     let object = keys::dead_letter_object(queue, &hex(&hash128(&[&body])));
     tracing::Span::current().record("object", &object);
     context.bucket.put(&object, body.clone().into_bytes()).await?;
+    match look_after(&context, &body).await {
+        // It stays so however often it is looked at; the message is kept, and a person has to look at the row.
+        Err(error @ AwsError::Damaged { .. }) => {
+            tracing::error!(error = shared::chain(&error), "a dead letter's row cannot be handled");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn look_after(context: &Context, body: &str) -> Result<(), AwsError> {
     let now = (context.clock)();
-    match Letter::read(&body) {
+    match Letter::read(body) {
         Some(Letter::Pull(PullMessage::Run { account, run, .. })) => {
-            run::look_after(&context, &account, &run, now).await
+            run::look_after(context, &account, &run, now).await
         }
         Some(Letter::Delivery(message)) => {
             let DeliveryMessage::Batch { account, run, first_ordinal, part, .. } = message;
             let name = shared::delivery::BatchName { run, first_ordinal, part };
-            batch::look_after(&context, &account, &name, now).await
+            batch::look_after(context, &account, &name, now).await
         }
         Some(Letter::Event(Event::RunRequested { id, detail })) => {
             tracing::warn!(account.id = detail.account, "a request for a run is made again");

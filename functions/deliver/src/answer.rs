@@ -1,5 +1,6 @@
 //! What a target's answer does to a batch.
 
+use jiff::Timestamp;
 use shared::{
     aws::AwsError,
     counts::Settled,
@@ -14,13 +15,20 @@ use crate::{Context, http::Answer, send::until, wake::wake};
 pub(crate) enum Taken {
     /// The batch is final in this state.
     Final(DeliveryState),
-    /// The answer says no, or nothing usable: the batch is to be sent again.
-    Failed {
-        /// What is wrong.
-        why: String,
-        /// The beginning of the answer's body, for the report; not for a log.
-        excerpt: String,
-    },
+    /// The answer says no, or nothing usable.
+    Failed(Failed),
+}
+
+/// An attempt that did not get the batch through.
+pub(crate) struct Failed {
+    /// What is wrong.
+    pub(crate) why: String,
+    /// The beginning of the answer's body, for the report; not for a log.
+    pub(crate) excerpt: String,
+    /// When the target wants to be asked again, at the earliest.
+    pub(crate) retry_after: Option<Timestamp>,
+    /// Whether the target may have taken the batch all the same.
+    pub(crate) may_have_arrived: bool,
 }
 
 /// Reads an answer and writes down what the target took.
@@ -32,8 +40,9 @@ pub(crate) async fn take(
     answer: &Answer,
 ) -> Result<Taken, AwsError> {
     if !(200..300).contains(&answer.status) {
-        let why = format!("the target answered {}", answer.status);
-        return Ok(Taken::Failed { why, excerpt: excerpt(&answer.body) });
+        // A gateway in front of the target does not know what the target did.
+        let may_have_arrived = matches!(answer.status, 502 | 504);
+        return Ok(failed(format!("the target answered {}", answer.status), answer, may_have_arrived));
     }
     let answers = match wire::read_answer(&answer.body, &staged.records) {
         Meaning::All => {
@@ -49,7 +58,7 @@ pub(crate) async fn take(
             answer.status,
             staged.records.len()
         );
-        return Ok(Taken::Failed { why, excerpt: excerpt(&answer.body) });
+        return Ok(failed(why, answer, true));
     }
     let object = keys::answer_object(&batch.account, &batch.run, &batch.id);
     context.bucket.put(&object, json(&answers)?).await?;
@@ -58,6 +67,11 @@ pub(crate) async fn take(
         return Ok(Taken::Final(DeliveryState::Delivered));
     }
     split(context, batch, retry_secs, staged, answer, &answers).await
+}
+
+fn failed(why: String, answer: &Answer, may_have_arrived: bool) -> Taken {
+    let (excerpt, retry_after) = (excerpt(&answer.body), answer.retry_after);
+    Taken::Failed(Failed { why, excerpt, retry_after, may_have_arrived })
 }
 
 /// Settles what the target answered and makes a batch of its own for what it left out.
@@ -95,6 +109,9 @@ async fn split(
         last_error: Some(why.clone()),
         died_of,
         answer_object: None,
+        hub_failures: 0,
+        dead_letters: 0,
+        last_dead_letter_at: None,
         ..batch.clone()
     };
     let payload = wire::split(staged, &left_out, &rest.id, &batch.run)

@@ -15,10 +15,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer that are read.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Clients by what their account may dial: each keeps its connections open.
+/// Clients by what their account may dial and how they connect.
 #[derive(Default)]
 pub(crate) struct Clients {
-    by_networks: Mutex<HashMap<Vec<String>, Client>>,
+    made: Mutex<HashMap<Kind, Client>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    networks: Vec<String>,
+    connect_timeout: Duration,
+    /// Whether connections are kept open. One that was kept may break under the next request, and nobody knows then
+    /// whether that arrived.
+    is_kept: bool,
 }
 
 /// What a target answered.
@@ -73,27 +82,35 @@ impl Resolve for CheckedResolver {
 }
 
 impl Clients {
-    fn client(&self, networks: &[String]) -> Result<Client, NoAnswer> {
-        let mut clients = self.by_networks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(client) = clients.get(networks) {
+    fn client(&self, kind: Kind) -> Result<Client, NoAnswer> {
+        let mut clients = self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(client) = clients.get(&kind) {
             return Ok(client.clone());
         }
         // Another client of this process may have installed it; either way there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
-            .dns_resolver(CheckedResolver(Dialling::new(networks)))
-            .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(CheckedResolver(Dialling::new(&kind.networks)))
+            .connect_timeout(kind.connect_timeout)
+            .pool_max_idle_per_host(if kind.is_kept { usize::MAX } else { 0 })
             .redirect(Policy::none())
             .no_proxy()
             .user_agent(concat!("crossdock/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| NoAnswer::Request(shared::chain(&e)))?;
-        clients.insert(networks.to_vec(), client.clone());
+        clients.insert(kind, client.clone());
         Ok(client)
     }
 
-    /// Starts a POST to a target of an account that may dial `networks` beside public addresses.
-    pub(crate) fn post(&self, url: &str, networks: &[String]) -> Result<reqwest::RequestBuilder, NoAnswer> {
+    /// Starts a POST to a target of an account that may dial `networks` beside public addresses. The request is to
+    /// take `timeout` at most; `alone`, it gets a connection of its own.
+    pub(crate) fn post(
+        &self,
+        url: &str,
+        networks: &[String],
+        timeout: Duration,
+        alone: bool,
+    ) -> Result<reqwest::RequestBuilder, NoAnswer> {
         let url = url::Url::parse(url).map_err(|e| NoAnswer::Request(e.to_string()))?;
         // Addresses in the URL are dialled as they are: the resolver never sees them.
         let literal = match url.host() {
@@ -104,7 +121,10 @@ impl Clients {
         if let Some(address) = literal {
             Dialling::new(networks).check(address)?;
         }
-        Ok(self.client(networks)?.post(url))
+        // Shorter than the whole, so that a target that was never reached is told from one that did not answer.
+        let connect_timeout = CONNECT_TIMEOUT.min(timeout / 2);
+        let kind = Kind { networks: networks.to_vec(), connect_timeout, is_kept: !alone };
+        Ok(self.client(kind)?.post(url))
     }
 }
 

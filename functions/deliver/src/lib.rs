@@ -2,11 +2,12 @@
 //!
 //! A message only names a batch; the batch's row says whether it is to be sent now. A claim is a
 //! conditional write on the row, so the same message three times sends once. Where the function dies
-//! after the target took a batch and before the row says so, the batch goes again under the same
-//! Idempotency-Key: what the target does with that is the target's policy.
+//! after the target took a batch and before the row says so, the target's policy decides: the batch goes
+//! again under the same Idempotency-Key, or waits as UNKNOWN for a person.
 
 mod answer;
 mod http;
+mod hub_failure;
 mod send;
 mod wake;
 
@@ -18,13 +19,12 @@ use lambda_runtime::{Error, LambdaEvent};
 use shared::{
     aws::{AwsError, Table, clients, objects::Bucket, queues::Queue, sqs_batch::handle_each, vault::Vault},
     config::DeliverConfig,
-    delivery::{Batch, hub_wait_secs},
     keys,
     message::{DeliveryMessage, PullMessage},
 };
 use tracing::instrument;
 
-use send::HubFailure;
+use hub_failure::HubFailure;
 
 /// What every message needs.
 pub struct Context {
@@ -89,20 +89,18 @@ async fn deliver(
     span.record("account.id", &batch.account).record("run.id", &batch.run);
     span.record("delivery.id", &batch.id).record("attempt", batch.attempts);
     let attempted = match send::attempt(&context, &claimed).await {
-        // The hub's own failure is no attempt of the customer's schedule.
-        Err(HubFailure::BeforeSending(error)) if error.is_retryable() => {
+        Err(HubFailure::BeforeSending(error)) => {
             tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
-            match send::expire(&context, batch).await {
-                Ok(None) => return put_off(&context, batch).await,
-                Ok(Some(state)) => Ok(state),
-                Err(failure) => Err(failure),
-            }
+            hub_failure::not_made(&context, &claimed, &error).await
         }
         attempted => attempted,
     };
     let state = match attempted {
         Ok(state) => state,
-        Err(HubFailure::AfterSending(AwsError::LostLease(what))) => {
+        Err(
+            HubFailure::BeforeSending(AwsError::LostLease(what))
+            | HubFailure::AfterSending(AwsError::LostLease(what)),
+        ) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");
             return Ok(());
         }
@@ -113,11 +111,4 @@ async fn deliver(
         context.pulls.send(&account, &PullMessage::run(&account, &run), 0).await?;
     }
     Ok(())
-}
-
-/// Gives a batch back that was not sent; `dispatch` wakes it.
-async fn put_off(context: &Context, batch: &Batch) -> Result<(), AwsError> {
-    let wait = SignedDuration::from_secs(hub_wait_secs(batch.hub_failures + 1));
-    let due = (context.clock)().saturating_add(wait).unwrap_or(Timestamp::MAX);
-    context.table.batch_returns(batch, due).await
 }

@@ -13,8 +13,9 @@ use shared::{
 
 use crate::{
     Context,
-    answer::{Taken, everything, take},
+    answer::{Failed, Taken, everything, take},
     http,
+    hub_failure::{HubFailure, cause},
     wake::wake,
 };
 
@@ -23,17 +24,6 @@ const DEFAULT_TIMEOUT_SECS: u32 = 15;
 /// After this long a batch is given up, whatever its schedule: its payload is kept for 35 days.
 const MOST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 
-/// A failure of the hub itself.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HubFailure {
-    /// Nothing was sent: the attempt was not made.
-    #[error(transparent)]
-    BeforeSending(AwsError),
-    /// The batch was sent, and what came of it could not be written down.
-    #[error(transparent)]
-    AfterSending(#[from] AwsError),
-}
-
 /// Makes one attempt with a claimed batch; answers the state that it ends in.
 pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
     use HubFailure::BeforeSending;
@@ -41,7 +31,7 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
     let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await;
     let Some(target) = found.map_err(BeforeSending)?.map(|f| f.resource.settings) else {
         let why = "the target server has been removed";
-        return die(context, batch, DeathCause::Undeliverable, why).await;
+        return die(context, batch, cause(claimed, DeathCause::Undeliverable), why).await;
     };
     if claimed.was == DeliveryState::Unknown {
         let why = "nobody said in time whether the target took it";
@@ -57,23 +47,20 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
     // A function that dies while sending leaves the row claimed: that may not go on for ever.
     if usize::try_from(batch.attempts).unwrap_or(usize::MAX) > retry_secs.len() + 1 {
         let why = "every attempt ended without a result";
-        return die(context, batch, DeathCause::Undeliverable, why).await;
+        return die(context, batch, cause(claimed, DeathCause::Undeliverable), why).await;
     }
     let started = (context.clock)();
-    let failed = match post(context, batch, &target, &staged).await {
+    let failed = match post(context, batch, &target, &staged, parks).await {
         Err(NotSent::Aws(error)) => return Err(BeforeSending(error)),
-        Err(NotSent::NoAnswer(e)) if e.may_have_arrived() && parks => {
-            return park(context, batch, &staged, &e.to_string()).await;
-        }
-        Err(not_sent) => Failed { why: not_sent.to_string(), excerpt: String::new(), retry_after: None },
-        // A gateway in front of the target does not know either.
-        Ok(answer) if matches!(answer.status, 502 | 504) && parks => {
-            let why = format!("the target's gateway answered {}", answer.status);
-            return park(context, batch, &staged, &why).await;
-        }
+        Err(not_sent) => Failed {
+            why: not_sent.to_string(),
+            excerpt: String::new(),
+            retry_after: None,
+            may_have_arrived: matches!(&not_sent, NotSent::NoAnswer(e) if e.may_have_arrived()),
+        },
         Ok(answer) => match take(context, batch, retry_secs, &staged, &answer).await? {
             Taken::Final(state) => return Ok(state),
-            Taken::Failed { why, excerpt } => Failed { why, excerpt, retry_after: answer.retry_after },
+            Taken::Failed(failed) => failed,
         },
     };
     let now = (context.clock)();
@@ -81,6 +68,9 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
     // Of the answer only the status: its text may repeat the records.
     tracing::warn!(error = failed.why, duration_ms, "an attempt failed");
     let error = failed.why + &failed.excerpt;
+    if failed.may_have_arrived && parks {
+        return park(context, batch, &staged, &error).await;
+    }
     let attempts = Attempts { retry_secs, until: until(context, batch).await? };
     match attempts.next(batch.attempts, failed.retry_after, (context.jitter)(), now) {
         Next::Never(cause) => die(context, batch, cause, &error).await,
@@ -92,32 +82,12 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
     }
 }
 
-struct Failed {
-    why: String,
-    /// The beginning of the answer's body, for the report; not for a log.
-    excerpt: String,
-    retry_after: Option<Timestamp>,
-}
-
-/// Until when the batch's run waits for its target.
-pub(crate) async fn until(context: &Context, batch: &Batch) -> Result<Option<Timestamp>, AwsError> {
+/// Until when a batch is tried: until its run's time is over, or as long as its payload is sure to be there.
+pub(crate) async fn until(context: &Context, batch: &Batch) -> Result<Timestamp, AwsError> {
     let run = context.table.run(&batch.account, &batch.run).await?;
-    Ok(run.and_then(|r| r.deliver_until))
-}
-
-/// Gives up a batch that the hub itself could not send before its time was over; `None` while there is time.
-pub(crate) async fn expire(context: &Context, batch: &Batch) -> Result<Option<DeliveryState>, HubFailure> {
-    let end = until(context, batch).await?.unwrap_or_else(|| oldest(batch));
-    if (context.clock)() < end {
-        return Ok(None);
-    }
-    let why = "the hub itself could not send it in time; the function's log says why";
-    die(context, batch, DeathCause::Expired, why).await.map(Some)
-}
-
-fn oldest(batch: &Batch) -> Timestamp {
     let accepted = Timestamp::from_millisecond(batch.accepted_at).unwrap_or(Timestamp::MIN);
-    accepted.saturating_add(MOST_AGE).unwrap_or(Timestamp::MAX)
+    let oldest = accepted.saturating_add(MOST_AGE).unwrap_or(Timestamp::MAX);
+    Ok(run.and_then(|r| r.deliver_until).map_or(oldest, |until| until.min(oldest)))
 }
 
 async fn park(
@@ -126,20 +96,21 @@ async fn park(
     staged: &StagedBatch,
     why: &str,
 ) -> Result<DeliveryState, HubFailure> {
-    let until = until(context, batch).await?.unwrap_or_else(|| oldest(batch));
-    tracing::warn!(error = why, "what became of the batch is not known; a person decides");
+    let until = until(context, batch).await?;
+    tracing::warn!("what became of the batch is not known; a person decides");
     context.table.batch_parks(batch, everything(staged), until, why).await?;
     Ok(DeliveryState::Unknown)
 }
 
-async fn die(
+/// Gives a batch up.
+pub(crate) async fn die(
     context: &Context,
     batch: &Batch,
     cause: DeathCause,
     why: &str,
 ) -> Result<DeliveryState, HubFailure> {
     tracing::warn!(cause = cause.code(), "the batch is not sent any more");
-    context.table.batch_dies(batch, cause, why, (context.clock)()).await?;
+    context.table.batch_dies(batch, cause, why).await?;
     Ok(DeliveryState::Dead)
 }
 
@@ -166,6 +137,7 @@ async fn post(
     batch: &Batch,
     target: &TargetServer,
     staged: &StagedBatch,
+    alone: bool,
 ) -> Result<http::Answer, NotSent> {
     let account = context.table.account(&batch.account).await?;
     let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
@@ -175,7 +147,9 @@ async fn post(
         secret.as_ref().map(|s| s.open(key.bytes(), owner)).transpose()
     };
     let auth = &target.auth;
-    let mut request = context.http.post(&target.address, &account.account.allowed_networks)?;
+    let timeout = Duration::from_secs(target.timeout_secs.unwrap_or(DEFAULT_TIMEOUT_SECS).into());
+    let networks = &account.account.allowed_networks;
+    let mut request = context.http.post(&target.address, networks, timeout, alone)?;
     if let Some(token) = open("bearer_token", &auth.bearer_token)? {
         request = request.bearer_auth(expose(&token));
     }
@@ -185,7 +159,6 @@ async fn post(
     if let (Some(name), Some(value)) = (&auth.header_name, open("header_value", &auth.header_value)?) {
         request = request.header(name, expose(&value));
     }
-    let timeout = Duration::from_secs(target.timeout_secs.unwrap_or(DEFAULT_TIMEOUT_SECS).into());
     let request = request
         .header("content-type", "application/json")
         .header("idempotency-key", &batch.id)

@@ -172,7 +172,7 @@ impl Table {
             .held_update(
                 batch,
                 "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, last_error = :error, \
-                 owed_by = :owed, hub_failures = :none \
+                 owed_by = :owed, hub_failures = :none, dead_letters = :none \
                  REMOVE lease_until",
             )
             .expression_attribute_values(":none", n(0))
@@ -184,22 +184,40 @@ impl Table {
         send_held(update, batch).await
     }
 
-    /// SENDING → WAITING after a failure of the hub itself: the attempt was not made, and does not count.
+    /// Back to what a claim found, after a failure of the hub itself: the attempt was not made, and does not count.
+    /// What was SENDING stays so, since what became of its last attempt is still not known.
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
-    pub async fn batch_returns(&self, batch: &Batch, due: Timestamp) -> Result<(), AwsError> {
-        let update = self
-            .held_update(
-                batch,
-                "SET #state = :state, waiting_for = :for, due = :due, attempt_at = :due, attempts = :attempts, \
-                 hub_failures = :failures \
-                 REMOVE lease_until",
-            )
-            .expression_attribute_values(":failures", n(batch.hub_failures + 1))
-            .expression_attribute_values(":state", value(&DeliveryState::Waiting)?)
-            .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
+    pub async fn batch_returns(
+        &self,
+        claimed: &Claimed,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), AwsError> {
+        let batch = &claimed.batch;
+        let back = match claimed.was {
+            DeliveryState::Sending => "lease_until = :due",
+            DeliveryState::Unknown => "attempt_at = :due REMOVE lease_until",
+            _ => "attempt_at = :due, waiting_for = :for REMOVE lease_until",
+        };
+        let update = self.held_update(
+            batch,
+            &format!(
+                "SET #state = :state, due = :due, attempts = :attempts, hub_failures = :failures, \
+                 last_error = :error, owed_by = :owed, {back}"
+            ),
+        );
+        let update = match claimed.was {
+            DeliveryState::Sending | DeliveryState::Unknown => update,
+            _ => update.expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?),
+        };
+        let update = update
+            .expression_attribute_values(":state", value(&claimed.was)?)
             .expression_attribute_values(":attempts", n(batch.attempts.saturating_sub(1)))
+            .expression_attribute_values(":failures", n(batch.hub_failures + 1))
+            .expression_attribute_values(":error", s(error))
+            .expression_attribute_values(":owed", owed_by(batch))
             .expression_attribute_values(":due", n(due.as_millisecond()));
         send_held(update, batch).await
     }
@@ -235,13 +253,7 @@ impl Table {
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
-    pub async fn batch_dies(
-        &self,
-        batch: &Batch,
-        cause: DeathCause,
-        error: &str,
-        now: Timestamp,
-    ) -> Result<(), AwsError> {
+    pub async fn batch_dies(&self, batch: &Batch, cause: DeathCause, error: &str) -> Result<(), AwsError> {
         let update = self
             .held_update(
                 batch,
@@ -250,7 +262,7 @@ impl Table {
                  REMOVE due, due_shard, lease_until",
             )
             .expression_attribute_values(":owed", owed_by(batch))
-            .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS))
+            .expression_attribute_values(":end", n(batch.accepted_at / 1000 + KEPT_SECS))
             .expression_attribute_values(":state", value(&DeliveryState::Dead)?)
             .expression_attribute_values(":cause", value(&cause)?)
             .expression_attribute_values(":outcome", value(&Outcome { errors: batch.records, ..Outcome::default() })?)

@@ -11,7 +11,7 @@ pub struct Attempts<'a> {
     /// Seconds between attempts.
     pub retry_secs: &'a [u32],
     /// After this the run ends with what was delivered.
-    pub until: Option<Timestamp>,
+    pub until: Timestamp,
 }
 
 /// What follows a failed attempt.
@@ -29,7 +29,11 @@ pub enum Next {
 pub const DEFAULT_RETRY_SECS: &[u32] = &[5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
 /// How long before the schedule's next time but one a run ends, so that it is out of the way by then.
-const ROOM_MS: i64 = 60_000;
+const ROOM: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long a target is tried at least: with a schedule of every minute, a target that is away for a moment would
+/// otherwise cost a file.
+const LEAST: SignedDuration = SignedDuration::from_mins(15);
 
 impl Attempts<'_> {
     /// What follows after `made` attempts, the last of which failed at `now`.
@@ -43,20 +47,17 @@ impl Attempts<'_> {
         let factor = 0.8 + 0.4 * jitter.clamp(0.0, 1.0);
         let wait = SignedDuration::from_millis((f64::from(*wait) * 1000.0 * factor) as i64);
         let planned = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-        match self.until {
-            Some(until) if now >= until || retry_after.is_some_and(|t| t > until) => {
-                Next::Never(DeathCause::Expired)
-            }
-            Some(until) => Next::At(planned.max(retry_after.unwrap_or(planned)).min(until)),
-            None => Next::At(planned.max(retry_after.unwrap_or(planned))),
+        if now >= self.until || retry_after.is_some_and(|t| t > self.until) {
+            return Next::Never(DeathCause::Expired);
         }
+        Next::At(planned.max(retry_after.unwrap_or(planned)).min(self.until))
     }
 }
 
 /// Until when the batches of a run are tried that is released at `now`.
 ///
 /// `upcoming` are the next times of its schedule. The run may last over the next one, which is then skipped, and
-/// is out of the way before the one after that.
+/// is out of the way before the one after that; but it has a quarter of an hour in any case.
 pub fn deliver_until(
     deliver_for_secs: Option<u32>,
     upcoming: &[Timestamp],
@@ -65,8 +66,8 @@ pub fn deliver_until(
     if let Some(secs) = deliver_for_secs {
         return now.checked_add(SignedDuration::from_secs(secs.into())).ok();
     }
-    let before = upcoming.get(1)?.as_millisecond() - ROOM_MS;
-    Timestamp::from_millisecond(before).ok()
+    let before = upcoming.get(1)?.checked_sub(ROOM).ok()?;
+    Some(before.max(now.checked_add(LEAST).ok()?))
 }
 
 /// How long to wait after the hub itself failed for the `n`th time in a row, in seconds: 30 s, doubled up to an hour.
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn waits_follow_the_schedule_within_a_fifth_and_end() {
-        let attempts = Attempts { retry_secs: &[1, 10], until: None };
+        let attempts = Attempts { retry_secs: &[1, 10], until: at(1_000_000) };
         let next = |made, jitter| attempts.next(made, None, jitter, NOW);
         assert_eq!(next(1, 0.5), Next::At(at(1)));
         assert_eq!(next(2, 0.0), Next::At(at(8)));
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn retry_after_makes_a_wait_longer_and_never_shorter() {
-        let attempts = Attempts { retry_secs: &[10], until: Some(at(100)) };
+        let attempts = Attempts { retry_secs: &[10], until: at(100) };
         assert_eq!(attempts.next(1, Some(at(50)), 0.5, NOW), Next::At(at(50)));
         assert_eq!(attempts.next(1, Some(at(2)), 0.5, NOW), Next::At(at(10)));
         assert_eq!(attempts.next(1, Some(at(101)), 0.5, NOW), Next::Never(DeathCause::Expired));
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_is_made_at_the_end_of_the_runs_time() {
-        let attempts = Attempts { retry_secs: &[10, 1000, 1000], until: Some(at(100)) };
+        let attempts = Attempts { retry_secs: &[10, 1000, 1000], until: at(100) };
         assert_eq!(attempts.next(1, None, 0.5, NOW), Next::At(at(10)));
         assert_eq!(attempts.next(2, None, 0.5, NOW), Next::At(at(100)));
         assert_eq!(attempts.next(3, None, 0.5, at(100)), Next::Never(DeathCause::Expired));
@@ -118,6 +119,11 @@ mod tests {
         assert_eq!(deliver_until(Some(5), &daily, NOW), Some(at(5)));
         assert_eq!(deliver_until(None, &daily[..1], NOW), None);
         assert_eq!(deliver_until(None, &[], NOW), None);
+        assert_eq!(
+            deliver_until(None, &[at(60), at(120)], NOW),
+            Some(at(900)),
+            "a quarter of an hour at least"
+        );
     }
 
     #[test]

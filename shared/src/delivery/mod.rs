@@ -143,6 +143,9 @@ pub struct Batch {
     /// The run that takes its records again, since it died.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried_by: Option<String>,
+    /// Runs that were to take its records again and sent nothing.
+    #[serde(default)]
+    pub failed_retries: u32,
     /// Times that the hub itself could not make the attempt, one after another.
     #[serde(default)]
     pub hub_failures: u32,

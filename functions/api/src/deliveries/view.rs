@@ -133,7 +133,9 @@ pub(crate) async fn list(
         None => None,
         Some(text) => Some(
             serde_json::from_value::<DeliveryState>(text.into())
-                .map_err(|_| bad_query("state", "can be WAITING, SENDING, UNKNOWN or DEAD"))?,
+                .ok()
+                .filter(|state| *state != DeliveryState::Delivered)
+                .ok_or_else(|| bad_query("state", "can be WAITING, SENDING, UNKNOWN or DEAD"))?,
         ),
     };
     let place: Option<Place> = http::decode("deliveries", &request)?;
@@ -153,7 +155,8 @@ pub(crate) async fn list(
         };
         let found = context.table.owed(list).await.map_err(unavailable)?;
         let all = found.len() < wanted;
-        items = found.into_iter().filter(is_after).take(limit + 1).collect();
+        // Only the first `wanted` of them are sure to be the oldest.
+        items = found.into_iter().take(wanted).filter(is_after).take(limit + 1).collect();
         if all {
             break;
         }

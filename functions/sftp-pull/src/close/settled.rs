@@ -15,6 +15,8 @@ use crate::{Context, error::Stop};
 pub(super) struct SettledRecord {
     pub(super) result: RecordResult,
     pub(super) how: Settled,
+    /// Whether the target said no: then it has not taken it.
+    pub(super) is_refused: bool,
     pub(super) key: Option<Hash>,
     pub(super) hash: Hash,
     /// When its file was taken, milliseconds since 1970.
@@ -52,6 +54,7 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
             };
             settled.push(SettledRecord {
                 how,
+                is_refused: reason == Some("refused_by_target"),
                 key: record.key,
                 hash: record.hash,
                 taken_at: record.taken_at,

@@ -42,9 +42,17 @@ impl StateUpdate {
     /// before: a later file may say that again, while the target may have taken the change.
     pub(super) fn note(&mut self, settled: &SettledRecord) {
         let (Some(state), Some(key)) = (&mut self.state, settled.key) else { return };
-        if settled.how == Settled::Error {
-            self.is_changed |= state.doubt(key);
-            return;
+        match settled.how {
+            Settled::Error if settled.is_refused => {
+                self.is_changed |= state.doubt(key);
+                return;
+            }
+            Settled::Error => {
+                state.may_have(key, settled.taken_at);
+                self.is_changed = true;
+                return;
+            }
+            _ => {}
         }
         state.acknowledge(Acknowledged {
             key,

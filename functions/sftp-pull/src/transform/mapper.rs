@@ -9,7 +9,7 @@ use shared::{
     counts::Counts,
     mapping::{Compiled, FileError, Mapped, Outcome, Settling, Winners, records},
     record::{Part, PartWriter, Processor, RecordResult, Writer},
-    run::{Failure, Input, Run},
+    run::{Failure, Input, Origin, Run},
     wire::{Action, StagedRecord},
 };
 use tokio::{runtime::Handle, sync::mpsc::Sender};
@@ -40,9 +40,12 @@ pub(super) struct Job {
     pub(super) batch_size: u64,
     pub(super) mapping: Arc<Compiled>,
     pub(super) state: State,
-    /// Where set, file and line of the records that this run is about; the rest of its files is passed over.
-    pub(super) only: Option<HashSet<(String, u64)>>,
+    /// Where set, the records that this run is about; the rest of its files is passed over.
+    pub(super) only: Option<HashSet<Place>>,
 }
+
+/// Where a record is: its file, when that was taken in milliseconds since 1970, and its line.
+pub(super) type Place = (String, i64, u64);
 
 impl Job {
     /// Maps every input that is not a repetition of the content before it.
@@ -63,6 +66,7 @@ impl Job {
             data: Vec::new(),
         };
         let mut left_out = Vec::new();
+        let mut found = 0;
         for (i, input) in inputs.iter().enumerate() {
             let outcomes = match records(self.open(input)?, &self.mapping) {
                 Ok(outcomes) => outcomes,
@@ -74,6 +78,7 @@ impl Job {
             for outcome in outcomes {
                 let outcome = winners.settle(i, outcome.map_err(|e| Stop::file(&input.path, e))?);
                 if self.is_wanted(input, &outcome) {
+                    found += 1;
                     out.take(input, outcome)?;
                 }
             }
@@ -85,7 +90,10 @@ impl Job {
         });
         match failure {
             Some(failure) if left_out.len() == inputs.len() => Err(Stop::Failed(failure)),
-            failure => Ok(Mapping { counts: out.finish()?, left_out, failure }),
+            failure => {
+                let failure = failure.or_else(|| self.not_found(found));
+                Ok(Mapping { counts: out.finish()?, left_out, failure })
+            }
         }
     }
 
@@ -105,7 +113,19 @@ impl Job {
     }
 
     fn is_wanted(&self, input: &Input, outcome: &Outcome) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(&(input.path.clone(), outcome.line())))
+        let place = || (input.path.clone(), input.taken_at.as_millisecond(), outcome.line());
+        self.only.as_ref().is_none_or(|only| only.contains(&place()))
+    }
+
+    /// Says how many of the records that this run is about are no longer where they were.
+    fn not_found(&self, found: usize) -> Option<Failure> {
+        let all = self.only.as_ref()?.len();
+        let message = format!(
+            "{} of the batch's {all} records are no longer on their lines, since the mapping reads the file in \
+             another way now; rerun the batch's run instead",
+            all.saturating_sub(found)
+        );
+        (found < all).then(|| Failure::new(Origin::Mapping, "retry_incomplete", message, false))
     }
 
     fn open(&self, input: &Input) -> Result<impl Read + use<>, Stop> {

@@ -69,8 +69,8 @@ pub(crate) async fn transform(
     Ok(Transformed { counts: mapped.counts, failure: mapped.failure, batches: stored.batches })
 }
 
-/// For a run that takes a dead batch again: file and line of the batch's records.
-async fn only(context: &Context, run: &Run) -> Result<Option<HashSet<(String, u64)>>, Stop> {
+/// For a run that takes a dead batch again: where the batch's records are.
+async fn only(context: &Context, run: &Run) -> Result<Option<HashSet<mapper::Place>>, Stop> {
     let Some(batch) = &run.retry_of else { return Ok(None) };
     let object = context.bucket.get(&batch.object).await?;
     let object = object.ok_or_else(|| {
@@ -78,7 +78,7 @@ async fn only(context: &Context, run: &Run) -> Result<Option<HashSet<(String, u6
     })?;
     let staged: StagedBatch =
         serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(&batch.object, e))?;
-    Ok(Some(staged.records.into_iter().map(|r| (r.file, r.line)).collect()))
+    Ok(Some(staged.records.into_iter().map(|r| (r.file, r.taken_at, r.line)).collect()))
 }
 
 /// Reads the state that the run pinned when it started.

@@ -157,7 +157,9 @@ impl Table {
     /// When the call fails or the lease is lost.
     pub async fn yield_run(&self, run: &Run, due: Timestamp, progress: bool) -> Result<(), AwsError> {
         let progress_epoch = if progress { run.epoch } else { run.progress_epoch };
+        let dead_letters = if progress { 0 } else { run.dead_letters };
         let values = [
+            (":letters", n(dead_letters)),
             (":due", n(due.as_millisecond())),
             (":progress", n(progress_epoch)),
             (":warnings", value(&run.warnings)?),
@@ -165,7 +167,8 @@ impl Table {
         ];
         self.write_held(
             run,
-            "SET due = :due, progress_epoch = :progress, warnings = :warnings, batches_final_seen = :seen \
+            "SET due = :due, progress_epoch = :progress, dead_letters = :letters, warnings = :warnings, \
+             batches_final_seen = :seen \
              REMOVE lease_until",
             values,
         )
@@ -184,6 +187,9 @@ impl Table {
         failure: Option<&Failure>,
         now: Timestamp,
     ) -> Result<(), AwsError> {
+        if status == RunStatus::Error && counts.read() == 0 {
+            self.give_batch_back(run).await?;
+        }
         let damaged = |e| AwsError::damaged("a transaction", e);
         let end = self
             .held(
@@ -208,6 +214,32 @@ impl Table {
             .build()
             .map_err(damaged)?;
         self.transact_held(run, [end, free]).await
+    }
+
+    /// Where a run that was to take a dead batch again sent nothing, the batch can be retried anew. Doing so twice
+    /// changes nothing.
+    async fn give_batch_back(&self, run: &Run) -> Result<(), AwsError> {
+        let Some(batch) = &run.retry_of else { return Ok(()) };
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::batch(&run.account, &batch.run, batch.first_ordinal, batch.part))))
+            .update_expression(
+                "SET owed_by = :owed, failed_retries = if_not_exists(failed_retries, :none) + :one REMOVE retried_by",
+            )
+            .condition_expression("retried_by = :run")
+            .expression_attribute_values(":owed", s(&batch.owed_by))
+            .expression_attribute_values(":none", n(0))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":run", s(&run.id))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(()),
+            Err(e) if is_condition(&e) => Ok(()),
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
     }
 
     pub(in crate::aws) async fn add_input(
