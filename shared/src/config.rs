@@ -12,6 +12,12 @@ fn required(name: &'static str) -> Result<String, Missing> {
     env::var(name).ok().filter(|v| !v.is_empty()).ok_or(Missing(name))
 }
 
+/// The name that Lambda gave the function; `None` outside Lambda.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn function_name() -> Option<String> {
+    env::var("AWS_LAMBDA_FUNCTION_NAME").ok().filter(|v| !v.is_empty())
+}
+
 /// What `dispatch` needs.
 #[derive(Clone, Debug)]
 pub struct DispatchConfig {

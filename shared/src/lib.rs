@@ -14,6 +14,7 @@ pub mod id;
 pub mod keys;
 pub mod mapping;
 pub mod message;
+pub mod metrics;
 pub mod problem;
 pub mod record;
 pub mod resource;

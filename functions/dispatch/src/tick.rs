@@ -6,11 +6,13 @@ use shared::{
     aws::{
         AwsError,
         due::DueRow,
+        emf,
         runs::{Admission, ScheduleMove},
     },
     id,
     keys::{self, DUE_SHARDS},
     message::{DeliveryMessage, PullMessage},
+    metrics,
     run::{Run, Trigger},
     schedule::Schedule,
 };
@@ -34,9 +36,11 @@ const PUT_OFF: SignedDuration = SignedDuration::from_mins(3);
 
 /// Wakes every row whose time has come, shard by shard. What fails does not keep the rest from being woken.
 pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), AwsError> {
+    let begun = (context.clock)();
     let shards = stream::iter(0..DUE_SHARDS).map(|number| shard(context, number, deadline));
     let tallies: Vec<Tally> = shards.buffer_unordered(SHARDS_AT_ONCE).collect().await;
     let woken: usize = tallies.iter().map(|t| t.woken).sum();
+    let oldest = tallies.iter().map(|t| t.oldest_secs).max().unwrap_or_default();
     let failed: Vec<AwsError> = tallies.into_iter().flat_map(|t| t.failed).collect();
     for error in &failed {
         tracing::error!(
@@ -45,6 +49,8 @@ pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), A
         );
     }
     tracing::info!(woken, failed = failed.len(), "tick");
+    let duration_ms = (context.clock)().duration_since(begun).as_millis().try_into().unwrap_or(0);
+    emf::print(&metrics::tick(woken, failed.len(), oldest, duration_ms));
     failed.into_iter().next().map_or(Ok(()), Err)
 }
 
@@ -52,6 +58,8 @@ pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), A
 struct Tally {
     woken: usize,
     failed: Vec<AwsError>,
+    /// How long the row that was due first had been due.
+    oldest_secs: u64,
 }
 
 /// Wakes a shard's rows, page by page, until none is due or time is nearly out. A row that is woken is due
@@ -67,6 +75,8 @@ async fn shard(context: &Context, number: u32, deadline: Timestamp) -> Tally {
                 return tally;
             }
         };
+        let oldest_secs = rows.iter().map(|r| now.duration_since(r.due).as_secs()).max().unwrap_or(0);
+        tally.oldest_secs = tally.oldest_secs.max(oldest_secs.try_into().unwrap_or(0));
         let full = rows.len() == ROWS_PER_PAGE as usize;
         let woken: Vec<_> = stream::iter(rows)
             .map(|row| wake(context, row, now))

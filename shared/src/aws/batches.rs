@@ -7,13 +7,14 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 
 use super::{
-    AwsError, Table,
+    AwsError, Table, emf,
     error::{conditions, is_condition},
     table::{Item, item, key_item, n, read, s, value},
 };
 use crate::{
     delivery::{Batch, DeathCause, DeliveryState, Outcome, WaitingFor},
     keys::{self, Key},
+    metrics,
     run::RunStatus,
 };
 
@@ -160,7 +161,9 @@ impl Table {
             .expression_attribute_values(":outcome", value(&outcome)?)
             .expression_attribute_values(":answers", value(&answer_object)?)
             .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS));
-        send_held(update, batch).await
+        send_held(update, batch).await?;
+        emf::print(&metrics::attempt(DeliveryState::Delivered));
+        Ok(())
     }
 
     /// SENDING → WAITING for the next attempt at `due`.
@@ -181,7 +184,9 @@ impl Table {
             .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
             .expression_attribute_values(":due", n(due.as_millisecond()))
             .expression_attribute_values(":error", s(error));
-        send_held(update, batch).await
+        send_held(update, batch).await?;
+        emf::print(&metrics::attempt(DeliveryState::Waiting));
+        Ok(())
     }
 
     /// Back to what a claim found, after a failure of the hub itself: the attempt was not made, and does not count.
@@ -267,7 +272,9 @@ impl Table {
             .expression_attribute_values(":cause", value(&cause)?)
             .expression_attribute_values(":outcome", value(&Outcome { errors: batch.records, ..Outcome::default() })?)
             .expression_attribute_values(":error", s(error));
-        send_held(update, batch).await
+        send_held(update, batch).await?;
+        emf::print(&metrics::attempt(DeliveryState::Dead));
+        Ok(())
     }
 
     /// SENDING → DELIVERED for what the target answered, and a batch of its own for the rest, in one
@@ -324,7 +331,10 @@ impl Table {
             TransactWriteItem::builder().update(count).build(),
         ];
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                emf::print(&metrics::attempt(DeliveryState::Delivered));
+                Ok(())
+            }
             Err(e) if conditions(&e).contains(&true) => {
                 Err(AwsError::LostLease(format!("batch {}", batch.id)))
             }

@@ -7,6 +7,7 @@ pub mod batches;
 pub mod clients;
 pub mod dead_letters;
 pub mod due;
+pub mod emf;
 mod error;
 pub mod ledger;
 #[cfg(feature = "s3")]

@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::types::{
 use jiff::Timestamp;
 
 use super::super::{
-    AwsError, Table,
+    AwsError, Table, emf,
     error::{cancellation, conditions},
     table::{item, key_item, n, s, string, value},
 };
 use crate::{
     delivery::DeliveryState,
-    keys,
+    keys, metrics,
     resource::Settings,
     run::{Failure, Origin, Run},
 };
@@ -118,7 +118,10 @@ impl Table {
         let mut writes = vec![self.put_run(run, None)?];
         writes.extend(schedule.map(|m| self.move_schedule(&run.account, m)).transpose()?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                emf::print(&metrics::run_ended(run.status, &run.counts));
+                Ok(true)
+            }
             Err(e) if conditions(&e).contains(&true) => Ok(false),
             Err(e) => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
         }

@@ -6,14 +6,14 @@ use aws_sdk_dynamodb::types::{
 use jiff::Timestamp;
 
 use super::super::{
-    AwsError, Table,
+    AwsError, Table, emf,
     error::{conditions, is_condition},
     table::{Item, key_item, n, read, s, value},
 };
 use crate::{
     connection::Connection,
     counts::Counts,
-    keys,
+    keys, metrics,
     resource::Settings,
     run::{Failure, Input, PinnedMapping, Run, RunStatus},
 };
@@ -213,7 +213,9 @@ impl Table {
             .expression_attribute_values(":run", s(&run.id))
             .build()
             .map_err(damaged)?;
-        self.transact_held(run, [end, free]).await
+        self.transact_held(run, [end, free]).await?;
+        emf::print(&metrics::run_ended(status, &counts));
+        Ok(())
     }
 
     /// Where a run that was to take a dead batch again sent nothing, the batch can be retried anew. Doing so twice
