@@ -36,6 +36,7 @@ check: tools ## Run what can be checked without running Crossdock
 	$(PYTHON) infra/boundaries.py
 	$(PYTHON) infra/named_tests.py
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
+	.venv/bin/python infra/template/check.py
 
 clean: down ## Remove all that was made, the local stack's data included
 	rm -rf .local .venv .aws-sam

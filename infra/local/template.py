@@ -2,12 +2,13 @@
 
 It is the same template but for three things:
 
-- the code is what `build` packed;
+- the code is what `build` packed, and nested templates are named from where it is;
 - the bucket does not refuse plain HTTP, which is all that 127.0.0.1 speaks;
 - to AWS the action sqs:SendMessage covers SendMessageBatch; the emulator takes
   them for two.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,9 @@ def write_local() -> None:
         binary = resource.pop("Metadata")["BuildProperties"]["Binary"]
         package = build.package(binary).relative_to(paths.LOCAL)
         resource["Properties"]["CodeUri"] = str(package)
+    for nested in _of_type(template, "AWS::CloudFormation::Stack").values():
+        file = paths.ROOT / nested["Properties"]["TemplateURL"]
+        nested["Properties"]["TemplateURL"] = os.path.relpath(file, paths.LOCAL)
     del template["Resources"]["BucketPolicy"]
     for statement in _statements(template):
         if statement["Action"] == "sqs:SendMessage":

@@ -1,0 +1,19 @@
+"""What the rules let pass, each with its reason. Anything else is a breach."""
+
+# Managed policies: (role, policy's name).
+MANAGED_POLICIES = {
+    ("SftpPullRole", "AWSLambdaENIManagementAccess"): "Lambda makes the network interfaces of a VPC's functions "
+    "under the function's role, and names them only then; attached under Egress=nat alone",
+    ("DeliverRole", "AWSLambdaENIManagementAccess"): "as of SftpPullRole",
+}
+
+# Roles' actions or resources with a bare `*`: (role, Sid). None is needed today.
+WILDCARDS: dict[tuple[str, str], str] = {}
+
+# Queues that are read and have no dead-letter queue of their own.
+ENDS: dict[str, str] = {}
+
+# Variables that a library reads, not config.rs.
+LIBRARIES = {
+    "RUST_LOG": "read by lambda_runtime's log subscriber",
+}
