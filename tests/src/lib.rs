@@ -5,6 +5,7 @@ pub mod flow;
 pub mod receiver;
 pub mod report;
 pub mod rows;
+pub mod runtime_api;
 pub mod sftp_server;
 pub mod stack;
 pub mod wait;

@@ -65,6 +65,18 @@ impl Stack {
         Api::new(self.http.clone(), self.api_url.clone(), key.into())
     }
 
+    /// What a function's process needs to reach the local cloud, apart from its own settings.
+    pub fn function_variables(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_REGION", &self.region),
+            ("AWS_ACCESS_KEY_ID", &self.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
+        ]
+        .map(|(name, value)| (name.to_string(), value.clone()))
+        .into()
+    }
+
     /// The stack's table.
     ///
     /// # Errors
