@@ -7,10 +7,10 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 WITH_STACK = set -a && . .local/env && set +a &&
 
 .DEFAULT_GOAL := help
-.PHONY: help tools up down demo test check clean
+.PHONY: help tools up down demo test check package test-packaged bench clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
 tools: ## Check for the tools that are needed, and make .venv
 	@$(PYTHON) infra/local/prepare.py
@@ -37,6 +37,22 @@ check: tools ## Run what can be checked without running Crossdock
 	$(PYTHON) infra/named_tests.py
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
 	.venv/bin/python infra/template/check.py
+	@if cargo deny --version >/dev/null 2>&1; \
+		then cargo deny --log-level error check bans licenses sources; \
+		else echo "NOT CHECKED: licences, bans and sources of dependencies (no cargo-deny here)"; fi
+
+package: tools ## Build what Lambda gets, for ARCH=arm64 (or x86_64); print sizes
+	@ARCH=$(ARCH) ALSO="$(ALSO)" .venv/bin/python infra/package/package.py
+
+test-packaged: ## Run one whole flow on the packed release binaries, on the local stack
+	@$(MAKE) --no-print-directory package ARCH=host
+	@CROSSDOCK_PACKAGED=1 $(MAKE) --no-print-directory up
+	@$(WITH_STACK) cargo test -p tests --test pull $(PACKAGED_FLOW) -- --exact
+
+bench: ## Measure, and print figures: AREA=functions
+	@$(MAKE) --no-print-directory package ARCH=host ALSO=bare-function
+	@CROSSDOCK_PACKAGED=1 $(MAKE) --no-print-directory up
+	@$(WITH_STACK) cargo run --release -p bench -- $(AREA)
 
 clean: down ## Remove all that was made, the local stack's data included
 	rm -rf .local .venv .aws-sam
