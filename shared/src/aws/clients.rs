@@ -9,11 +9,13 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
+use super::lazy_http::LazyHttp;
+
 /// Reads region, credentials and endpoint as the SDK does, with our HTTP client and timeouts.
 pub async fn sdk_config() -> SdkConfig {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(LazyHttp(http))
         .retry_config(RetryConfig::standard().with_max_attempts(4))
         .timeout_config(timeouts(1500, 8))
         .load()

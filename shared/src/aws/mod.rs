@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod due;
 pub mod emf;
 mod error;
+mod lazy_http;
 pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod objects;
