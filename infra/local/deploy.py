@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import platform
 import subprocess
 from datetime import UTC, datetime
 from typing import Any
@@ -48,7 +47,7 @@ def _sam_deploy(stack: str, port: int) -> None:
         *("--stack-name", stack),
         *("--s3-bucket", ARTIFACTS_BUCKET),
         *("--capabilities", "CAPABILITY_IAM"),
-        *("--parameter-overrides", f"Architecture={_architecture()}"),
+        *("--parameter-overrides", f"Architecture={build.architecture()}"),
         *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
     ]
     with paths.DEPLOY_LOG.open("wb") as log:
@@ -65,13 +64,9 @@ def _sam_deploy(stack: str, port: int) -> None:
         raise Failure(f"sam deploy failed, all it said is in {paths.DEPLOY_LOG}:\n{reasons}")
 
 
-def _architecture() -> str:
-    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-
-
 def _fingerprint() -> str:
     """Of all that is deployed: the stack's name, its template, its code."""
-    digest = hashlib.sha256(f"{stack_name()} {_architecture()}".encode())
+    digest = hashlib.sha256(f"{stack_name()} {build.architecture()}".encode())
     digest.update(paths.LOCAL_TEMPLATE.read_bytes())
     for binary in sorted(template.functions().values()):
         digest.update(build.package(binary).read_bytes())

@@ -1,0 +1,107 @@
+//! A file of 2 GB through the packed `sftp-pull`, without change detection: its peak memory.
+//!
+//! The function runs as the local cloud's Lambda, with a real SFTP server and the local S3; what the kernel
+//! says of its process is read while it works. The file's two million records are all filtered but for each
+//! ten thousandth, so that the time goes into reading, staging and mapping, not into the receiver.
+
+use std::{
+    fs,
+    io::{BufWriter, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use tests::{
+    flow::{Flow, count, simple_mapping},
+    wait::until,
+};
+
+use super::memory::peak_kib;
+
+const FILE_BYTES: u64 = 2_000_000_000;
+const RECORDS: u64 = 2_000_000;
+const SENT_EACH: u64 = 10_000;
+const TARGET_MIB: u64 = 128;
+
+/// As long as the function may take, and some time to deliver and close.
+const WITHIN: Duration = Duration::from_secs(1000);
+
+/// Pulls the file and prints the peak.
+///
+/// # Errors
+/// When the run does not go through, or its counts are not the file's.
+pub(crate) async fn run() -> Result<()> {
+    let mut mapping = simple_mapping();
+    mapping["filters"] = json!([{ "column": "keep", "equals": "no", "reason": "not_kept" }]);
+    let flow = Flow::uncompared(mapping).await?;
+    let (function, endpoint) = (variable("CROSSDOCK_SFTP_PULL_FUNCTION")?, variable("AWS_ENDPOINT_URL")?);
+    println!("\nwriting {RECORDS} records, {FILE_BYTES} bytes …");
+    write_file(&flow.folder.join("large.csv"))?;
+    let started = Instant::now();
+    let run = flow.start().await?;
+    let mut peak = 0;
+    let report = until(&format!("the end of run {run}"), WITHIN, async || {
+        for pid in processes(&function, &endpoint)? {
+            peak = peak.max(peak_kib(pid).unwrap_or_default()); // it may have ended just now
+        }
+        let report = flow.api.get(&format!("/v1/runs/{run}")).await?;
+        let open = matches!(report["status"].as_str(), Some("QUEUED" | "RUNNING" | "DELIVERING"));
+        Ok((!open).then_some(report))
+    })
+    .await?;
+    ensure!(peak > 0, "no process of sftp-pull was seen");
+    ensure!(report["status"] == "COMPLETE", "the run ended otherwise: {report}");
+    let written = RECORDS / SENT_EACH;
+    ensure!(count(&report, "read") == RECORDS && count(&report, "written") == written, "counts: {report}");
+    let peak_mib = peak.div_ceil(1024);
+    println!(
+        "pulled in {:.0} s: {RECORDS} records read, {written} sent; target {TARGET_MIB} MiB: {}",
+        started.elapsed().as_secs_f64(),
+        if peak_mib <= TARGET_MIB { "held" } else { "MISSED" }
+    );
+    println!("figure pull_2gb_peak_rss_mib {peak_mib} MiB");
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench learns from the environment where the stack is")]
+fn variable(name: &str) -> Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set; run `make bench`"))
+}
+
+/// `id;value;keep`, every line as long as the others.
+fn write_file(path: &Path) -> Result<()> {
+    let temporary = path.with_extension("part");
+    let mut file = BufWriter::with_capacity(1 << 20, fs::File::create(&temporary)?);
+    file.write_all(b"id;value;keep\r\n")?;
+    let width = usize::try_from(FILE_BYTES / RECORDS)?;
+    for record in 0..RECORDS {
+        let keep = if record % SENT_EACH == 0 { "yes" } else { "no" };
+        let head = format!("{record:010};");
+        let tail = format!(";{keep}\r\n");
+        let value = "0123456789abcdef".repeat(width / 16 + 1);
+        write!(file, "{head}{}{tail}", &value[..width - head.len() - tail.len()])?;
+    }
+    file.flush()?;
+    Ok(fs::rename(temporary, path)?)
+}
+
+/// The processes of a function that this endpoint's cloud runs.
+fn processes(function: &str, endpoint: &str) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").context("Linux shows its processes there")? {
+        let path = entry?.path();
+        let Some(pid) = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok()) else {
+            continue;
+        };
+        let Ok(environment) = fs::read(path.join("environ")) else { continue }; // another's, or gone
+        let has = |name: &str, value: &str| {
+            environment.split(|byte| *byte == 0).any(|v| v == format!("{name}={value}").as_bytes())
+        };
+        if has("AWS_LAMBDA_FUNCTION_NAME", function) && has("AWS_ENDPOINT_URL", endpoint) {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
