@@ -10,8 +10,12 @@ MANAGED_POLICIES = {
 # Roles' actions or resources with a bare `*`: (role, Sid). None is needed today.
 WILDCARDS: dict[tuple[str, str], str] = {}
 
-# Queues that are read and have no dead-letter queue of their own.
-ENDS: dict[str, str] = {}
+# Queues that are read and have no dead-letter queue of their own: (queue, its only reader).
+ENDS = {
+    ("PullsDeadLetters", "DeadLetter"): "the last queue there is: it keeps for 14 days what its reader cannot "
+    "handle, and the reader saves each message in the bucket before it looks into it",
+    ("DeliveriesDeadLetters", "DeadLetter"): "as of PullsDeadLetters",
+}
 
 # Variables that a library reads, not config.rs.
 LIBRARIES = {

@@ -36,8 +36,8 @@ def concurrency_is_bounded(stack: Stack) -> Iterator[str]:
 
 def dead_letters_are_kept(stack: Stack) -> Iterator[str]:
     """After 5 receives or more a message is kept for 14 days, longer than where it came from."""
-    for _, queue, _, _ in stack.sources_of_events():
-        if queue in ENDS:
+    for _, queue, function, _ in stack.sources_of_events():
+        if (queue, function) in ENDS:
             continue
         properties = stack.resources[queue]["Properties"]
         dead_letters = stack.dead_letters_of(queue)

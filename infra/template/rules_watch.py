@@ -48,9 +48,10 @@ def queues_have_alarms(stack: Stack) -> Iterator[str]:
     if not dead_letters:
         yield "no queue has a dead-letter queue"
     for queue in sorted(dead_letters):
-        alarm = watched.get(("ApproximateNumberOfMessagesVisible", queue))
-        if alarm is None or float(alarm["Threshold"]) != 0:
-            yield f"{queue} has no alarm for its first dead letter"
+        for metric in ("NumberOfMessagesReceived", "ApproximateNumberOfMessagesVisible"):
+            alarm = watched.get((metric, queue))
+            if alarm is None or float(alarm["Threshold"]) != 0:
+                yield f"{queue} has no alarm for its first dead letter ({metric})"
 
 
 def schedules_have_alarms(stack: Stack) -> Iterator[str]:

@@ -251,7 +251,9 @@ impl Table {
             .expression_attribute_values(":outcome", value(&outcome)?)
             .expression_attribute_values(":due", n(until.as_millisecond()))
             .expression_attribute_values(":error", s(error));
-        send_held(update, batch).await
+        send_held(update, batch).await?;
+        emf::print(&metrics::attempt(DeliveryState::Unknown));
+        Ok(())
     }
 
     /// SENDING → DEAD: it is not sent any more. It stays listed as owed by its target.
