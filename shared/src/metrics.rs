@@ -102,7 +102,9 @@ pub fn attempt(state: DeliveryState) -> Vec<Metric> {
     match state {
         DeliveryState::Delivered => vec![Metric::count("BatchesDelivered", 1)],
         DeliveryState::Waiting => vec![Metric::count("AttemptsFailed", 1)],
-        DeliveryState::Unknown => vec![Metric::count("AttemptsFailed", 1), Metric::count("BatchesUnknown", 1)],
+        DeliveryState::Unknown => {
+            vec![Metric::count("AttemptsFailed", 1), Metric::count("BatchesUnknown", 1)]
+        }
         DeliveryState::Dead => vec![Metric::count("AttemptsFailed", 1), Metric::count("BatchesDead", 1)],
         DeliveryState::Sending => Vec::new(),
     }
