@@ -6,6 +6,9 @@ export PYTHONPYCACHEPREFIX = $(CURDIR)/.venv/pycache
 # Puts the local stack's settings into a command's environment.
 WITH_STACK = set -a && . .local/env && set +a &&
 
+# The whole flow that the packed binaries are tested with.
+PACKAGED_FLOW = every_record_of_a_file_arrives_once_and_is_reported
+
 .DEFAULT_GOAL := help
 .PHONY: help tools up down demo test check package test-packaged bench clean
 
@@ -47,12 +50,13 @@ package: tools ## Build what Lambda gets, for ARCH=arm64 (or x86_64); print size
 test-packaged: ## Run one whole flow on the packed release binaries, on the local stack
 	@$(MAKE) --no-print-directory package ARCH=host
 	@CROSSDOCK_PACKAGED=1 $(MAKE) --no-print-directory up
-	@$(WITH_STACK) cargo test -p tests --test pull $(PACKAGED_FLOW) -- --exact
+	@$(WITH_STACK) cargo test -p tests --test pull $(PACKAGED_FLOW) -- --exact | tee .local/test-packaged.log
+	@grep -q '^test result: ok. 1 passed' .local/test-packaged.log
 
 bench: ## Measure, and print figures: AREA=functions
 	@$(MAKE) --no-print-directory package ARCH=host ALSO=bare-function
 	@CROSSDOCK_PACKAGED=1 $(MAKE) --no-print-directory up
-	@$(WITH_STACK) cargo run --release -p bench -- $(AREA)
+	@$(WITH_STACK) cargo run -p bench -- $(AREA)
 
 clean: down ## Remove all that was made, the local stack's data included
 	rm -rf .local .venv .aws-sam
