@@ -390,6 +390,23 @@ async fn without_comparison_the_same_bytes_again_double_nothing_that_arrived() -
 }
 
 #[tokio::test]
+async fn without_comparison_the_same_bytes_are_not_mapped_again_once_a_rerun_delivered_them() -> Result<()> {
+    let flow = Flow::uncompared(simple_mapping()).await?;
+    flow.change_target(|t| t["retry_secs"] = json!([1])).await?;
+    flow.put("a.csv", "id;value\r\n1;a\r\n2;b\r\n")?;
+    flow.receiver.next(vec![Manner::Status(500); 2]);
+    let first = flow.run().await?;
+    expect(&first, "ERROR", &[("read", 2), ("errors", 2)]);
+    let rerun = flow.rerun(&first).await?;
+    expect(&rerun, "COMPLETE", &[("read", 2), ("created", 2)]);
+    flow.put("a.csv", "id;value\r\n1;a\r\n2;b\r\n")?;
+    let again = flow.run().await?;
+    expect(&again, "COMPLETE", &[]);
+    assert_eq!(flow.receiver.taken()?.len(), 2, "each record arrived once");
+    flow.agrees(&[&first, &rerun, &again]).await
+}
+
+#[tokio::test]
 async fn a_file_that_is_taken_again_does_not_overwrite_what_a_later_one_said() -> Result<()> {
     let flow = Flow::new().await?;
     flow.change_target(|t| t["retry_secs"] = json!([1])).await?;

@@ -203,6 +203,9 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
             let pinned = PinnedMapping { id: found.resource.id, version: found.resource.version };
             let key = keys::state_object(&run.account, &run.connection, &connection.target.target_server);
             let etag = context.bucket.open(&key).await?.map(|(_, etag)| etag).unwrap_or_default();
+            if let (Some(first), None) = (&run.rerun_of, &run.retry_of) {
+                context.table.adopt_content(run, first).await?;
+            }
             context.table.start_run(run, connection.clone(), pinned.clone(), etag).await?;
             (connection, pinned)
         }

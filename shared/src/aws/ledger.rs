@@ -138,6 +138,31 @@ impl Table {
         self.add_input(run, input, puts).await
     }
 
+    /// Where a rerun's first run took the connection's last content, the rerun answers for it from now on: whether
+    /// the same bytes are mapped again depends on how the rerun ends. Doing so twice changes nothing.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn adopt_content(&self, run: &Run, first: &str) -> Result<(), AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::ledger_content(&run.account, &run.connection))))
+            .update_expression("SET #run = :run")
+            .condition_expression("#run = :first")
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_values(":run", s(&run.id))
+            .expression_attribute_values(":first", s(first))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(()),
+            Err(e) if is_condition(&e) => Ok(()),
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
+    }
+
     /// Forgets the content that a run took last, if it came under this path: the file could not be read, so
     /// the same bytes have to be mapped when they come again. Doing so twice changes nothing.
     ///
