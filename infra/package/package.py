@@ -1,7 +1,7 @@
 """`make package`: every function as Lambda gets it. Runs in .venv.
 
 Builds release bootstraps with cargo-lambda, whose linker (zig) holds them to
-Amazon Linux 2023's glibc, with OpenSSL in the binary (CargoLambda.toml), and
+Amazon Linux 2023's glibc, with OpenSSL and zlib in the binary (CargoLambda.toml), and
 packs them into .local/package/<architecture>/<binary>.zip. Then it looks at what
 was built: a library that Lambda's image lacks, or a glibc newer than its own,
 fails here and not at the first invocation. Prints the sizes.
