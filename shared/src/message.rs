@@ -22,6 +22,13 @@ impl PullMessage {
     pub fn run(account: &str, run: &str) -> Self {
         Self::Run { v: 1, account: account.into(), run: run.into() }
     }
+
+    /// The account whose work it is about.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Run { account, .. } => account,
+        }
+    }
 }
 
 /// A message of the queue `deliveries`.
@@ -47,5 +54,12 @@ impl DeliveryMessage {
     /// Says that a batch is to be sent.
     pub fn batch(account: &str, run: &str, first_ordinal: u64, part: u32) -> Self {
         Self::Batch { v: 1, account: account.into(), run: run.into(), first_ordinal, part }
+    }
+
+    /// The account whose work it is about.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Batch { account, .. } => account,
+        }
     }
 }

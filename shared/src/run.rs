@@ -87,6 +87,20 @@ impl Failure {
     }
 }
 
+/// Due times that passed while nothing could start them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Missed {
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// How many they are, the first and the last included.
+    pub count: u64,
+    /// Whether there were more than `count`: very many are not counted to the end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
+}
+
 /// A file that a run took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
@@ -133,9 +147,12 @@ pub struct Run {
     pub retry_of: Option<RetryOf>,
     /// Where it stands.
     pub status: RunStatus,
-    /// The due time it answers.
+    /// The due time it answers; of a MISSED run the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_for: Option<Timestamp>,
+    /// The due times that a MISSED run stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
     /// When it was admitted or skipped.
     pub requested_at: Timestamp,
     /// When work began.
@@ -232,6 +249,7 @@ impl Run {
             retry_of: None,
             status: RunStatus::Queued,
             scheduled_for: None,
+            missed: None,
             requested_at: now,
             started_at: None,
             ended_at: None,
@@ -251,6 +269,33 @@ impl Run {
             progress_epoch: 0,
             batches_final: 0,
             batches_final_seen: 0,
+        }
+    }
+
+    /// Makes the row that stands for due times of a schedule that passed. `instead` is the time for which a run
+    /// is started, if one is.
+    pub fn missed(self, schedule: &str, missed: Missed, instead: Option<Timestamp>, now: Timestamp) -> Self {
+        let times = match (missed.count, missed.at_least) {
+            (1, false) => "1 due time".to_string(),
+            (n, false) => format!("{n} due times"),
+            (n, true) => format!("at least {n} due times"),
+        };
+        let then = match instead {
+            Some(time) => format!("the run for {time} stands for them too"),
+            None => "start a run by hand if it cannot wait for the next time".into(),
+        };
+        let message = format!(
+            "{times} of the schedule, {} to {}, passed while dispatch did not run or was far behind; {then}",
+            missed.first, missed.last
+        );
+        Self {
+            status: RunStatus::Missed,
+            schedule: Some(schedule.into()),
+            scheduled_for: Some(missed.first),
+            missed: Some(missed),
+            failure: Some(Failure::new(Origin::Hub, "missed", message, false)),
+            ended_at: Some(now),
+            ..self
         }
     }
 

@@ -315,3 +315,99 @@ async fn a_cron_string_that_never_fires_or_cannot_be_read_is_refused_by_name() -
     assert_eq!(flow.api.all("/v1/schedules").await?, Vec::<Value>::new());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_window_runs_at_a_moment_of_its_own_and_shows_what_a_change_of_the_clocks_does_to_it() -> Result<()>
+{
+    let flow = Flow::new().await?;
+    // The hour that Oslo skips on one Sunday and shows twice on another.
+    let window = json!({ "from": "02:00", "to": "03:00", "weekday": "sunday" });
+    let settings = json!({ "connection": flow.connection, "window": window, "time_zone": "Europe/Oslo" });
+    let made = flow.api.post("/v1/schedules", &settings).await?;
+    assert_eq!(
+        (&made["window"], &made["cron"], &made["catch_up"]),
+        (&window, &Value::Null, &json!("run_once"))
+    );
+    let schedule = id(&made);
+    let next = flow.api.get(&format!("/v1/schedules/{schedule}/next?n=100")).await?;
+    let times = next["times"].as_array().context("times")?;
+    let local = |time: &Value| time["local"].as_str().unwrap_or_default().to_string();
+    let moment = times.iter().find(|t| t["shift"].is_null()).map(local).context("an ordinary Sunday")?;
+    let moment = moment.get(11..16).context("a time of day")?.to_string();
+    assert!(("02:00".."03:00").contains(&moment.as_str()), "{moment}");
+    for time in times {
+        let local = local(time);
+        let day: jiff::civil::Date = local.get(..10).context("a date")?.parse()?;
+        assert_eq!(day.weekday(), jiff::civil::Weekday::Sunday, "{local}");
+        match time["shift"].as_str() {
+            None => assert_eq!(local.get(11..16), Some(moment.as_str()), "the same on every Sunday"),
+            Some("after_gap") => {
+                assert!(local.contains("-03-") && local.ends_with("T03:00:00+02:00"), "{time}")
+            }
+            Some("first_of_two") => {
+                assert!(local.contains("-10-") && local.ends_with(&format!("T{moment}:00+02:00")), "{time}");
+            }
+            other => anyhow::bail!("{other:?}"),
+        }
+    }
+    let shifts = |name: &str| times.iter().filter(|t| t["shift"] == name).count();
+    assert!(shifts("after_gap") >= 1 && shifts("first_of_two") >= 1, "100 weeks have both: {next}");
+    assert_eq!(shown(&flow, &schedule).await?["next_at"], times[0]["at"]);
+
+    // It comes due as any other.
+    set_back(&flow, &schedule).await?;
+    flow.stack.tick().await?;
+    let found = runs(&flow).await?;
+    assert_eq!(found.len(), 1, "{found:?}");
+    expect(&flow.ended(&id(&found[0])).await?, "COMPLETE", &[]);
+    assert_eq!(shown(&flow, &schedule).await?["next_at"], times[0]["at"]);
+
+    // From window to cron and back: the same moment again.
+    let path = format!("/v1/schedules/{schedule}");
+    let to_cron = |s: &mut Value| {
+        s["cron"] = "0 0 1 1 ? 2198".into();
+        s.as_object_mut().map(|s| s.remove("window"));
+    };
+    flow.change(&path, to_cron).await?;
+    assert_eq!(shown(&flow, &schedule).await?["next_at"], "2197-12-31T23:00:00Z");
+    let back = |s: &mut Value| {
+        s["window"] = window.clone();
+        s.as_object_mut().map(|s| s.remove("cron"));
+    };
+    flow.change(&path, back).await?;
+    assert_eq!(shown(&flow, &schedule).await?["next_at"], times[0]["at"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schedule_states_exactly_one_of_cron_and_window_and_a_window_that_can_be_read() -> Result<()> {
+    let flow = Flow::new().await?;
+    for (times, field, words) in [
+        (json!({}), "cron", "either cron"),
+        (
+            json!({ "cron": "0 6 * * ? *", "window": { "from": "19:00", "to": "07:00" } }),
+            "window",
+            "not both",
+        ),
+        (json!({ "window": { "from": "7:00", "to": "19:00" } }), "window.from", "local time"),
+        (json!({ "window": { "from": "19:00", "to": "24:00" } }), "window.to", "midnight is 00:00"),
+        (json!({ "window": { "from": "19:00", "to": "19:00" } }), "window.to", "shorter than a day"),
+        (json!({ "window": { "from": "19:00" } }), "window.to", "missing"),
+        (json!({ "window": { "from": "19:00", "to": "07:00", "day": "monday" } }), "window.day", "unknown"),
+        (
+            json!({ "window": { "from": "19:00", "to": "07:00", "weekday": "caturday" } }),
+            "window.weekday",
+            "unknown",
+        ),
+        (json!({ "cron": "0 6 * * ? *", "catch_up": "all" }), "catch_up", "run_once"),
+    ] {
+        let mut body = json!({ "connection": flow.connection, "time_zone": "Europe/Oslo" });
+        body.as_object_mut().context("an object")?.extend(times.as_object().context("an object")?.clone());
+        let answer = flow.api.call("POST", "/v1/schedules", &[], Some(&body.to_string())).await?;
+        let error = &answer.body["errors"][0];
+        assert_eq!((answer.status, &error["field"]), (422, &json!(field)), "{times}: {}", answer.body);
+        assert!(error["detail"].to_string().contains(words), "{times}: {error}");
+    }
+    assert_eq!(flow.api.all("/v1/schedules").await?, Vec::<Value>::new());
+    Ok(())
+}

@@ -4,7 +4,8 @@
 //! twice, late, or at once: a due time is claimed in one transaction, and a waking row's `due` is put off
 //! by a conditional write before its message is sent. It never looks at what a run does.
 
-mod tick;
+mod claim;
+pub mod tick;
 
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};

@@ -1,34 +1,37 @@
 //! One tick: everything in the index `due` whose time has come.
+//!
+//! Each row is claimed or put off by a conditional write of its own, since another tick may be at it too. The
+//! messages that follow are hints, so those of a page go out together, ten a call.
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use shared::{
     aws::{
         AwsError,
         due::DueRow,
         emf,
-        runs::{Admission, ScheduleMove},
+        queues::{MESSAGES_PER_CALL, Queue},
     },
-    id,
     keys::{self, DUE_SHARDS},
     message::{DeliveryMessage, PullMessage},
     metrics,
-    run::{Run, Trigger},
-    schedule::Schedule,
 };
-use tracing::instrument;
 
-use crate::Context;
+use crate::{Context, claim::claim};
 
 /// Rows of one shard that are read at once.
-const ROWS_PER_PAGE: i32 = 100;
+pub const ROWS_PER_PAGE: i32 = 100;
 
-/// Shards, and rows of each, that are worked on at once.
-const SHARDS_AT_ONCE: usize = 8;
-const ROWS_AT_ONCE: usize = 8;
+/// Shards that are worked on at once.
+pub const SHARDS_AT_ONCE: usize = 8;
 
-/// With less time than this left, no further page is begun.
-const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(15);
+/// Rows, or calls that send messages, of one shard that are worked on at once.
+pub const ROWS_AT_ONCE: usize = 8;
+
+/// With less time than this left, no further page is begun. A page is 13 rounds of a few calls of some 10 ms; a
+/// tick that is cut off all the same has written nothing that the next one does not find.
+pub const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(8);
 
 /// How far a row's `due` is put off before its message is sent: longer than a message usually waits, so
 /// that a backlog is not sent again every minute.
@@ -62,61 +65,91 @@ struct Tally {
     oldest_secs: u64,
 }
 
-/// Wakes a shard's rows, page by page, until none is due or time is nearly out. A row that is woken is due
-/// later, so the next page begins behind it.
+/// Wakes a shard's rows, page by page, until none is due or time is nearly out. A page begins behind the one
+/// before it: the index lags, and would show rows again that were just woken.
 async fn shard(context: &Context, number: u32, deadline: Timestamp) -> Tally {
     let mut tally = Tally::default();
+    let now = (context.clock)();
+    let mut after = None;
     loop {
-        let now = (context.clock)();
-        let rows = match context.table.due(number, now, ROWS_PER_PAGE).await {
-            Ok(rows) => rows,
+        let page = match context.table.due(number, now, ROWS_PER_PAGE, after).await {
+            Ok(page) => page,
             Err(error) => {
                 tally.failed.push(error);
                 return tally;
             }
         };
-        let oldest_secs = rows.iter().map(|r| now.duration_since(r.due).as_secs()).max().unwrap_or(0);
+        let oldest_secs = page.rows.iter().map(|r| now.duration_since(r.due).as_secs()).max().unwrap_or(0);
         tally.oldest_secs = tally.oldest_secs.max(oldest_secs.try_into().unwrap_or(0));
-        let full = rows.len() == ROWS_PER_PAGE as usize;
-        let woken: Vec<_> = stream::iter(rows)
-            .map(|row| wake(context, row, now))
+        let woken: Vec<_> = stream::iter(page.rows)
+            .map(|row| wake(context, row))
             .buffer_unordered(ROWS_AT_ONCE)
             .collect()
             .await;
-        let failed = woken.iter().filter(|w| w.is_err()).count();
-        tally.woken += woken.len() - failed;
-        tally.failed.extend(woken.into_iter().filter_map(Result::err));
+        let useless = !woken.is_empty() && woken.iter().all(Result::is_err);
+        let (mut pulls, mut deliveries) = (Vec::new(), Vec::new());
+        for result in woken {
+            match result {
+                Ok(hints) => {
+                    tally.woken += 1;
+                    for hint in hints {
+                        match hint {
+                            Hint::Pull(message) => pulls.push(message),
+                            Hint::Delivery(message) => deliveries.push(message),
+                        }
+                    }
+                }
+                Err(error) => tally.failed.push(error),
+            }
+        }
+        tally.failed.extend(send(&context.pulls, &pulls, PullMessage::account).await.err());
+        tally.failed.extend(send(&context.deliveries, &deliveries, DeliveryMessage::account).await.err());
+        after = page.after;
         let late = (context.clock)().saturating_add(TIME_FOR_A_PAGE).is_ok_and(|end| end > deadline);
-        if !full || failed > 0 || late {
+        // Where nothing goes through, the next page would not either.
+        if after.is_none() || late || useless {
             return tally;
         }
     }
 }
 
-async fn wake(context: &Context, row: DueRow, now: Timestamp) -> Result<(), AwsError> {
-    match Waking::of(&row) {
+/// Sends messages. What is lost here is sent by a later tick: its row is due again.
+async fn send<M: Serialize>(
+    queue: &Queue<M>,
+    messages: &[M],
+    account: fn(&M) -> &str,
+) -> Result<(), AwsError> {
+    stream::iter(messages.chunks(MESSAGES_PER_CALL))
+        .map(|chunk| async move {
+            let chunk: Vec<_> = chunk.iter().map(|message| (account(message), message)).collect();
+            queue.send_chunk(&chunk).await
+        })
+        .buffer_unordered(ROWS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// A message that a woken row asks for.
+pub(crate) enum Hint {
+    Pull(PullMessage),
+    Delivery(DeliveryMessage),
+}
+
+async fn wake(context: &Context, row: DueRow) -> Result<Vec<Hint>, AwsError> {
+    let now = (context.clock)();
+    let hint = match Waking::of(&row) {
         Some(Waking::Schedule { account, schedule }) => {
-            claim(context, &account, &schedule, row.due, now).await
+            return claim(context, &account, &schedule, row.due).await;
         }
-        Some(Waking::Run(message)) => {
-            if context.table.put_off(&row, put_off(now)).await? {
-                let PullMessage::Run { account, .. } = &message;
-                context.pulls.send(account, &message, 0).await?;
-            }
-            Ok(())
-        }
-        Some(Waking::Batch(message)) => {
-            if context.table.put_off(&row, put_off(now)).await? {
-                let DeliveryMessage::Batch { account, .. } = &message;
-                context.deliveries.send(account, &message, 0).await?;
-            }
-            Ok(())
-        }
+        Some(Waking::Run(message)) => Hint::Pull(message),
+        Some(Waking::Batch(message)) => Hint::Delivery(message),
         None => {
             tracing::error!(pk = row.key.pk, sk = row.key.sk, "a row of an unknown kind is due");
-            Ok(())
+            return Ok(Vec::new());
         }
-    }
+    };
+    let is_ours = context.table.put_off(&row, put_off(now)).await?;
+    Ok(is_ours.then_some(hint).into_iter().collect())
 }
 
 fn put_off(now: Timestamp) -> Timestamp {
@@ -144,45 +177,6 @@ impl Waking {
         let (ordinal, part) = row.key.sk.strip_prefix(keys::BATCH)?.split_once('#')?;
         let message = DeliveryMessage::batch(account, run, ordinal.parse().ok()?, part.parse().ok()?);
         Some(Self::Batch(message))
-    }
-}
-
-/// Claims a schedule's due time as a run, or as a row that says why there is none.
-#[instrument(skip_all, fields(account.id = account, schedule.id = schedule_id))]
-async fn claim(
-    context: &Context,
-    account: &str,
-    schedule_id: &str,
-    due: Timestamp,
-    now: Timestamp,
-) -> Result<(), AwsError> {
-    let Some(found) = context.table.find::<Schedule>(account, schedule_id).await? else { return Ok(()) };
-    let schedule = found.resource.settings;
-    // The index lags: what counts is the row.
-    if found.beside.due != Some(due) {
-        return Ok(());
-    }
-    let Some(connection) = &schedule.connection else { return Ok(()) };
-    let to = ScheduleMove { schedule: schedule_id.into(), seen: due, next: schedule.next_at(now) };
-    let run_id = id::derived("run", &[account, schedule_id, &due.to_string()]);
-    let mut run = Run::queued(run_id, account, connection, Trigger::Scheduled, now);
-    run.schedule = Some(schedule_id.into());
-    run.scheduled_for = Some(due);
-    match context.table.admit(&run, Some(&to)).await? {
-        Admission::Admitted => {
-            tracing::info!(run.id = run.id, connection.id = %connection, "a due time became a run");
-            context.pulls.send(account, &PullMessage::run(account, &run.id), 0).await
-        }
-        // The time is a run already, or another tick is faster. A schedule that still shows it moves on.
-        Admission::AlreadyClaimed => context.table.move_on(account, &to).await,
-        refused => {
-            let skipped = run.skipped(refused.why_skipped(), now);
-            tracing::warn!(run.id = skipped.id, connection.id = %connection, "a due time was skipped");
-            if context.table.record_final(&skipped, Some(&to)).await? {
-                return Ok(());
-            }
-            context.table.move_on(account, &to).await
-        }
     }
 }
 

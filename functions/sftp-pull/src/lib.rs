@@ -185,7 +185,7 @@ async fn deliver_until(
         Some(id) => context.table.find::<Schedule>(&run.account, id).await?,
         None => None,
     };
-    let upcoming = schedule.map_or_else(Vec::new, |s| s.resource.settings.upcoming(now, 2));
+    let upcoming = schedule.map_or_else(Vec::new, |s| s.resource.settings.upcoming(&s.resource.id, now, 2));
     Ok(delivery::deliver_until(connection.target.deliver_for_secs, &upcoming, now))
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
-    table::{key_item, n, number, s, string},
+    table::{Item, key_item, n, number, s, string},
 };
 use crate::keys::{self, Key};
 
@@ -17,12 +17,28 @@ pub struct DueRow {
     pub due: Timestamp,
 }
 
+/// One page of the rows of a shard that are due.
+#[derive(Clone, Debug)]
+pub struct DuePage {
+    /// Oldest first.
+    pub rows: Vec<DueRow>,
+    /// Where to go on, if there may be more.
+    pub after: Option<Item>,
+}
+
 impl Table {
-    /// Reads at most `limit` rows of one shard that are due at `now`, oldest first.
+    /// Reads at most `limit` rows of one shard that are due at `now`, oldest first, after the place where the page
+    /// before ended.
     ///
     /// # Errors
     /// When the call fails.
-    pub async fn due(&self, shard: u32, now: Timestamp, limit: i32) -> Result<Vec<DueRow>, AwsError> {
+    pub async fn due(
+        &self,
+        shard: u32,
+        now: Timestamp,
+        limit: i32,
+        after: Option<Item>,
+    ) -> Result<DuePage, AwsError> {
         let answer = self
             .client
             .query()
@@ -32,17 +48,16 @@ impl Table {
             .expression_attribute_values(":shard", s(keys::due_shard_name(shard)))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .limit(limit)
+            .set_exclusive_start_key(after)
             .send()
             .await
             .map_err(AwsError::call("dynamodb:Query"))?;
         let rows = answer.items.unwrap_or_default();
-        Ok(rows
-            .iter()
-            .filter_map(|row| {
-                let key = Key { pk: string(row, "pk")?, sk: string(row, "sk")? };
-                Some(DueRow { key, due: Timestamp::from_millisecond(number(row, "due")?).ok()? })
-            })
-            .collect())
+        let rows = rows.iter().filter_map(|row| {
+            let key = Key { pk: string(row, "pk")?, sk: string(row, "sk")? };
+            Some(DueRow { key, due: Timestamp::from_millisecond(number(row, "due")?).ok()? })
+        });
+        Ok(DuePage { rows: rows.collect(), after: answer.last_evaluated_key })
     }
 
     /// Puts a row's `due` off, if it is still as seen; `false` when another tick was faster.

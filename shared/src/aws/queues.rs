@@ -15,6 +15,11 @@ pub struct Queue<M> {
     message: PhantomData<fn(M)>,
 }
 
+/// Most messages that one call takes; ten of ours are far below its 1 MiB.
+///
+/// Source: Amazon SQS API reference, "SendMessageBatch".
+pub const MESSAGES_PER_CALL: usize = 10;
+
 /// Attempts to send what a batch call left out.
 const ROUNDS: usize = 4;
 
@@ -46,40 +51,47 @@ impl<M: Serialize> Queue<M> {
     /// # Errors
     /// When a call fails, or when some are left out every time.
     pub async fn send_all(&self, account: &str, messages: &[M]) -> Result<(), AwsError> {
-        for chunk in messages.chunks(10) {
-            let mut waiting = Vec::with_capacity(chunk.len());
-            for (i, message) in chunk.iter().enumerate() {
-                let entry = SendMessageBatchRequestEntry::builder()
-                    .id(i.to_string())
-                    .message_body(body(message)?)
-                    .message_group_id(account)
-                    .build()
-                    .map_err(|e| AwsError::damaged("a message", e))?;
-                waiting.push(entry);
-            }
-            for _ in 0..ROUNDS {
-                let answer = self
-                    .client
-                    .send_message_batch()
-                    .queue_url(&self.url)
-                    .set_entries(Some(waiting.clone()))
-                    .send()
-                    .await
-                    .map_err(AwsError::call("sqs:SendMessageBatch"))?;
-                // A 200 may still have left some out.
-                waiting.retain(|entry| answer.failed.iter().any(|f| f.id == entry.id));
-                if waiting.is_empty() {
-                    break;
-                }
-            }
-            if !waiting.is_empty() {
-                return Err(AwsError::damaged(
-                    "the queue's answer",
-                    format!("{} messages not taken", waiting.len()),
-                ));
-            }
+        for chunk in messages.chunks(MESSAGES_PER_CALL) {
+            let chunk: Vec<_> = chunk.iter().map(|message| (account, message)).collect();
+            self.send_chunk(&chunk).await?;
         }
         Ok(())
+    }
+
+    /// Sends messages of several accounts in one call, [`MESSAGES_PER_CALL`] at most, and again those that the
+    /// call left out.
+    ///
+    /// # Errors
+    /// When a call fails, or when some are left out every time.
+    pub async fn send_chunk(&self, messages: &[(&str, &M)]) -> Result<(), AwsError> {
+        let entry = |(i, (account, message)): (usize, &(&str, &M))| {
+            SendMessageBatchRequestEntry::builder()
+                .id(i.to_string())
+                .message_body(body(*message)?)
+                .message_group_id(*account)
+                .build()
+                .map_err(|e| AwsError::damaged("a message", e))
+        };
+        let mut waiting = messages.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+        for _ in 0..ROUNDS {
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            let answer = self
+                .client
+                .send_message_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(waiting.clone()))
+                .send()
+                .await
+                .map_err(AwsError::call("sqs:SendMessageBatch"))?;
+            // A 200 may still have left some out.
+            waiting.retain(|entry| answer.failed.iter().any(|f| f.id == entry.id));
+        }
+        match waiting.len() {
+            0 => Ok(()),
+            left => Err(AwsError::damaged("the queue's answer", format!("{left} messages not taken"))),
+        }
     }
 }
 

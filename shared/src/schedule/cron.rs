@@ -1,11 +1,9 @@
 //! Cron fields in a zone, and the instants they name.
 
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::{
-    Timestamp,
-    civil::DateTime,
-    tz::{AmbiguousOffset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::Occurrence;
 
 /// Cron fields that were read, with their zone.
 #[derive(Clone, Debug)]
@@ -26,28 +24,6 @@ pub enum CronError {
     /// The fields cannot be read.
     #[error("cannot be read: {0}")]
     Syntax(String),
-    /// Nothing matches, ever.
-    #[error("never fires: no date from now to the year 2199 matches")]
-    Never,
-}
-
-/// One time at which a schedule is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Occurrence {
-    /// The instant.
-    pub at: Timestamp,
-    /// What a change of the clocks did to it, if anything.
-    pub shift: Option<Shift>,
-}
-
-/// What a change of the clocks did to a due time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Shift {
-    /// The clock skips this time: it runs at the first instant after the gap.
-    AfterGap,
-    /// The clock shows this time twice: it runs at the first.
-    FirstOfTwo,
 }
 
 impl Cron {
@@ -56,8 +32,8 @@ impl Cron {
     /// Source: Amazon EventBridge, "cron expressions".
     ///
     /// # Errors
-    /// When the fields cannot be read, or when they never match from `now` on.
-    pub fn parse(text: &str, zone: TimeZone, now: Timestamp) -> Result<Self, CronError> {
+    /// When the fields cannot be read.
+    pub fn parse(text: &str, zone: TimeZone) -> Result<Self, CronError> {
         let text = text.trim();
         let inner = text.strip_prefix("cron(").and_then(|t| t.strip_suffix(')')).unwrap_or(text);
         let parts: Vec<&str> = inner.split_whitespace().collect();
@@ -73,11 +49,7 @@ impl Cron {
             .build()
             .parse(&format!("0 {}", parts.join(" ")))
             .map_err(|e| CronError::Syntax(e.to_string()))?;
-        let cron = Self { fields, zone };
-        if cron.next_after(now).is_none() {
-            return Err(CronError::Never);
-        }
-        Ok(cron)
+        Ok(Self { fields, zone })
     }
 
     /// First due time after `after`, or `None` when there is none up to the year 2199.
@@ -88,7 +60,7 @@ impl Cron {
             if wall.year() > 2199 {
                 return None;
             }
-            let occurrence = self.instant(wall)?;
+            let occurrence = Occurrence::of(wall, &self.zone)?;
             // A wall-clock time in the gap names the same instant as its neighbours there, and one
             // that is shown twice may name an instant that has passed: neither is due again.
             if occurrence.at > after {
@@ -96,46 +68,16 @@ impl Cron {
             }
         }
     }
-
-    /// The next `n` due times after `after`.
-    pub fn upcoming(&self, after: Timestamp, n: usize) -> Vec<Occurrence> {
-        let mut last = after;
-        std::iter::from_fn(|| {
-            let next = self.next_after(last)?;
-            last = next.at;
-            Some(next)
-        })
-        .take(n)
-        .collect()
-    }
-
-    fn instant(&self, wall: DateTime) -> Option<Occurrence> {
-        let ambiguous = self.zone.to_ambiguous_zoned(wall);
-        Some(match ambiguous.offset() {
-            AmbiguousOffset::Unambiguous { .. } => {
-                Occurrence { at: ambiguous.compatible().ok()?.timestamp(), shift: None }
-            }
-            AmbiguousOffset::Fold { .. } => {
-                Occurrence { at: ambiguous.earlier().ok()?.timestamp(), shift: Some(Shift::FirstOfTwo) }
-            }
-            AmbiguousOffset::Gap { .. } => {
-                // Read with the offset after the gap, the time falls before the change; the change
-                // itself is the next transition from there.
-                let before = ambiguous.earlier().ok()?.timestamp();
-                let change = self.zone.following(before).next()?.timestamp();
-                Occurrence { at: change, shift: Some(Shift::AfterGap) }
-            }
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::Times;
     use proptest::prelude::*;
 
-    fn cron(text: &str, zone: &str) -> Cron {
-        Cron::parse(text, TimeZone::get(zone).unwrap(), at("2026-01-01T00:00:00Z")).unwrap()
+    fn cron(text: &str, zone: &str) -> Times {
+        Times::Cron(Cron::parse(text, TimeZone::get(zone).unwrap()).unwrap())
     }
 
     fn at(text: &str) -> Timestamp {
@@ -173,15 +115,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_refused_with_the_reason() {
-        let now = at("2026-06-01T00:00:00Z");
-        let parse = |text| Cron::parse(text, TimeZone::UTC, now).unwrap_err();
+        let parse = |text| Cron::parse(text, TimeZone::UTC).unwrap_err();
         assert_eq!(parse("* * * * ?"), CronError::Fields(5));
         assert_eq!(parse("* * * * * *"), CronError::Days);
         assert_eq!(parse("* * ? * ? *"), CronError::Days);
         assert!(matches!(parse("61 * * * ? *"), CronError::Syntax(_)));
         assert!(matches!(parse("a * * * ? *"), CronError::Syntax(_)));
-        assert_eq!(parse("0 0 30 2 ? *"), CronError::Never);
-        assert_eq!(parse("0 0 1 1 ? 2020"), CronError::Never);
+        let now = at("2026-06-01T00:00:00Z");
+        assert_eq!(cron("0 0 30 2 ? *", "UTC").next_after(now), None);
+        assert_eq!(cron("0 0 1 1 ? 2020", "UTC").next_after(now), None);
     }
 
     #[test]

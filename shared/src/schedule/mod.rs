@@ -1,15 +1,27 @@
-//! When something is due: cron fields read in a time zone.
+//! When something is due, in a time zone, and what becomes of times that passed.
 //!
-//! The fields are AWS's six (minutes, hours, day of month, month, day of week, year). Which wall-clock
-//! times match is left to `croner`; which instant a wall-clock time is, is decided here: a time in the
-//! spring gap runs at the first instant after the gap, a time that occurs twice in autumn runs once, at
-//! the first. Windows and catch-up are not here yet.
+//! A schedule has cron fields (AWS's six: minutes, hours, day of month, month, day of week, year) or a
+//! window, of which it takes one moment. Both name local times; which instant a local time is, is decided
+//! once, in `occurrence`: a time in the spring gap runs at the first instant after the gap, a time that
+//! occurs twice in autumn runs once, at the first. Which local times match cron fields is left to `croner`.
+//! Nothing here reads the clock: `now` is an argument.
 
 mod cron;
+mod due;
+mod occurrence;
 mod settings;
+mod times;
+mod window;
 
-pub use cron::{Cron, CronError, Occurrence, Shift};
-pub use settings::{Schedule, ScheduleState};
+#[cfg(test)]
+mod zone_tests;
+
+pub use cron::{Cron, CronError};
+pub use due::{CatchUp, Claim, LATE_AFTER, MISSED_COUNTED_AT_MOST, claim};
+pub use occurrence::{Occurrence, Shift};
+pub use settings::{Overlap, Schedule, ScheduleState};
+pub use times::Times;
+pub use window::{LocalTime, Weekday, Window};
 
 use crate::problem::FieldError;
 

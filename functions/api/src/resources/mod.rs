@@ -101,7 +101,7 @@ pub(crate) async fn create<T: Rules>(
     check(&context, &caller, &settings).await?;
     secrets::seal(&context, &caller.account, &new_id, &mut settings, None).await?;
     let now = (context.clock)();
-    let beside = Beside { due: settings.due(now), request_hash, active_run: None };
+    let beside = Beside { due: settings.due(&new_id, now), request_hash, active_run: None };
     let resource = Resource { id: new_id, version: 1, created_at: now, updated_at: now, settings };
     if context.table.create(&caller.account, &resource, &beside).await.map_err(unavailable)? {
         return shown(201, Found { resource, beside });
@@ -141,7 +141,7 @@ pub(crate) async fn replace<T: Rules>(
         secrets::seal(&context, &caller.account, &seen.resource.id, &mut settings, Some(&mut old)).await?;
         let now = (context.clock)();
         let same_times = settings.has_times_of(&seen.resource.settings);
-        let due = if same_times { seen.beside.due } else { settings.due(now) };
+        let due = if same_times { seen.beside.due } else { settings.due(&seen.resource.id, now) };
         let beside = Beside { due, ..seen.beside.clone() };
         let resource = Resource {
             id: seen.resource.id.clone(),

@@ -50,11 +50,12 @@ pub(crate) async fn next_times(
     let found = super::find::<Schedule>(&context, &caller, request.param("id")).await?;
     let schedule = found.resource.settings;
     let now = (context.clock)();
-    let unusable = |e: String| Problem::invalid(vec![FieldError::new("cron", e)]);
-    let zone = TimeZone::get(&schedule.time_zone).map_err(|e| unusable(e.to_string()))?;
+    let times = schedule.times(&found.resource.id).map_err(|e| Problem::invalid(vec![e]))?;
+    let zone = TimeZone::get(&schedule.time_zone)
+        .map_err(|e| Problem::invalid(vec![FieldError::new("time_zone", e.to_string())]))?;
     // A schedule whose last time has passed has no next times; that is not an error.
-    let times = schedule.cron(now).map(|c| c.upcoming(now, n)).unwrap_or_default();
     let times = times
+        .upcoming(now, n)
         .into_iter()
         .map(|o| NextTime {
             at: o.at,

@@ -24,8 +24,8 @@ pub(crate) trait Rules: Settings {
         Box::pin(references(self, context, account))
     }
 
-    /// When `dispatch` must look at it, if ever.
-    fn due(&self, _now: Timestamp) -> Option<Timestamp> {
+    /// When `dispatch` must look at it, if ever. `id` is its own.
+    fn due(&self, _id: &str, _now: Timestamp) -> Option<Timestamp> {
         None
     }
 
@@ -40,12 +40,13 @@ impl Rules for TargetServer {}
 impl Rules for Mapping {}
 
 impl Rules for Schedule {
-    fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.next_at(now)
+    fn due(&self, id: &str, now: Timestamp) -> Option<Timestamp> {
+        self.next_at(id, now)
     }
 
     fn has_times_of(&self, before: &Self) -> bool {
-        (&self.cron, &self.time_zone, self.state) == (&before.cron, &before.time_zone, before.state)
+        let times = |s: &Self| (s.cron.clone(), s.window.clone(), s.time_zone.clone(), s.state);
+        times(self) == times(before)
     }
 }
 

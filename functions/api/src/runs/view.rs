@@ -40,11 +40,20 @@ struct LocalTimes {
     time_zone: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     scheduled_for: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<LocalMissed>,
     requested_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
+}
+
+/// First and last of the due times that a MISSED run stands for.
+#[derive(Serialize, JsonSchema)]
+struct LocalMissed {
+    first: String,
+    last: String,
 }
 
 /// Where the batches of a run stand.
@@ -82,6 +91,7 @@ impl RunView {
         let local = LocalTimes {
             time_zone: account.time_zone.clone(),
             scheduled_for: run.scheduled_for.map(local),
+            missed: run.missed.as_ref().map(|m| LocalMissed { first: local(m.first), last: local(m.last) }),
             requested_at: local(run.requested_at),
             started_at: run.started_at.map(local),
             ended_at: run.ended_at.map(local),

@@ -55,7 +55,7 @@ impl Admission {
     }
 }
 
-/// A schedule that moves on in the same transaction.
+/// A schedule that moves on in the same transaction, and the row of the times that it leaves out.
 #[derive(Clone, Debug)]
 pub struct ScheduleMove {
     /// The schedule.
@@ -64,6 +64,8 @@ pub struct ScheduleMove {
     pub seen: Timestamp,
     /// The next one, if any.
     pub next: Option<Timestamp>,
+    /// The MISSED run that stands for due times between the two, if any were missed.
+    pub missed: Option<Run>,
 }
 
 /// How long after admission a run that no message reached is woken, in milliseconds.
@@ -94,7 +96,7 @@ impl Table {
             TransactWriteItem::builder().update(hold).build(),
             self.put_run(run, Some(run.requested_at.as_millisecond() + WAKE_AFTER_MS))?,
         ];
-        writes.extend(schedule.map(|m| self.move_schedule(&run.account, m)).transpose()?);
+        writes.extend(self.moving(&run.account, schedule)?);
         writes.extend(self.retry_batch(run)?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(Admission::Admitted),
@@ -102,7 +104,7 @@ impl Table {
                 let reasons = conditions(&e);
                 match reasons.as_slice() {
                     [_, false, true] if run.retry_of.is_some() => Ok(Admission::NotDead),
-                    [_, true, ..] | [_, _, true] => Ok(Admission::AlreadyClaimed),
+                    [_, others @ ..] if others.contains(&true) => Ok(Admission::AlreadyClaimed),
                     [true, ..] => Ok(why_not(cancellation(&e).first())),
                     _ => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
                 }
@@ -116,7 +118,7 @@ impl Table {
     /// When the call fails.
     pub async fn record_final(&self, run: &Run, schedule: Option<&ScheduleMove>) -> Result<bool, AwsError> {
         let mut writes = vec![self.put_run(run, None)?];
-        writes.extend(schedule.map(|m| self.move_schedule(&run.account, m)).transpose()?);
+        writes.extend(self.moving(&run.account, schedule)?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => {
                 emf::print(&metrics::run_ended(run.status, &run.counts));
@@ -127,17 +129,31 @@ impl Table {
         }
     }
 
-    /// Moves a schedule on whose due time has become a run already; does nothing when it has moved.
+    /// Moves a schedule on without a run, because all its times were missed or its due time has become a run
+    /// already; does nothing when it has moved.
     ///
     /// # Errors
-    /// When the call fails.
+    /// When a call fails.
     pub async fn move_on(&self, account: &str, to: &ScheduleMove) -> Result<(), AwsError> {
-        let writes = vec![self.move_schedule(account, to)?];
-        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(()),
-            Err(e) if conditions(&e).contains(&true) => Ok(()),
-            Err(e) => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
+        let mut writes = self.moving(account, Some(to))?;
+        loop {
+            match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+                Ok(_) => return Ok(()),
+                Err(e) => match conditions(&e).as_slice() {
+                    // What was missed has its row already; the schedule still has to move.
+                    [false, true] => writes = vec![self.move_schedule(account, to)?],
+                    [true, ..] => return Ok(()),
+                    _ => return Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
+                },
+            }
         }
+    }
+
+    /// The writes that move a schedule on: the schedule first, then the times that it leaves out.
+    fn moving(&self, account: &str, to: Option<&ScheduleMove>) -> Result<Vec<TransactWriteItem>, AwsError> {
+        let Some(to) = to else { return Ok(Vec::new()) };
+        let missed = to.missed.iter().map(|run| self.put_run(run, None));
+        std::iter::once(self.move_schedule(account, to)).chain(missed).collect()
     }
 
     fn put_run(&self, run: &Run, due: Option<i64>) -> Result<TransactWriteItem, AwsError> {
