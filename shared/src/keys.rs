@@ -138,6 +138,12 @@ pub fn records_index(account: &str, run: &str, stage: &str) -> String {
     format!("{account}/records/{run}/{stage}.json")
 }
 
+/// A run's record results, or the errors among them, as one CSV file.
+pub fn records_csv(account: &str, run: &str, errors_only: bool) -> String {
+    let name = if errors_only { "errors" } else { "records" };
+    format!("{account}/records/{run}/{name}.csv")
+}
+
 /// What one target acknowledged of a connection: another target starts with nothing.
 pub fn state_object(account: &str, connection: &str, target_server: &str) -> String {
     format!("{account}/state/{connection}/{target_server}")

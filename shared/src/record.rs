@@ -1,6 +1,6 @@
 //! What became of one record: a line of a run's report.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use schemars::JsonSchema;
@@ -167,9 +167,13 @@ impl PartWriter {
 /// # Errors
 /// When it is damaged.
 pub fn read_part(bytes: &[u8]) -> std::io::Result<Vec<RecordResult>> {
-    let mut text = String::new();
-    GzDecoder::new(bytes).read_to_string(&mut text)?;
-    text.lines().map(|line| serde_json::from_str(line).map_err(Into::into)).collect()
+    results(bytes).collect()
+}
+
+/// Reads a part result by result, with memory for one; a damaged part ends in an error.
+pub fn results(bytes: &[u8]) -> impl Iterator<Item = std::io::Result<RecordResult>> {
+    let lines = BufReader::new(GzDecoder::new(bytes)).lines();
+    lines.map(|line| Ok(serde_json::from_str(&line?)?))
 }
 
 #[cfg(test)]

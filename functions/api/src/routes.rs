@@ -131,7 +131,9 @@ const DELIVERIES: &[(&str, &str)] = &[
     PAGE[1],
 ];
 
-const RECORDS: &[(&str, &str)] = &[("result", "`error` for the errors only"), PAGE[0], PAGE[1]];
+const ERRORS_ONLY: &[(&str, &str)] = &[("result", "`error` for the errors only")];
+
+const RECORDS: &[(&str, &str)] = &[ERRORS_ONLY[0], PAGE[0], PAGE[1]];
 
 /// Every route, in the order in which they are documented.
 pub fn routes() -> Vec<Route> {
@@ -218,6 +220,15 @@ pub fn routes() -> Vec<Route> {
         })
         .query(RECORDS)
         .answer::<runs::RecordPage>(200),
+        route(
+            "GET",
+            "/v1/runs/{id}/records.csv",
+            Admin,
+            "Links to a CSV file of what became of each record, once the run has ended",
+            |c, who, r| Box::pin(runs::records_csv(c, who, r)),
+        )
+        .query(ERRORS_ONLY)
+        .answer::<runs::CsvLink>(200),
         route(
             "POST",
             "/v1/runs/{id}/rerun",

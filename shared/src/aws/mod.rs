@@ -14,6 +14,8 @@ pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod objects;
 pub mod owed;
+#[cfg(feature = "s3")]
+pub mod piecewise;
 #[cfg(feature = "sqs")]
 pub mod queues;
 #[cfg(feature = "sqs")]

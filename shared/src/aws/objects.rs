@@ -3,14 +3,18 @@
 //! Every object is tagged with its folder, by which the lifecycle rules go: the account comes first in
 //! its key, so a rule by prefix could not name a folder.
 
+use std::time::Duration;
+
 pub use aws_sdk_s3::types::CompletedPart;
 use aws_sdk_s3::{
     Client,
     error::ProvideErrorMetadata,
+    presigning::PresigningConfig,
     primitives::ByteStream,
     types::{ChecksumAlgorithm, CompletedMultipartUpload},
 };
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::AwsError;
 use crate::keys;
@@ -47,6 +51,21 @@ pub enum Replaced {
     Yes,
     /// Something else is there by now.
     Changed,
+}
+
+/// What a link leads to.
+#[derive(Clone, Copy, Debug)]
+pub struct Download<'a> {
+    /// Key of the object.
+    pub key: &'a str,
+    /// The name under which browsers save it: of letters, digits, `-`, `_` and `.`.
+    pub file_name: &'a str,
+    /// Its content type.
+    pub content_type: &'a str,
+    /// The time from which it holds.
+    pub from: Timestamp,
+    /// For how long.
+    pub holds: Duration,
 }
 
 impl Bucket {
@@ -116,6 +135,32 @@ impl Bucket {
             Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 404) => Ok(None),
             Err(e) => Err(AwsError::call("s3:HeadObject")(e)),
         }
+    }
+
+    /// Says whether an object is there.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn exists(&self, key: &str) -> Result<bool, AwsError> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await {
+            Ok(_) => Ok(true),
+            Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 404) => Ok(false),
+            Err(e) => Err(AwsError::call("s3:HeadObject")(e)),
+        }
+    }
+
+    /// Makes a link with which anyone can read an object for a while. It says nothing about whether it is there.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign it with, or it would hold for longer than a week.
+    pub async fn link(&self, download: &Download<'_>) -> Result<String, AwsError> {
+        let times = PresigningConfig::builder().start_time(download.from.into()).expires_in(download.holds);
+        let times = times.build().map_err(|e| AwsError::damaged("a link", e))?;
+        let saved_as = format!("attachment; filename=\"{}\"", download.file_name);
+        let get = self.client.get_object().bucket(&self.name).key(download.key);
+        let get = get.response_content_disposition(saved_as).response_content_type(download.content_type);
+        let signed = get.presigned(times).await.map_err(AwsError::call("s3:GetObject"))?;
+        Ok(signed.uri().to_string())
     }
 
     /// Reads an object whole.

@@ -77,7 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn cron(text: &str, zone: &str) -> Times {
-        Times::Cron(Cron::parse(text, TimeZone::get(zone).unwrap()).unwrap())
+        Times::Cron(Box::new(Cron::parse(text, TimeZone::get(zone).unwrap()).unwrap()))
     }
 
     fn at(text: &str) -> Timestamp {

@@ -104,7 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn times(cron: &str, zone: &str) -> Times {
-        Times::Cron(Cron::parse(cron, TimeZone::get(zone).unwrap()).unwrap())
+        Times::Cron(Box::new(Cron::parse(cron, TimeZone::get(zone).unwrap()).unwrap()))
     }
 
     fn at(text: &str) -> Timestamp {

@@ -82,7 +82,7 @@ impl Schedule {
             )),
             (Some(cron), None) => {
                 let cron = Cron::parse(cron, zone()?).map_err(|e| FieldError::new("cron", e.to_string()))?;
-                Ok(Times::Cron(cron))
+                Ok(Times::Cron(Box::new(cron)))
             }
             (None, Some(window)) if window.minutes() == 0 => Err(FieldError::new(
                 "window.to",

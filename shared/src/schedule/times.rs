@@ -8,7 +8,7 @@ use super::{Cron, Occurrence, window::Moments};
 #[derive(Clone, Debug)]
 pub enum Times {
     /// As cron fields say.
-    Cron(Cron),
+    Cron(Box<Cron>),
     /// One moment of each window.
     Window(Moments),
 }

@@ -111,7 +111,7 @@ fn a_change_of_the_clocks_does_the_same_to_cron_times_and_to_moments_of_windows(
         let moments = |minute| Times::Window(Moments { minute, weekday: None, zone: zone(name) });
         let of_day = hour * 60 + minute;
         for (what, times) in [
-            ("cron", Times::Cron(cron)),
+            ("cron", Times::Cron(Box::new(cron))),
             ("a window that began that day", moments(of_day)),
             ("a window that began the day before", moments(of_day + 24 * 60)),
         ] {

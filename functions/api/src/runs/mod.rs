@@ -1,10 +1,12 @@
 //! Runs: start, list, show, and what became of their records.
 
+mod csv;
 mod find;
 mod records;
 mod start;
 mod view;
 
+pub(crate) use csv::{CsvLink, records_csv};
 pub(crate) use records::{RecordPage, records};
 pub(crate) use start::{StartRun, accepted, admit, rerun, start};
 pub(crate) use view::{RunPageView, RunView, list, show};

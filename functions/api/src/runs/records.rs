@@ -46,11 +46,7 @@ pub(crate) async fn records(
 ) -> Result<Response, Problem> {
     let run = find(&context, &caller, &request).await?;
     let limit = http::limit(&request)?;
-    let errors_only = match request.query("result") {
-        None => false,
-        Some("error") => true,
-        Some(_) => return Err(bad_query("result", "can be 'error'")),
-    };
+    let errors_only = errors_only(&request)?;
     let place: Option<Place> = http::decode("records", &request)?;
     let wanted = place.as_ref().map(|p| p.stage.as_str());
     let Some((stage, index)) = index(&context, &run, wanted).await? else {
@@ -71,10 +67,7 @@ pub(crate) async fn records(
         }
         let object = context.bucket.get(&part.object).await.map_err(unavailable)?;
         let object = object.ok_or_else(expired)?;
-        let results = read_part(&object.bytes).map_err(|error| {
-            tracing::error!(%error, object = part.object, "a part of the record results is damaged");
-            Problem::new(500, "internal", "the record results cannot be read; the hub's log says why")
-        })?;
+        let results = read_part(&object.bytes).map_err(|error| damaged(&part.object, &error))?;
         for result in results.into_iter().skip(place.offset) {
             if items.len() == limit {
                 let next_cursor = Some(http::encode("records", &place));
@@ -93,17 +86,31 @@ pub(crate) async fn records(
     Response::json(200, &RecordPage { items, next_cursor: None, complete: is_complete(&run, stage) })
 }
 
+/// Whether a request wants the errors only.
+pub(super) fn errors_only(request: &Request) -> Result<bool, Problem> {
+    match request.query("result") {
+        None => Ok(false),
+        Some("error") => Ok(true),
+        Some(_) => Err(bad_query("result", "can be 'error'")),
+    }
+}
+
 /// A run that sent nothing has no final parts: what was settled while reading is all.
-fn is_complete(run: &Run, stage: &str) -> bool {
+pub(super) fn is_complete(run: &Run, stage: &str) -> bool {
     run.status.is_final() && (stage == "final" || run.batches_total == 0)
 }
 
-fn expired() -> Problem {
+pub(super) fn expired() -> Problem {
     Problem::new(410, "expired", "the record results of this run are no longer kept")
 }
 
+pub(super) fn damaged(object: &str, error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, object, "stored record results are damaged");
+    Problem::new(500, "internal", "the record results cannot be read; the hub's log says why")
+}
+
 /// The list of parts: the final one, or what was settled while reading. A cursor stays with its own.
-async fn index(
+pub(super) async fn index(
     context: &Context,
     run: &Run,
     wanted: Option<&str>,
@@ -114,10 +121,7 @@ async fn index(
         }
         let key = keys::records_index(&run.account, &run.id, stage);
         if let Some(object) = context.bucket.get(&key).await.map_err(unavailable)? {
-            let index = serde_json::from_slice(&object.bytes).map_err(|error| {
-                tracing::error!(%error, object = key, "a list of record results is damaged");
-                Problem::new(500, "internal", "the record results cannot be read; the hub's log says why")
-            })?;
+            let index = serde_json::from_slice(&object.bytes).map_err(|error| damaged(&key, &error))?;
             return Ok(Some((stage, index)));
         }
     }
