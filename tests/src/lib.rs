@@ -1,6 +1,8 @@
 //! What whole-flow tests and the demo stand on: the deployed stack, a real SFTP server and a real receiver.
 
 pub mod api;
+pub mod claim_costs;
+pub mod counting;
 pub mod flow;
 pub mod receiver;
 pub mod report;

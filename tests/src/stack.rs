@@ -77,6 +77,14 @@ impl Stack {
         .into()
     }
 
+    /// The name of the stack's table.
+    ///
+    /// # Errors
+    /// When it is not known.
+    pub fn table_name() -> Result<String> {
+        variable("CROSSDOCK_TABLE")
+    }
+
     /// The stack's table.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! A run's records as a CSV file: what the link leads to is what the list says.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use shared::{
@@ -161,7 +163,9 @@ async fn a_large_report_is_one_file_and_one_that_is_too_large_says_what_to_do() 
     }
     let list = keys::records_index(&flow.account, &run, "final");
     bucket.put(&list, serde_json::to_vec(&index)?).await?;
+    let begun = Instant::now();
     let answer = ask(&flow.api, &run, "").await?;
+    println!("a file of 100,000 records in {:?}", begun.elapsed());
     assert_eq!((answer.status, &answer.body["records"]), (200, &json!(100_000)), "{}", answer.body);
     let (_, _, lines) = download(&answer.body).await?;
     assert_eq!(lines.len(), 100_001);

@@ -3,7 +3,7 @@
 //! Each row is claimed or put off by a conditional write of its own, since another tick may be at it too. The
 //! messages that follow are hints, so those of a page go out together, ten a call.
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::{
@@ -17,20 +17,22 @@ use shared::{
     message::{DeliveryMessage, PullMessage},
     metrics,
 };
+use tokio::sync::Semaphore;
 
 use crate::{Context, claim::claim};
 
 /// Rows of one shard that are read at once.
 pub const ROWS_PER_PAGE: i32 = 100;
 
-/// Shards that are worked on at once.
-pub const SHARDS_AT_ONCE: usize = 8;
+/// Rows, or calls that send messages, that are worked on at once. All shards share them, so that none waits for
+/// another to be done: within each, what has been due longest comes first.
+pub const AT_ONCE: usize = 64;
 
-/// Rows, or calls that send messages, of one shard that are worked on at once.
-pub const ROWS_AT_ONCE: usize = 8;
+/// How many of them one shard may take.
+const AT_ONCE_IN_A_SHARD: usize = 16;
 
-/// With less time than this left, no further page is begun. A page is 13 rounds of a few calls of some 10 ms; a
-/// tick that is cut off all the same has written nothing that the next one does not find.
+/// With less time than this left, no further page is begun. With all shards full, a page takes about a second; a
+/// tick that is cut off all the same leaves nothing that the next one does not find.
 pub const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(8);
 
 /// How far a row's `due` is put off before its message is sent: longer than a message usually waits, so
@@ -40,8 +42,9 @@ const PUT_OFF: SignedDuration = SignedDuration::from_mins(3);
 /// Wakes every row whose time has come, shard by shard. What fails does not keep the rest from being woken.
 pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), AwsError> {
     let begun = (context.clock)();
-    let shards = stream::iter(0..DUE_SHARDS).map(|number| shard(context, number, deadline));
-    let tallies: Vec<Tally> = shards.buffer_unordered(SHARDS_AT_ONCE).collect().await;
+    let slots = Semaphore::new(AT_ONCE);
+    let shards = (0..DUE_SHARDS).map(|number| shard(context, number, deadline, &slots));
+    let tallies: Vec<Tally> = join_all(shards).await;
     let woken: usize = tallies.iter().map(|t| t.woken).sum();
     let oldest = tallies.iter().map(|t| t.oldest_secs).max().unwrap_or_default();
     let failed: Vec<AwsError> = tallies.into_iter().flat_map(|t| t.failed).collect();
@@ -67,7 +70,7 @@ struct Tally {
 
 /// Wakes a shard's rows, page by page, until none is due or time is nearly out. A page begins behind the one
 /// before it: the index lags, and would show rows again that were just woken.
-async fn shard(context: &Context, number: u32, deadline: Timestamp) -> Tally {
+async fn shard(context: &Context, number: u32, deadline: Timestamp, slots: &Semaphore) -> Tally {
     let mut tally = Tally::default();
     let now = (context.clock)();
     let mut after = None;
@@ -82,8 +85,11 @@ async fn shard(context: &Context, number: u32, deadline: Timestamp) -> Tally {
         let oldest_secs = page.rows.iter().map(|r| now.duration_since(r.due).as_secs()).max().unwrap_or(0);
         tally.oldest_secs = tally.oldest_secs.max(oldest_secs.try_into().unwrap_or(0));
         let woken: Vec<_> = stream::iter(page.rows)
-            .map(|row| wake(context, row))
-            .buffer_unordered(ROWS_AT_ONCE)
+            .map(async |row| {
+                let _slot = slots.acquire().await;
+                wake(context, row).await
+            })
+            .buffer_unordered(AT_ONCE_IN_A_SHARD)
             .collect()
             .await;
         let useless = !woken.is_empty() && woken.iter().all(Result::is_err);
@@ -102,8 +108,10 @@ async fn shard(context: &Context, number: u32, deadline: Timestamp) -> Tally {
                 Err(error) => tally.failed.push(error),
             }
         }
-        tally.failed.extend(send(&context.pulls, &pulls, PullMessage::account).await.err());
-        tally.failed.extend(send(&context.deliveries, &deliveries, DeliveryMessage::account).await.err());
+        tally.failed.extend(send(&context.pulls, &pulls, PullMessage::account, slots).await.err());
+        tally
+            .failed
+            .extend(send(&context.deliveries, &deliveries, DeliveryMessage::account, slots).await.err());
         after = page.after;
         let late = (context.clock)().saturating_add(TIME_FOR_A_PAGE).is_ok_and(|end| end > deadline);
         // Where nothing goes through, the next page would not either.
@@ -118,13 +126,15 @@ async fn send<M: Serialize>(
     queue: &Queue<M>,
     messages: &[M],
     account: fn(&M) -> &str,
+    slots: &Semaphore,
 ) -> Result<(), AwsError> {
     stream::iter(messages.chunks(MESSAGES_PER_CALL))
-        .map(|chunk| async move {
+        .map(async |chunk: &[M]| {
+            let _slot = slots.acquire().await;
             let chunk: Vec<_> = chunk.iter().map(|message| (account(message), message)).collect();
             queue.send_chunk(&chunk).await
         })
-        .buffer_unordered(ROWS_AT_ONCE)
+        .buffer_unordered(AT_ONCE_IN_A_SHARD)
         .try_collect()
         .await
 }
