@@ -99,7 +99,10 @@ impl Table {
         writes.extend(self.moving(&run.account, schedule)?);
         writes.extend(self.retry_batch(run)?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(Admission::Admitted),
+            Ok(_) => {
+                count_missed(schedule);
+                Ok(Admission::Admitted)
+            }
             Err(e) => {
                 let reasons = conditions(&e);
                 match reasons.as_slice() {
@@ -122,6 +125,7 @@ impl Table {
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => {
                 emf::print(&metrics::run_ended(run.status, &run.counts));
+                count_missed(schedule);
                 Ok(true)
             }
             Err(e) if conditions(&e).contains(&true) => Ok(false),
@@ -135,13 +139,20 @@ impl Table {
     /// # Errors
     /// When a call fails.
     pub async fn move_on(&self, account: &str, to: &ScheduleMove) -> Result<(), AwsError> {
-        let mut writes = self.moving(account, Some(to))?;
+        let (mut writes, mut writes_missed) = (self.moving(account, Some(to))?, true);
         loop {
             match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if writes_missed {
+                        count_missed(Some(to));
+                    }
+                    return Ok(());
+                }
                 Err(e) => match conditions(&e).as_slice() {
                     // What was missed has its row already; the schedule still has to move.
-                    [false, true] => writes = vec![self.move_schedule(account, to)?],
+                    [false, true] => {
+                        (writes, writes_missed) = (vec![self.move_schedule(account, to)?], false)
+                    }
                     [true, ..] => return Ok(()),
                     _ => return Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
                 },
@@ -212,6 +223,13 @@ impl Table {
             .build()
             .map_err(|e| AwsError::damaged("a transaction", e))?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+/// Counts the MISSED run that a schedule's move wrote, if it wrote one.
+fn count_missed(to: Option<&ScheduleMove>) {
+    if let Some(run) = to.and_then(|to| to.missed.as_ref()) {
+        emf::print(&metrics::run_ended(run.status, &run.counts));
     }
 }
 
