@@ -15,8 +15,8 @@ use crate::run::Missed;
 
 /// A due time that is claimed later than this is missed, or is run late as [`CatchUp`] says.
 ///
-/// `dispatch` looks every minute, so times are some seconds late on an ordinary day. 15 minutes is longer than
-/// it needs for a million schedules that are due in one minute (`make bench AREA=dispatch`), and shorter than
+/// `dispatch` looks every minute, so times are some seconds late on an ordinary day. 15 minutes are enough for a
+/// million schedules that are due in one minute, by the simulation of `make bench AREA=dispatch`, and shorter than
 /// an outage that somebody should learn of.
 pub const LATE_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
