@@ -26,8 +26,8 @@ use crate::{
 /// Seconds for which a link holds.
 const LINK_SECS: u32 = 300;
 
-/// Most records that are read for a file. The HTTP API gives up after 30 s; ARCHITECTURE.md says what was
-/// measured.
+/// Most records that are read for a file: the HTTP API gives up after 30 s. ARCHITECTURE.md says what is known of
+/// the time that it takes.
 const MOST_RECORDS: u64 = 100_000;
 
 /// Where a file can be fetched.
