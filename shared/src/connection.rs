@@ -28,8 +28,10 @@ pub enum PostAction {
     /// It stays; the ledger keeps it from being taken again.
     #[default]
     Keep,
-    /// It is moved to `move_to`.
+    /// It is moved to `move_to`, and its done-file with it.
     Move,
+    /// It is removed, and its done-file with it.
+    Delete,
 }
 
 /// What becomes of a file whose bytes equal those that the connection took last.
@@ -156,7 +158,7 @@ impl Settings for Connection {
         let folder = self.source.move_to.as_deref().unwrap_or_default();
         match self.source.post_action {
             PostAction::Move if folder.is_empty() => wrong("source.move_to", "state the folder for move"),
-            PostAction::Keep if self.source.move_to.is_some() => {
+            PostAction::Keep | PostAction::Delete if self.source.move_to.is_some() => {
                 wrong("source.move_to", "is for post_action move only");
             }
             _ => {}

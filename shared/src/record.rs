@@ -110,9 +110,13 @@ pub struct RecordsPart {
 /// Most records in a part.
 pub const PART_RECORDS: u64 = 10_000;
 
+/// Bytes of JSON at which a part is closed, however few records it has: whoever reads a part has all of it in memory.
+pub const PART_BYTES: usize = 8 * 1024 * 1024;
+
 /// Packs record results into parts.
 pub struct PartWriter {
     encoder: GzEncoder<Vec<u8>>,
+    bytes: usize,
     records: u64,
     errors: u64,
 }
@@ -130,7 +134,7 @@ pub struct Part {
 
 impl Default for PartWriter {
     fn default() -> Self {
-        Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), records: 0, errors: 0 }
+        Self { encoder: GzEncoder::new(Vec::new(), Compression::fast()), bytes: 0, records: 0, errors: 0 }
     }
 }
 
@@ -140,11 +144,13 @@ impl PartWriter {
     /// # Errors
     /// When the result cannot be written as JSON.
     pub fn add(&mut self, result: &RecordResult) -> std::io::Result<Option<Part>> {
-        serde_json::to_writer(&mut self.encoder, result)?;
-        self.encoder.write_all(b"\n")?;
+        let mut line = serde_json::to_vec(result)?;
+        line.push(b'\n');
+        self.encoder.write_all(&line)?;
+        self.bytes += line.len();
         self.records += 1;
         self.errors += u64::from(result.writer == Writer::Error);
-        if self.records < PART_RECORDS {
+        if self.records < PART_RECORDS && self.bytes < PART_BYTES {
             return Ok(None);
         }
         std::mem::take(self).finish()
@@ -180,9 +186,8 @@ pub fn results(bytes: &[u8]) -> impl Iterator<Item = std::io::Result<RecordResul
 mod tests {
     use super::*;
 
-    #[test]
-    fn results_come_back_from_their_parts_in_order() {
-        let result = |ordinal| RecordResult {
+    fn result(ordinal: u64) -> RecordResult {
+        RecordResult {
             ordinal,
             file: "/out/å.csv".into(),
             line: ordinal + 1,
@@ -190,11 +195,24 @@ mod tests {
             source_id: Some("x\ny".into()),
             target_id: None,
             processor: Processor::None,
-            writer: if ordinal % 3 == 0 { Writer::Error } else { Writer::Unchanged },
+            writer: if ordinal.is_multiple_of(3) { Writer::Error } else { Writer::Unchanged },
             reason: None,
             field: None,
             detail: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_part_is_bounded_in_bytes_too() {
+        let result = RecordResult { name: Some("x".repeat(1024 * 1024)), ..result(1) };
+        let mut writer = PartWriter::default();
+        let full = (1..100).find_map(|n| writer.add(&result).unwrap().map(|part| (n, part)));
+        let (n, part) = full.unwrap();
+        assert_eq!((n, part.records), (8, 8));
+    }
+
+    #[test]
+    fn results_come_back_from_their_parts_in_order() {
         let mut writer = PartWriter::default();
         let mut parts = Vec::new();
         for ordinal in 1..=PART_RECORDS + 5 {

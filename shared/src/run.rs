@@ -185,6 +185,9 @@ pub struct Run {
     /// ETag of the change-detection state that the run compares with; empty when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_etag: Option<String>,
+    /// Whether a person asked to stop it while it was delivering: what is not sent by then is not sent any more.
+    #[serde(default)]
+    pub cancel_requested: bool,
     /// Batches released to the target.
     #[serde(default)]
     pub batches_total: u64,
@@ -197,6 +200,9 @@ pub struct Run {
     /// When that was last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_dead_letter_at: Option<Timestamp>,
+    /// The holder that released them: batches that an earlier one staged are not the run's.
+    #[serde(default)]
+    pub released_by: u64,
     /// Counts up with each holder of the work lease; every write of a holder is conditional on it.
     #[serde(default)]
     pub epoch: u64,
@@ -235,7 +241,22 @@ pub struct PinnedMapping {
     pub version: u64,
 }
 
+/// Most warnings that a run keeps, and most characters of each: its row has 400 KB.
+const MOST_WARNINGS: usize = 50;
+const MOST_WARNING_CHARS: usize = 600;
+
 impl Run {
+    /// Adds a warning. After 50 it only says that there are more.
+    pub fn warn(&mut self, warning: String) {
+        match self.warnings.len() {
+            n if n < MOST_WARNINGS => {
+                self.warnings.push(warning.chars().take(MOST_WARNING_CHARS).collect());
+            }
+            MOST_WARNINGS => self.warnings.push("there are more warnings than are kept".into()),
+            _ => {}
+        }
+    }
+
     /// Makes a run that waits for a function.
     pub fn queued(id: String, account: &str, connection: &str, trigger: Trigger, now: Timestamp) -> Self {
         Self {
@@ -261,10 +282,12 @@ impl Run {
             mapping: None,
             settings: None,
             state_etag: None,
+            cancel_requested: false,
             batches_total: 0,
             deliver_until: None,
             dead_letters: 0,
             last_dead_letter_at: None,
+            released_by: 0,
             epoch: 0,
             progress_epoch: 0,
             batches_final: 0,
@@ -329,6 +352,14 @@ pub fn ending(counts: &Counts, failure: Option<Failure>) -> (RunStatus, Option<F
 mod tests {
     use super::*;
     use crate::counts::Settled;
+
+    #[test]
+    fn warnings_are_bounded() {
+        let mut run = Run::queued("run_1".into(), "a", "c", Trigger::Manual, Timestamp::UNIX_EPOCH);
+        (0..1000).for_each(|_| run.warn("å".repeat(10_000)));
+        assert_eq!(run.warnings.len(), MOST_WARNINGS + 1);
+        assert!(run.warnings.iter().all(|w| w.chars().count() <= MOST_WARNING_CHARS));
+    }
 
     #[test]
     fn a_run_with_errors_is_never_complete() {

@@ -231,6 +231,14 @@ pub fn routes() -> Vec<Route> {
         .answer::<runs::CsvLink>(200),
         route(
             "POST",
+            "/v1/runs/{id}/cancel",
+            Admin,
+            "Cancels a run; what is not sent yet is not sent",
+            |c, who, r| Box::pin(runs::cancel(c, who, r)),
+        )
+        .answer::<runs::RunView>(202),
+        route(
+            "POST",
             "/v1/runs/{id}/rerun",
             Admin,
             "Takes a run's files through mapping and delivery again",

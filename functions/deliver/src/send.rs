@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    aws::{AwsError, batches::Claimed},
-    delivery::{Attempts, Batch, DEFAULT_RETRY_SECS, DeathCause, DeliveryState, Next},
+    aws::{AwsError, batches::Claimed, runs::CancelledBy},
+    delivery::{Attempts, Batch, DEFAULT_RETRY_SECS, DeathCause, DeliveryState, Next, why_cancelled},
     secret::{Owner, expose},
     target_server::{OnUnknown, TargetServer},
     wire::StagedBatch,
@@ -28,6 +28,10 @@ const MOST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
     use HubFailure::BeforeSending;
     let batch = &claimed.batch;
+    if context.table.is_cancelled(&batch.account, &batch.run).await.map_err(BeforeSending)? {
+        let last = batch.last_error.as_deref();
+        return cancelled(context, batch, CancelledBy::HolderBeforeSending, last).await;
+    }
     let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await;
     let Some(target) = found.map_err(BeforeSending)?.map(|f| f.resource.settings) else {
         let why = "the target server has been removed";
@@ -68,6 +72,9 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
     // Of the answer only the status: its text may repeat the records.
     tracing::warn!(error = failed.why, duration_ms, "an attempt failed");
     let error = failed.why + &failed.excerpt;
+    if context.table.is_cancelled(&batch.account, &batch.run).await? {
+        return cancelled(context, batch, CancelledBy::HolderAfterSending, Some(&error)).await;
+    }
     if failed.may_have_arrived && parks {
         return park(context, batch, &staged, &error).await;
     }
@@ -112,6 +119,20 @@ pub(crate) async fn die(
     tracing::warn!(cause = cause.code(), "the batch is not sent any more");
     context.table.batch_dies(batch, cause, why).await?;
     Ok(DeliveryState::Dead)
+}
+
+/// Ends a batch whose run a person has cancelled.
+async fn cancelled(
+    context: &Context,
+    batch: &Batch,
+    by: CancelledBy,
+    last_error: Option<&str>,
+) -> Result<DeliveryState, HubFailure> {
+    let why = why_cancelled(last_error);
+    match context.table.batch_cancelled(batch, by, &why, (context.clock)()).await? {
+        true => Ok(DeliveryState::Dead),
+        false => Err(AwsError::LostLease(format!("batch {}", batch.id)).into()),
+    }
 }
 
 async fn load(context: &Context, batch: &Batch) -> Result<StagedBatch, AwsError> {

@@ -16,13 +16,21 @@ pub(crate) enum Stop {
     /// The hub itself could not go on; the run is tried again.
     #[error(transparent)]
     Hub(#[from] AwsError),
-    /// Time runs out; the run goes on where it stands.
+    /// The invocation's time is over while this was done; [`crate::limit::Limit::decide`] says what follows.
+    #[error("{0} did not get done in the time that was left")]
+    OutOfTime(String),
+    /// The invocation's time is over; the run goes on where it stands.
     #[error("the function's time runs out")]
     Again,
     /// Something broke in the middle that may well hold the next time.
     #[error("{0}")]
     Broken(String),
 }
+
+/// What a read answers when the invocation's time is over.
+#[derive(Debug, thiserror::Error)]
+#[error("the function's time runs out")]
+pub(crate) struct TimeIsOver;
 
 impl Stop {
     /// The settings are at fault.
@@ -32,6 +40,11 @@ impl Stop {
 
     /// A file's content, or what the mapping says of it, is at fault.
     pub(crate) fn file(path: &str, error: FileError) -> Self {
+        if let FileError::Read(read) = &error
+            && read.get_ref().is_some_and(|inner| inner.is::<TimeIsOver>())
+        {
+            return Self::OutOfTime(format!("mapping {path}"));
+        }
         if error.is_retryable() {
             return Self::Broken(format!("{path}: {}", shared::chain(&error)));
         }
@@ -46,6 +59,14 @@ impl Stop {
 
 impl From<SftpError> for Stop {
     fn from(error: SftpError) -> Self {
-        Self::Failed(Failure::new(Origin::Source, error.code(), error.to_string(), error.is_retryable()))
+        match error {
+            SftpError::OutOfTime { what } => Self::OutOfTime(what),
+            error => Self::Failed(Failure::new(
+                Origin::Source,
+                error.code(),
+                error.to_string(),
+                error.is_retryable(),
+            )),
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 mod close;
 mod error;
+mod limit;
 mod take;
 mod transform;
 
@@ -30,6 +31,7 @@ use shared::{
 use tracing::instrument;
 
 use error::Stop;
+use limit::Limit;
 
 /// What every message needs.
 pub struct Context {
@@ -89,25 +91,25 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
     span.record("account.id", &run.account)
         .record("run.id", &run.id)
         .record("connection.id", &run.connection);
-    let files_before = run.inputs.len();
+    let limit = Limit::new(context.clock, deadline, &run);
     let too_many = run.epoch - run.progress_epoch > MOST_HOLDERS;
     let worked = match run.status {
-        RunStatus::Delivering if too_many => close::give_up(&context, &mut run).await,
-        RunStatus::Delivering => close::close(&context, &mut run).await,
+        RunStatus::Delivering if too_many => close::give_up(&context, &mut run, &limit).await,
+        RunStatus::Delivering => close::close(&context, &mut run, &limit).await,
         _ if too_many => Err(Stop::Failed(Failure::new(
             Origin::Hub,
             "gave_up",
             format!("{MOST_HOLDERS} attempts ended without a result; the function's log says how"),
             true,
         ))),
-        _ => pull(&context, &mut run, deadline).await,
+        _ => pull(&context, &mut run, &limit).await,
     };
     match worked {
         Ok(()) => Ok(()),
         Err(Stop::Failed(failure)) => fail(&context, &run, &failure).await,
-        Err(Stop::Again) => {
-            let further = run.inputs.len() > files_before;
-            context.table.yield_run(&run, (context.clock)(), further).await
+        Err(Stop::Again | Stop::OutOfTime(_)) => {
+            tracing::info!("the invocation's time is over; the next holder goes on");
+            context.table.yield_run(&run, (context.clock)(), limit.has_progress(&run)).await
         }
         Err(Stop::Hub(AwsError::LostLease(what))) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");
@@ -140,7 +142,7 @@ async fn fail(context: &Context, run: &Run, failure: &Failure) -> Result<(), Aws
     context.table.finish_run(run, RunStatus::Error, Counts::default(), Some(failure), now).await
 }
 
-async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Result<(), Stop> {
+async fn pull(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<(), Stop> {
     let (connection, mapping) = pin(context, run).await?;
     if connection.compare && !mapping.has_key() {
         let why =
@@ -148,9 +150,12 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
         return Err(Stop::settings("compare_needs_key", why));
     }
     if !run.inputs_complete {
-        take::take_files(context, run, &connection, deadline).await?;
+        take::take_files(context, run, &connection, limit).await?;
     }
-    let transformed = transform::transform(context, run, &connection, mapping).await?;
+    let transformed = match transform::transform(context, run, &connection, mapping, limit).await {
+        Err(Stop::OutOfTime(what)) => return Err(limit.decide(run, Origin::Mapping, &what)),
+        transformed => transformed?,
+    };
     let counts = transformed.counts;
     run.failure = run.failure.take().or(transformed.failure);
     tracing::info!(read = counts.read(), owed = counts.owed(), batches = transformed.batches.len(), "mapped");
@@ -160,16 +165,36 @@ async fn pull(context: &Arc<Context>, run: &mut Run, deadline: Timestamp) -> Res
         context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
         return Ok(());
     }
-    let due = (context.clock)().saturating_add(SignedDuration::from_mins(1)).unwrap_or(deadline);
+    let due = (context.clock)().saturating_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
     let total = transformed.batches.len() as u64;
     let until = deliver_until(context, run, &connection).await?;
     context.table.release_run(run, total, counts, until, due).await?;
     // From here the rows are the truth: what is not sent now is sent when the run is due again.
-    if let Err(error) = context.deliveries.send_all(&run.account, &transformed.batches).await {
+    if let Err(error) = send_all(context, &run.account, &transformed.batches, limit).await {
         tracing::warn!(
             error = shared::chain(&error),
             "not every batch's message was sent; the run is due again"
         );
+    }
+    Ok(())
+}
+
+/// Messages that are sent between two looks at the time.
+const AT_A_TIME: usize = 500;
+
+/// Sends batches' messages while there is time; those that are left out are sent when the run is due again.
+async fn send_all(
+    context: &Context,
+    account: &str,
+    batches: &[DeliveryMessage],
+    limit: &Limit,
+) -> Result<(), AwsError> {
+    for some in batches.chunks(AT_A_TIME) {
+        if limit.is_over() {
+            tracing::warn!("the time is over before every message was sent; the run is due again");
+            break;
+        }
+        context.deliveries.send_all(account, some).await?;
     }
     Ok(())
 }

@@ -350,14 +350,27 @@ impl Table {
     /// # Errors
     /// When the call fails.
     pub async fn count_final_batch(&self, account: &str, run: &str) -> Result<bool, AwsError> {
+        self.count_final_batches(account, run, 1).await
+    }
+
+    /// Counts several as final, as [`Table::count_final_batch`] does one.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn count_final_batches(
+        &self,
+        account: &str,
+        run: &str,
+        batches: u64,
+    ) -> Result<bool, AwsError> {
         let counted = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key_item(&keys::run(account, run))))
-            .update_expression("ADD batches_final :one")
+            .update_expression("ADD batches_final :batches")
             .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":batches", n(batches))
             .return_values(ReturnValue::AllNew)
             .send()
             .await
@@ -397,7 +410,7 @@ impl Table {
         }
     }
 
-    fn held_update(&self, batch: &Batch, expression: &str) -> UpdateItemFluentBuilder {
+    pub(super) fn held_update(&self, batch: &Batch, expression: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)

@@ -47,6 +47,8 @@ pub enum DeathCause {
     OutcomeUnknown,
     /// The hub itself failed to handle its message, time after time.
     DeadLetter,
+    /// A person cancelled the run.
+    Cancelled,
 }
 
 impl DeathCause {
@@ -57,6 +59,7 @@ impl DeathCause {
             Self::Expired => "expired",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::DeadLetter => "dead_letter",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -161,6 +164,15 @@ pub struct Batch {
     /// The target's answers record by record, where it gave any: a [`crate::wire::Answers`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_object: Option<String>,
+}
+
+/// What the report says of the records of a batch that was cancelled, with how its last attempt failed, if one was
+/// made.
+pub fn why_cancelled(last_error: Option<&str>) -> String {
+    match last_error {
+        Some(last) => format!("the run was cancelled; the last attempt before that failed: {last}"),
+        None => "the run was cancelled before this was sent".into(),
+    }
 }
 
 /// A run's counts with what the rows of its batches say, without a look at single records. What they leave open is

@@ -2,7 +2,11 @@
 
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 
-use super::{Server, SftpError};
+use super::{
+    Server, SftpError,
+    connect::heard,
+    patience::{Patience, millis},
+};
 use crate::secret::expose;
 
 /// libssh2's `LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED` is -19, which it also returns when the key was accepted
@@ -18,17 +22,26 @@ impl KeyboardInteractivePrompt for Answer<'_> {
 }
 
 /// Authenticates, with the key first where both are given.
-pub(super) fn authenticate(session: &Session, server: &Server) -> Result<(), SftpError> {
+pub(super) fn authenticate(session: &Session, server: &Server, patience: Patience) -> Result<(), SftpError> {
     let user = server.user.as_str();
-    let offered = session.auth_methods(user).map(str::to_string).unwrap_or_default();
+    let what = || format!("logging in as {user}");
+    let next = || patience.next_call(what).map(|wait| session.set_timeout(millis(wait)));
+    let heard = |error: &ssh2::Error| heard(error, patience, &what());
+    next()?;
+    let offered = match session.auth_methods(user) {
+        Ok(methods) => methods.to_string(),
+        Err(error) => heard(&error).map(|()| String::new())?,
+    };
     let mut tried = Vec::new();
     if let Some(key) = &server.private_key {
         tried.push("the key");
         let passphrase = server.passphrase.as_ref().map(expose);
-        if let Err(error) = session.userauth_pubkey_memory(user, None, expose(key), passphrase)
-            && error.code() == KEY_UNREADABLE
-        {
-            return Err(SftpError::PrivateKey(error.message().to_string()));
+        next()?;
+        if let Err(error) = session.userauth_pubkey_memory(user, None, expose(key), passphrase) {
+            if error.code() == KEY_UNREADABLE {
+                return Err(SftpError::PrivateKey(error.message().to_string()));
+            }
+            heard(&error)?;
         }
     }
     if !session.authenticated()
@@ -36,9 +49,16 @@ pub(super) fn authenticate(session: &Session, server: &Server) -> Result<(), Sft
     {
         tried.push("the password");
         let password = expose(password);
-        if session.userauth_password(user, password).is_err() && !session.authenticated() {
+        next()?;
+        if let Err(error) = session.userauth_password(user, password)
+            && !session.authenticated()
+        {
+            heard(&error)?;
+            next()?;
             // Some servers ask for the password by this method only.
-            let _ = session.userauth_keyboard_interactive(user, &mut Answer(password));
+            if let Err(error) = session.userauth_keyboard_interactive(user, &mut Answer(password)) {
+                heard(&error)?;
+            }
         }
     }
     if session.authenticated() {

@@ -1,21 +1,18 @@
 //! A session with a server, and what it does with files.
 
-use std::{
-    io::Read,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
-    path::Path,
-    time::Duration,
+use std::{io::Read, net::TcpStream, path::Path};
+
+use bytes::Bytes;
+use ssh2::{Session, Sftp};
+
+use super::{
+    Server, SftpError,
+    connect::{connect, hang_up, heard, is_hung_up, is_timeout},
+    patience::{Patience, millis},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
-use ssh2::{HostKeyType, MethodType, Session, Sftp};
-
-use super::{Server, SftpError, auth};
-
 /// A file in a remote folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RemoteFile {
     /// Name without the folder.
     pub name: String,
@@ -27,85 +24,91 @@ pub struct RemoteFile {
     pub mtime: i64,
 }
 
-/// An authenticated session.
-pub struct Client {
-    sftp: Sftp,
-    // Kept so that a hung call ends when the client is dropped.
-    _session: Session,
+/// What a folder lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Regular files, in no particular order.
+    pub files: Vec<RemoteFile>,
+    /// Names of files that are not UTF-8, with U+FFFD for what cannot be shown: no path of text leads to them.
+    pub unreadable: Vec<String>,
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Longest wait for any one answer of the server, in milliseconds.
-const CALL_TIMEOUT_MS: u32 = 30_000;
+/// An authenticated session. Dropping it hangs up first, so that a hung server cannot hold the caller.
+pub struct Client {
+    sftp: Sftp,
+    session: Session,
+    socket: TcpStream,
+    patience: Patience,
+}
 
 /// libssh2 reads ahead by four times the buffer it is given, so large buffers keep a far server busy.
 const READ_BUFFER: usize = 2 * 1024 * 1024;
 
-/// Fastest first. What this build of libssh2 or the server lacks is passed over.
-const CIPHERS: &str = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,\
-                       aes256-ctr,aes192-ctr,aes128-ctr";
+/// Most names of a folder: they are held in memory.
+const MOST_NAMES: usize = 100_000;
+
+/// libssh2's `LIBSSH2_ERROR_FILE`, with which reading a folder ends.
+const END_OF_FOLDER: ssh2::ErrorCode = ssh2::ErrorCode::Session(-16);
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        hang_up(&self.socket);
+    }
+}
 
 impl Client {
-    /// Resolves, checks the address, connects, checks the host key against the pins, and authenticates.
+    /// Resolves, checks the addresses, connects to the first that answers, checks the host key against the pins,
+    /// and authenticates.
     ///
     /// # Errors
     /// As [`SftpError`] says; nothing is sent to a server whose key is not pinned.
-    pub fn connect(server: &Server) -> Result<Self, SftpError> {
-        let address = resolve(server)?;
-        let broken = |detail: String| SftpError::Connect { address: address.to_string(), detail };
-        let tcp = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(|e| broken(e.to_string()))?;
-        tcp.set_nodelay(true).map_err(|e| broken(e.to_string()))?;
-        let mut session = Session::new().map_err(|e| broken(e.to_string()))?;
-        session.set_timeout(CALL_TIMEOUT_MS);
-        let allowed = signature_algorithms(&server.host_keys);
-        let prefer = |session: &Session, kind, list: &str| {
-            session.method_pref(kind, list).map_err(|e| SftpError::Handshake {
-                address: address.to_string(),
-                detail: e.to_string(),
-                allowed: allowed.clone(),
-            })
-        };
-        prefer(&session, MethodType::HostKey, &allowed)?;
-        prefer(&session, MethodType::CryptCs, CIPHERS)?;
-        prefer(&session, MethodType::CryptSc, CIPHERS)?;
-        session.set_tcp_stream(tcp);
-        session.handshake().map_err(|e| SftpError::Handshake {
-            address: address.to_string(),
-            detail: e.to_string(),
-            allowed: allowed.clone(),
-        })?;
-        check_host_key(&session, server)?;
-        auth::authenticate(&session, server)?;
-        let sftp = session.sftp().map_err(|e| SftpError::Broken {
-            what: "starting SFTP".into(),
-            detail: format!("{e}; check that the user may use the sftp subsystem"),
-        })?;
-        Ok(Self { sftp, _session: session })
-    }
-
-    /// Lists the regular files of a folder, in no particular order.
-    ///
-    /// # Errors
-    /// When the folder is not there, or may not be read.
-    pub fn list(&self, folder: &str) -> Result<Vec<RemoteFile>, SftpError> {
-        let entries =
-            self.sftp.readdir(Path::new(folder)).map_err(|e| SftpError::map("listing", folder, &e))?;
-        Ok(entries
-            .into_iter()
-            // A server that tells no permissions does not tell the type either.
-            .filter(|(_, stat)| stat.perm.is_none() || stat.is_file())
-            .filter_map(|(path, stat)| {
-                let name = path.file_name()?.to_str()?.to_string();
-                let path = format!("{}/{name}", folder.trim_end_matches('/'));
-                Some(RemoteFile {
-                    name,
-                    path,
-                    size_bytes: stat.size?,
-                    mtime: i64::try_from(stat.mtime?).ok()?,
+    pub fn connect(server: &Server, patience: Patience) -> Result<Self, SftpError> {
+        let (session, socket) = connect(server, patience)?;
+        let what = || "starting SFTP".to_string();
+        let sftp = patience.next_call(what).and_then(|wait| {
+            session.set_timeout(millis(wait));
+            session.sftp().map_err(|e| {
+                heard(&e, patience, &what()).err().unwrap_or_else(|| match is_hung_up(&socket) {
+                    true => SftpError::Lost { what: what(), detail: e.to_string() },
+                    false => SftpError::Broken {
+                        what: what(),
+                        detail: format!("{e}; check that the user may use the sftp subsystem"),
+                    },
                 })
             })
-            .collect())
+        });
+        let sftp = sftp.inspect_err(|_| hang_up(&socket))?;
+        Ok(Self { sftp, session, socket, patience })
+    }
+
+    /// Lists the files of a folder.
+    ///
+    /// # Errors
+    /// When the folder is not there, may not be read, or has over 100,000 names.
+    pub fn list(&self, folder: &str) -> Result<Listing, SftpError> {
+        let mut opened = self.call("listing", folder, |sftp| sftp.opendir(Path::new(folder)))?;
+        let mut listing = Listing::default();
+        for _ in 0..MOST_NAMES {
+            let entry = self.call("listing", folder, |_| match opened.readdir() {
+                Err(e) if e.code() == END_OF_FOLDER => Ok(None),
+                entry => entry.map(Some),
+            })?;
+            let Some((path, stat)) = entry else { return Ok(listing) };
+            // A server that tells no permissions does not tell the type either.
+            if stat.perm.is_some() && !stat.is_file() {
+                continue;
+            }
+            let Some(name) = path.file_name() else { continue };
+            let Some(name) = name.to_str() else {
+                listing.unreadable.push(name.to_string_lossy().into_owned());
+                continue;
+            };
+            let mtime = stat.mtime.and_then(|t| i64::try_from(t).ok());
+            let Some((size_bytes, mtime)) = stat.size.zip(mtime) else { continue };
+            let path = format!("{}/{name}", folder.trim_end_matches('/'));
+            listing.files.push(RemoteFile { name: name.into(), path, size_bytes, mtime });
+        }
+        Err(SftpError::FolderTooLarge { folder: folder.into(), most: MOST_NAMES })
     }
 
     /// Size and time of change of a file now.
@@ -113,7 +116,7 @@ impl Client {
     /// # Errors
     /// When the file is not there, or the server does not tell.
     pub fn stat(&self, path: &str) -> Result<(u64, i64), SftpError> {
-        let stat = self.sftp.stat(Path::new(path)).map_err(|e| SftpError::map("looking at", path, &e))?;
+        let stat = self.call("looking at", path, |sftp| sftp.stat(Path::new(path)))?;
         let mtime = stat.mtime.and_then(|t| i64::try_from(t).ok());
         stat.size.zip(mtime).ok_or_else(|| SftpError::Broken {
             what: format!("looking at {path}"),
@@ -121,89 +124,80 @@ impl Client {
         })
     }
 
-    /// Reads a file from beginning to end in pieces of at most 2 MiB; `take` says whether to go on.
+    /// Looks for a file beside another, by the suffix to its name.
+    ///
+    /// # Errors
+    /// When the server does not tell; not when there is none.
+    pub fn beside(&self, file: &RemoteFile, suffix: &str) -> Result<Option<RemoteFile>, SftpError> {
+        let path = format!("{}{suffix}", file.path);
+        match self.stat(&path) {
+            Ok((size_bytes, mtime)) => {
+                Ok(Some(RemoteFile { name: format!("{}{suffix}", file.name), path, size_bytes, mtime }))
+            }
+            Err(SftpError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a file from its beginning in pieces of at most 2 MiB, to its end or until more than `most_bytes` were
+    /// read; `take` says whether to go on.
     ///
     /// # Errors
     /// When the file cannot be opened or a read fails or times out.
-    pub fn read(&self, path: &str, mut take: impl FnMut(Bytes) -> bool) -> Result<(), SftpError> {
-        let mut file = self.sftp.open(Path::new(path)).map_err(|e| SftpError::map("opening", path, &e))?;
+    pub fn read(
+        &self,
+        path: &str,
+        most_bytes: u64,
+        mut take: impl FnMut(Bytes) -> bool,
+    ) -> Result<(), SftpError> {
+        let mut file = self.call("opening", path, |sftp| sftp.open(Path::new(path)))?;
         let mut buffer = vec![0; READ_BUFFER];
-        loop {
-            let read = file
-                .read(&mut buffer)
-                .map_err(|e| SftpError::Broken { what: format!("reading {path}"), detail: e.to_string() })?;
+        let mut total: u64 = 0;
+        while total <= most_bytes {
+            let read = self.call("reading", path, |_| {
+                file.read(&mut buffer).map_err(|e| {
+                    let last = ssh2::Error::last_session_error(&self.session);
+                    last.unwrap_or_else(|| ssh2::Error::new(ssh2::ErrorCode::Session(-1), kind_text(&e)))
+                })
+            })?;
             if read == 0 || !take(Bytes::copy_from_slice(&buffer[..read])) {
-                return Ok(());
+                break;
             }
+            total += read as u64;
         }
+        Ok(())
     }
 
-    /// Moves a file into a folder, which is made if it is not there. Where the folder already has a file of
-    /// that name, the moved one gets `otherwise` for a name: nothing is overwritten. A file that was written
-    /// anew since it was listed stays where it is, or is put back.
-    ///
-    /// # Errors
-    /// When the file cannot be moved, or is no longer the one that was listed.
-    pub fn move_into(&self, file: &RemoteFile, folder: &str, otherwise: &str) -> Result<(), SftpError> {
-        let listed = (file.size_bytes, file.mtime);
-        if self.stat(&file.path)? != listed {
-            return Err(SftpError::Changed(file.path.clone()));
-        }
-        if self.sftp.stat(Path::new(folder)).is_err() {
-            self.sftp.mkdir(Path::new(folder), 0o755).map_err(|e| SftpError::map("making", folder, &e))?;
-        }
-        let folder = folder.trim_end_matches('/');
-        let taken = self.exists(&format!("{folder}/{}", file.name));
-        let to = format!("{folder}/{}", if taken { otherwise } else { &file.name });
-        match self.sftp.rename(Path::new(&file.path), Path::new(&to), None) {
-            Ok(()) => {}
-            // The answer may have been lost: it is moved when it is there and no longer here.
-            Err(_) if !self.exists(&file.path) && self.exists(&to) => {}
-            Err(e) => return Err(SftpError::map("moving", &file.path, &e)),
-        }
-        // Some servers give a file a new time when it is renamed, so only its size can tell here.
-        if self.stat(&to)?.0 == file.size_bytes {
-            return Ok(());
-        }
-        let back = self.sftp.rename(Path::new(&to), Path::new(&file.path), None);
-        back.map_err(|e| SftpError::map("moving back", &to, &e))?;
-        Err(SftpError::Changed(file.path.clone()))
-    }
-
-    fn exists(&self, path: &str) -> bool {
-        self.sftp.stat(Path::new(path)).is_ok()
+    /// Makes one call within its time. A session in which a call got no answer cannot be used any more, and closing
+    /// its files would wait again: it is hung up.
+    pub(super) fn call<T>(
+        &self,
+        what: &str,
+        path: &str,
+        work: impl FnOnce(&Sftp) -> Result<T, ssh2::Error>,
+    ) -> Result<T, SftpError> {
+        let what = || format!("{what} {path}");
+        let wait = self.patience.next_call(what).inspect_err(|_| hang_up(&self.socket))?;
+        self.session.set_timeout(millis(wait));
+        work(&self.sftp).map_err(|error| {
+            if is_timeout(&error) {
+                hang_up(&self.socket);
+                return self.patience.no_answer(what());
+            }
+            match SftpError::map(what(), path, &error) {
+                SftpError::Broken { what, detail } if is_hung_up(&self.socket) => {
+                    SftpError::Lost { what, detail }
+                }
+                error => error,
+            }
+        })
     }
 }
 
-fn resolve(server: &Server) -> Result<SocketAddr, SftpError> {
-    let unknown = |detail: String| SftpError::Resolve { host: server.host.clone(), detail };
-    let addresses: Vec<_> =
-        (server.host.as_str(), server.port).to_socket_addrs().map_err(|e| unknown(e.to_string()))?.collect();
-    let mut refused = None;
-    for address in addresses {
-        match server.dialling.check(address.ip()) {
-            Ok(_) => return Ok(address),
-            Err(e) => refused = Some(e),
-        }
+/// libssh2's own words are lost on the way through `Read`.
+fn kind_text(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "the file ended in the middle of a read",
+        _ => "the read failed",
     }
-    Err(refused.map_or_else(|| unknown("it has no address".into()), Into::into))
-}
-
-/// What a server with these keys may sign with: pins allow nothing else.
-fn signature_algorithms(host_keys: &[(&'static str, Vec<u8>)]) -> String {
-    let mut algorithms: Vec<&str> = Vec::new();
-    for (kind, _) in host_keys {
-        let of_kind: &[&str] = if *kind == "ssh-rsa" { &["rsa-sha2-512", "rsa-sha2-256"] } else { &[kind] };
-        algorithms.extend(of_kind.iter().filter(|a| !algorithms.contains(a)).copied().collect::<Vec<_>>());
-    }
-    algorithms.join(",")
-}
-
-fn check_host_key(session: &Session, server: &Server) -> Result<(), SftpError> {
-    let (key, kind) = session.host_key().unwrap_or((&[], HostKeyType::Unknown));
-    if server.host_keys.iter().any(|(_, pinned)| pinned == key) {
-        return Ok(());
-    }
-    let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)));
-    Err(SftpError::HostKey { kind: format!("{kind:?}").to_lowercase(), fingerprint })
 }

@@ -23,7 +23,10 @@ pub enum SftpError {
         detail: String,
     },
     /// No common algorithms, or the server hung up.
-    #[error("the SSH handshake with {address} failed: {detail}; the pinned host keys allow {allowed} only")]
+    #[error(
+        "the SSH handshake with {address} failed: {detail}; check that the server is up, speaks SSH, and has a host key \
+         of a pinned type ({allowed})"
+    )]
     Handshake {
         /// Address and port.
         address: String,
@@ -67,6 +70,40 @@ pub enum SftpError {
     /// A file that is no longer the one that was taken.
     #[error("{0} was written anew after it was taken; it stays where it is, and the next run takes it")]
     Changed(String),
+    /// A folder with more names than can be listed.
+    #[error(
+        "{folder} has more than {most} names; move away what was taken, for example with post_action move"
+    )]
+    FolderTooLarge {
+        /// The folder.
+        folder: String,
+        /// Most names.
+        most: usize,
+    },
+    /// The server is silent.
+    #[error("{what} got no answer within {secs} s; check that the server is not stuck or overloaded")]
+    TimedOut {
+        /// What was done.
+        what: String,
+        /// How long was waited.
+        secs: u64,
+    },
+    /// The caller has no more time; the server may be in order.
+    #[error("{what} did not get done in the time that was left")]
+    OutOfTime {
+        /// What was done.
+        what: String,
+    },
+    /// The connection broke.
+    #[error(
+        "{what} failed: the connection was lost ({detail}); check the server and the network if it happens again"
+    )]
+    Lost {
+        /// What was done.
+        what: String,
+        /// What libssh2 said.
+        detail: String,
+    },
     /// Anything else, in the middle of work.
     #[error("{what} failed: {detail}")]
     Broken {
@@ -91,6 +128,10 @@ impl SftpError {
             Self::NotFound(_) => "not_found",
             Self::Denied(_) => "permission_denied",
             Self::Changed(_) => "file_changed",
+            Self::FolderTooLarge { .. } => "folder_too_large",
+            Self::TimedOut { .. } => "timed_out",
+            Self::OutOfTime { .. } => "out_of_time",
+            Self::Lost { .. } => "connection_lost",
             Self::Broken { .. } => "transfer_failed",
         }
     }
@@ -103,17 +144,23 @@ impl SftpError {
                 | Self::Connect { .. }
                 | Self::Handshake { .. }
                 | Self::Changed(_)
+                | Self::TimedOut { .. }
+                | Self::OutOfTime { .. }
+                | Self::Lost { .. }
                 | Self::Broken { .. }
         )
     }
 
     /// Maps an error of libssh2 while `what` was done to `path`.
-    pub(super) fn map(what: &str, path: &str, error: &ssh2::Error) -> Self {
-        // Source: the SFTP draft, version 3, section 7: 2 is "no such file", 3 "permission denied".
+    pub(super) fn map(what: String, path: &str, error: &ssh2::Error) -> Self {
+        let detail = error.to_string();
+        // Source: the SFTP draft, version 3, section 7: 2 is "no such file", 3 "permission denied". Negative codes are
+        // libssh2's: sending failed, the socket is closed, it timed out or cannot be used, receiving failed.
         match error.code() {
             ssh2::ErrorCode::SFTP(2) => Self::NotFound(path.into()),
             ssh2::ErrorCode::SFTP(3) => Self::Denied(path.into()),
-            _ => Self::Broken { what: format!("{what} {path}"), detail: error.to_string() },
+            ssh2::ErrorCode::Session(-7 | -13 | -30 | -43 | -45) => Self::Lost { what, detail },
+            _ => Self::Broken { what, detail },
         }
     }
 }

@@ -5,9 +5,13 @@
 
 mod auth;
 mod client;
+mod connect;
 mod error;
+mod moving;
+mod patience;
 mod server;
 
-pub use client::{Client, RemoteFile};
+pub use client::{Client, Listing, RemoteFile};
 pub use error::SftpError;
+pub use patience::Patience;
 pub use server::Server;

@@ -8,7 +8,7 @@ use shared::{
     keys,
     problem::Problem,
     record::{RecordResult, RecordsIndex, Writer, read_part},
-    run::Run,
+    run::{Run, RunStatus},
 };
 
 use super::find::find;
@@ -49,7 +49,12 @@ pub(crate) async fn records(
     let errors_only = errors_only(&request)?;
     let place: Option<Place> = http::decode("records", &request)?;
     let wanted = place.as_ref().map(|p| p.stage.as_str());
-    let Some((stage, index)) = index(&context, &run, wanted).await? else {
+    // A run that was cancelled before its release counts nothing, whatever it had mapped by then.
+    let found = match run.status == RunStatus::Cancelled && run.counts.read() == 0 {
+        true => None,
+        false => index(&context, &run, wanted).await?,
+    };
+    let Some((stage, index)) = found else {
         if run.status.is_final() && run.counts.read() > 0 {
             return Err(expired());
         }

@@ -11,7 +11,7 @@ use shared::{
 };
 
 use super::{damaged, results::ReadResults, settled::load, state::StateUpdate};
-use crate::{Context, error::Stop, transform::store};
+use crate::{Context, error::Stop, limit::Limit, transform::store};
 
 /// Batches whose payloads are fetched ahead.
 const AHEAD: usize = 8;
@@ -22,7 +22,12 @@ pub(super) async fn fold(
     run: &Run,
     batches: Vec<Batch>,
     state: &mut StateUpdate,
+    limit: &Limit,
 ) -> Result<Counts, Stop> {
+    let in_time = || match limit.is_over() {
+        true => Err(Stop::OutOfTime("writing the report".into())),
+        false => Ok(()),
+    };
     let mut report = Report { context, run, parts: Vec::new(), writer: PartWriter::default() };
     let mut read = ReadResults::open(context, run).await?;
     let mut counts = run.counts;
@@ -31,6 +36,7 @@ pub(super) async fn fold(
         batches.chunk_by(|a, b| a.first_ordinal == b.first_ordinal).map(<[_]>::to_vec).collect();
     let mut loaded = stream::iter(groups).map(|group| load(context, group)).buffered(AHEAD);
     while let Some(group) = loaded.next().await {
+        in_time()?;
         for settled in group? {
             while let Some(earlier) = read.next_before(settled.result.ordinal).await? {
                 report.add(&earlier).await?;
@@ -41,6 +47,7 @@ pub(super) async fn fold(
         }
     }
     while let Some(rest) = read.next_before(u64::MAX).await? {
+        in_time()?;
         report.add(&rest).await?;
     }
     let reported = report.finish().await?;

@@ -10,33 +10,44 @@ mod state;
 
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    aws::AwsError,
+    aws::{AwsError, runs::CancelledBy},
     counts::Counts,
-    delivery::{Batch, DeliveryState, WaitingFor, settle_by_rows},
+    delivery::{Batch, DeathCause, DeliveryState, WaitingFor, settle_by_rows, why_cancelled},
     message::DeliveryMessage,
-    run::{Failure, Origin, Run, ending},
+    run::{Failure, Origin, Run, RunStatus, ending},
 };
 
-use crate::{Context, error::Stop};
+use crate::{Context, error::Stop, limit::Limit, send_all};
 
 /// Bounds between which a run that waits for its target is looked at again.
 const LOOK_AGAIN: (SignedDuration, SignedDuration) =
     (SignedDuration::from_mins(1), SignedDuration::from_mins(15));
 
+/// Batches of a cancelled run that are ended at once.
+const CANCELLED_AT_ONCE: usize = 8;
+
 /// Closes the run, or sees to it that what keeps it open goes on.
-pub(crate) async fn close(context: &Arc<Context>, run: &mut Run) -> Result<(), Stop> {
-    let batches = context.table.batches(&run.account, &run.id).await?;
+pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<(), Stop> {
+    let batches = released(context, run, limit).await?;
     if batches.iter().any(|b| !b.state.is_final()) {
-        return wait(context, run, &batches).await;
+        return wait(context, run, &batches, limit).await;
     }
+    let was_cancelled = was_cancelled(&batches);
     let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
     let mut state = state::StateUpdate::open(context, run, settings).await?;
-    let counts = fold::fold(context, run, batches, &mut state).await?;
+    let counts = match fold::fold(context, run, batches, &mut state, limit).await {
+        Err(Stop::OutOfTime(_)) if limit.was_in_vain(run) => return give_up(context, run, limit).await,
+        counts => counts?,
+    };
     let failure = state.write(context, run).await?;
-    let failure = failure.or_else(|| run.failure.clone()).or_else(|| nothing_arrived(&counts));
-    let (status, failure) = ending(&counts, failure);
+    let failure = failure.or_else(|| run.failure.clone());
+    let (status, failure) = match was_cancelled {
+        true => (RunStatus::Cancelled, failure),
+        false => ending(&counts, failure.or_else(|| nothing_arrived(&counts))),
+    };
     let now = (context.clock)();
     context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
     tracing::info!(
@@ -58,22 +69,59 @@ fn nothing_arrived(counts: &Counts) -> Option<Failure> {
 
 /// Ends a run whose report could not be written, time after time: with what the rows of its batches say.
 /// The state does not move, so the next run sends these records again.
-pub(crate) async fn give_up(context: &Arc<Context>, run: &mut Run) -> Result<(), Stop> {
-    let batches = context.table.batches(&run.account, &run.id).await?;
+pub(crate) async fn give_up(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<(), Stop> {
+    let batches = released(context, run, limit).await?;
     if batches.iter().any(|b| !b.state.is_final()) {
-        return wait(context, run, &batches).await;
+        return wait(context, run, &batches, limit).await;
     }
     let counts = settle_by_rows(run.counts, &batches).map_err(|e| damaged("the run's counts", e))?;
     let message = "the target has answered for every record, but the report and the state could not be written; \
                    the function's log says why, and the next run sends these records again";
     let failure = Failure::new(Origin::Hub, "report_not_written", message, true);
-    let (status, failure) = ending(&counts, Some(failure));
+    let (status, failure) = match was_cancelled(&batches) {
+        true => (RunStatus::Cancelled, Some(failure)),
+        false => ending(&counts, Some(failure)),
+    };
     let now = (context.clock)();
     Ok(context.table.finish_run(run, status, counts, failure.as_ref(), now).await?)
 }
 
+/// The run's batches: those that its last holder staged. What an earlier one staged otherwise, with another version
+/// of this function, was never released. Of a cancelled run, what no one is sending is dead.
+async fn released(context: &Context, run: &Run, limit: &Limit) -> Result<Vec<Batch>, Stop> {
+    // A run that was released before rows told by whom has 0.
+    let is_own = |b: &Batch| run.released_by == 0 || b.staged_by == run.released_by;
+    let own = |batches: Vec<Batch>| batches.into_iter().filter(is_own).collect();
+    let batches: Vec<Batch> = own(context.table.batches(&run.account, &run.id).await?);
+    let left: Vec<_> = batches.iter().filter(|b| !b.state.is_final()).cloned().collect();
+    if !run.cancel_requested || left.is_empty() {
+        return Ok(batches);
+    }
+    let now = (context.clock)();
+    let mut dying = stream::iter(left)
+        .map(|batch| async move {
+            if limit.is_over() {
+                return Ok::<_, AwsError>(false);
+            }
+            let why = why_cancelled(batch.last_error.as_deref());
+            context.table.batch_cancelled(&batch, CancelledBy::Close, &why, now).await
+        })
+        .buffer_unordered(CANCELLED_AT_ONCE);
+    let mut dead = 0;
+    while let Some(died) = dying.next().await {
+        dead += u64::from(died?);
+    }
+    // So that whoever settles a batch that is being sent knows that it is the last.
+    context.table.count_final_batches(&run.account, &run.id, dead).await?;
+    Ok(own(context.table.batches(&run.account, &run.id).await?))
+}
+
+fn was_cancelled(batches: &[Batch]) -> bool {
+    batches.iter().any(|b| b.died_of == Some(DeathCause::Cancelled))
+}
+
 /// Sends batches again that no message reached after the release, and looks again later.
-async fn wait(context: &Context, run: &Run, batches: &[Batch]) -> Result<(), Stop> {
+async fn wait(context: &Context, run: &Run, batches: &[Batch], limit: &Limit) -> Result<(), Stop> {
     let unsent: Vec<_> = batches
         .iter()
         .filter(|b| b.state == DeliveryState::Waiting && b.waiting_for == Some(WaitingFor::Release))
@@ -81,7 +129,7 @@ async fn wait(context: &Context, run: &Run, batches: &[Batch]) -> Result<(), Sto
         .collect();
     // While batches become final, the queue is at work: sending all again would only make it longer.
     if run.batches_final == run.batches_final_seen {
-        context.deliveries.send_all(&run.account, &unsent).await?;
+        send_all(context, &run.account, &unsent, limit).await?;
     }
     let now = (context.clock)();
     let at = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);

@@ -19,6 +19,8 @@ pub(super) struct SettledRecord {
     pub(super) is_refused: bool,
     pub(super) key: Option<Hash>,
     pub(super) hash: Hash,
+    /// Whether the target may have got it.
+    pub(super) was_sent: bool,
     /// When its file was taken, milliseconds since 1970.
     pub(super) taken_at: i64,
 }
@@ -57,6 +59,7 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                 is_refused: reason == Some("refused_by_target"),
                 key: record.key,
                 hash: record.hash,
+                was_sent: batch.attempts > 0,
                 taken_at: record.taken_at,
                 result: RecordResult {
                     ordinal: record.ordinal,

@@ -3,27 +3,25 @@
 //! From the ledger's row on, the file is whole in the bucket and an input of the run, in one transaction:
 //! everything later can be done again from there, and no file is skipped because a run died.
 
+mod post_action;
 mod remote;
 mod select;
 mod stage;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use shared::{
     aws::ledger::{LastContent, LedgerEntry, PostActionState},
     connection::{Connection, PostAction, SameContent},
     keys,
-    run::{Input, Run, RunStatus},
-    sftp::{RemoteFile, SftpError},
+    run::{Input, Origin, Run, RunStatus},
+    sftp::RemoteFile,
 };
 
-use crate::{Context, error::Stop};
+use crate::{Context, error::Stop, limit::Limit};
 use remote::Remote;
 use select::fingerprint;
-
-/// With less time than this left, no further file is begun in this invocation.
-const TIME_FOR_A_FILE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Most files of one run: their list is part of the run's row, which has 400 KB.
 const MOST_FILES: usize = 250;
@@ -33,9 +31,13 @@ pub(crate) async fn take_files(
     context: &Arc<Context>,
     run: &mut Run,
     connection: &Connection,
-    deadline: Timestamp,
+    limit: &Limit,
 ) -> Result<(), Stop> {
-    match take_due(context, run, connection, deadline).await {
+    let taken = match take_due(context, run, connection, limit).await {
+        Err(Stop::OutOfTime(what)) => Err(limit.decide(run, Origin::Source, &what)),
+        taken => taken,
+    };
+    match taken {
         // The server fails while some files are taken already: those go on their way now, since the
         // ledger knows them. The report says what failed, and the next run takes the rest.
         Err(Stop::Failed(failure)) if !run.inputs.is_empty() => run.failure = Some(failure),
@@ -48,24 +50,24 @@ async fn take_due(
     context: &Arc<Context>,
     run: &mut Run,
     connection: &Connection,
-    deadline: Timestamp,
+    limit: &Limit,
 ) -> Result<(), Stop> {
-    let remote = Remote::connect(context, run, connection).await?;
+    let remote = Remote::connect(context, run, connection, limit).await?;
     let selected = select::select(context, run, connection, &remote).await?;
     for (file, entry) in &selected.taken_before {
-        move_away(context, run, connection, &remote, file, entry).await?;
+        post_action::finish(context, run, connection, &remote, file, entry).await?;
     }
-    let settled = settle(connection, &remote, selected.new, &mut run.warnings).await?;
+    let settled = settle(run, connection, &remote, selected.new, limit).await?;
     if settled.is_empty() && run.inputs.is_empty() {
-        run.warnings.push(format!("no new file matches {} in {}", connection.source.files, remote.folder));
+        run.warn(format!("no new file matches {} in {}", connection.source.files, remote.folder));
     }
     let room = MOST_FILES.saturating_sub(run.inputs.len());
     if settled.len() > room {
-        run.warnings.push(format!("{} more files wait; the next run takes them", settled.len() - room));
+        run.warn(format!("{} more files wait; the next run takes them", settled.len() - room));
     }
     for file in settled.into_iter().take(room) {
-        if (context.clock)().saturating_add(TIME_FOR_A_FILE).is_ok_and(|end| end > deadline) {
-            return Err(Stop::Again);
+        if !limit.has_time_for_a_file() {
+            return Err(Stop::OutOfTime(format!("taking {}", file.path)));
         }
         take_file(context, run, connection, &remote, &file).await?;
     }
@@ -74,20 +76,25 @@ async fn take_due(
 
 /// Looks again after the settle time, and leaves what changed meanwhile for the next run.
 async fn settle(
+    run: &mut Run,
     connection: &Connection,
     remote: &Remote,
     files: Vec<RemoteFile>,
-    warnings: &mut Vec<String>,
+    limit: &Limit,
 ) -> Result<Vec<RemoteFile>, Stop> {
     let secs = connection.source.settle_secs;
     if files.is_empty() || secs == 0 || connection.source.done_suffix.is_some() {
         return Ok(files);
     }
+    if !limit.has(SignedDuration::from_secs(secs.into())) {
+        return Err(Stop::OutOfTime(format!("waiting {secs} s for the files to settle")));
+    }
     tokio::time::sleep(Duration::from_secs(secs.into())).await;
-    let now = remote.list().await?;
+    let now: HashSet<RemoteFile> = remote.list().await?.files.into_iter().collect();
     let (still, changed): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| now.contains(file));
-    warnings
-        .extend(changed.iter().map(|f| format!("{} is still being written; the next run takes it", f.path)));
+    for file in changed {
+        run.warn(format!("{} is still being written; the next run takes it", file.path));
+    }
     Ok(still)
 }
 
@@ -102,7 +109,7 @@ async fn take_file(
     let object = keys::staged_object(&run.account, &run.connection, &fingerprint, &run.id);
     let started = (context.clock)();
     let Some(sha256) = stage::stage(context, remote, file, &object).await? else {
-        run.warnings.push(format!("{} changed while it was read; the next run takes it", file.path));
+        run.warn(format!("{} changed while it was read; the next run takes it", file.path));
         return Ok(());
     };
     let same = match context.table.last_content(&run.account, &run.connection).await? {
@@ -130,14 +137,14 @@ async fn take_file(
         object,
         post_action: match connection.source.post_action {
             PostAction::Keep => PostActionState::Done,
-            PostAction::Move => PostActionState::Pending,
+            PostAction::Move | PostAction::Delete => PostActionState::Pending,
         },
     };
     context.table.take_file(run, &input, &entry).await?;
     run.inputs.push(input);
     let duration_ms = (context.clock)().duration_since(started).as_millis();
     tracing::info!(size_bytes = file.size_bytes, duration_ms, "a file is whole in the bucket");
-    move_away(context, run, connection, remote, file, &entry).await
+    post_action::finish(context, run, connection, remote, file, &entry).await
 }
 
 /// Says whether bytes that were taken before need not be mapped again. Where the run that took them failed,
@@ -161,38 +168,4 @@ async fn went_through(
         Some(RunStatus::Partial) => !connection.compare,
         _ => false,
     })
-}
-
-/// Moves a file that the ledger has, where that is still to be done. A move that fails is a warning: the
-/// file is safe, and the next run that sees it tries again.
-async fn move_away(
-    context: &Context,
-    run: &mut Run,
-    connection: &Connection,
-    remote: &Remote,
-    file: &RemoteFile,
-    entry: &LedgerEntry,
-) -> Result<(), Stop> {
-    let Some(folder) = &connection.source.move_to else { return Ok(()) };
-    if entry.post_action == PostActionState::Done {
-        return Ok(());
-    }
-    match remote.move_into(file, folder, &entry.fingerprint).await {
-        // Gone already: an earlier attempt moved it and died before it could say so.
-        Ok(()) | Err(Stop::Failed(_)) if remote.is_gone(file).await? => {
-            context.table.post_action_done(&run.account, &run.connection, &entry.fingerprint).await?;
-            Ok(())
-        }
-        Ok(()) => Ok(()),
-        Err(Stop::Failed(failure)) => {
-            run.warnings.push(format!("{} was taken but not moved: {}", file.path, failure.message));
-            Ok(())
-        }
-        Err(other) => Err(other),
-    }
-}
-
-/// Says whether an error means that the file is not there.
-fn is_absent(error: &SftpError) -> bool {
-    matches!(error, SftpError::NotFound(_))
 }

@@ -8,12 +8,11 @@ use shared::{
     dial::Dialling,
     run::{Origin, Run},
     secret::{Owner, SecretField},
-    sftp::{Client, RemoteFile, Server, SftpError},
+    sftp::{Client, Listing, RemoteFile, Server, SftpError},
     target_server::{TargetServer, parse_host_key},
 };
 
-use super::is_absent;
-use crate::{Context, error::Stop};
+use crate::{Context, error::Stop, limit::Limit};
 
 /// An authenticated session and the folder that the target server names.
 #[derive(Clone)]
@@ -23,14 +22,20 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    pub(super) async fn connect(context: &Context, run: &Run, connection: &Connection) -> Result<Self, Stop> {
+    pub(super) async fn connect(
+        context: &Context,
+        run: &Run,
+        connection: &Connection,
+        limit: &Limit,
+    ) -> Result<Self, Stop> {
         let id = &connection.source.target_server;
         let found = context.table.find::<TargetServer>(&run.account, id).await?;
         let Some(target) = found.map(|f| f.resource.settings) else {
             return Err(Stop::settings("no_target_server", "the source's target server has been removed"));
         };
         let server = server(context, run, id, &target).await?;
-        let client = blocking(move || Client::connect(&server)).await?;
+        let patience = limit.patience();
+        let client = blocking(move || Client::connect(&server, patience)).await?;
         Ok(Self { client: Arc::new(Mutex::new(client)), folder: target.path.unwrap_or_default() })
     }
 
@@ -44,7 +49,7 @@ impl Remote {
         blocking(move || work(&lock(&client))).await
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<RemoteFile>, Stop> {
+    pub(super) async fn list(&self) -> Result<Listing, Stop> {
         let folder = self.folder.clone();
         self.call(move |client| client.list(&folder)).await
     }
@@ -53,20 +58,18 @@ impl Remote {
         let path = file.path.clone();
         self.call(move |client| match client.stat(&path) {
             Ok(_) => Ok(false),
-            Err(e) if is_absent(&e) => Ok(true),
+            Err(SftpError::NotFound(_)) => Ok(true),
             Err(e) => Err(e),
         })
         .await
     }
 
-    pub(super) async fn move_into(&self, file: &RemoteFile, folder: &str, mark: &str) -> Result<(), Stop> {
-        let folder = match folder.starts_with('/') {
+    /// A folder as the settings name it: absolute, or within the server's folder.
+    pub(super) fn folder_for(&self, folder: &str) -> String {
+        match folder.starts_with('/') {
             true => folder.to_string(),
             false => format!("{}/{folder}", self.folder.trim_end_matches('/')),
-        };
-        let otherwise = format!("{}.{}", &mark[..mark.len().min(8)], file.name);
-        let file = file.clone();
-        self.call(move |client| client.move_into(&file, &folder, &otherwise)).await
+        }
     }
 }
 

@@ -17,32 +17,41 @@ use crate::{Context, error::Stop};
 pub(super) struct Selected {
     /// Never taken, in the order in which they are mapped: by time of change, then by name.
     pub(super) new: Vec<RemoteFile>,
-    /// Taken before, by this run or an earlier one, and still there.
+    /// Taken before, by this run or an earlier one, and still there, with or without a done-file.
     pub(super) taken_before: Vec<(RemoteFile, LedgerEntry)>,
 }
 
 /// Lists the folder and leaves out what does not match, has no done-file, or was taken before.
 pub(super) async fn select(
     context: &Context,
-    run: &Run,
+    run: &mut Run,
     connection: &Connection,
     remote: &Remote,
 ) -> Result<Selected, Stop> {
     let listed = remote.list().await?;
-    let candidates = candidates(listed, connection)?;
-    let fingerprints: Vec<_> = candidates.iter().map(fingerprint).collect();
+    if let Some(name) = listed.unreadable.first() {
+        run.warn(format!(
+            "{} names in {} are not UTF-8 and cannot be taken, for example {name}; rename the files at the source",
+            listed.unreadable.len(),
+            remote.folder
+        ));
+    }
+    let candidates = candidates(listed.files, connection)?;
+    let fingerprints: Vec<_> = candidates.iter().map(|(file, _)| fingerprint(file)).collect();
     let mut taken = context.table.taken_files(&run.account, &run.connection, &fingerprints).await?;
     let mut selected = Selected { new: Vec::new(), taken_before: Vec::new() };
-    for (file, fingerprint) in candidates.into_iter().zip(fingerprints) {
+    for ((file, is_ready), fingerprint) in candidates.into_iter().zip(fingerprints) {
         match taken.remove(&fingerprint) {
-            None => selected.new.push(file),
+            None if is_ready => selected.new.push(file),
+            None => {}
             Some(entry) => selected.taken_before.push((file, entry)),
         }
     }
     Ok(selected)
 }
 
-fn candidates(listed: Vec<RemoteFile>, connection: &Connection) -> Result<Vec<RemoteFile>, Stop> {
+/// The files that the settings mean, and whether each is ready to be taken.
+fn candidates(listed: Vec<RemoteFile>, connection: &Connection) -> Result<Vec<(RemoteFile, bool)>, Stop> {
     let source = &connection.source;
     let matches = source.matcher().map_err(|e| Stop::settings("bad_glob", &e.to_string()))?;
     // A done-file that is older than its file belongs to the file that stood here before.
@@ -55,9 +64,9 @@ fn candidates(listed: Vec<RemoteFile>, connection: &Connection) -> Result<Vec<Re
     };
     let is_done_file =
         |file: &RemoteFile| source.done_suffix.as_ref().is_some_and(|s| file.name.ends_with(s.as_str()));
-    let mut chosen: Vec<_> =
-        listed.iter().filter(|f| matches(&f.name) && !is_done_file(f) && has_done_file(f)).cloned().collect();
-    chosen.sort_by(|a, b| (a.mtime, &a.name).cmp(&(b.mtime, &b.name)));
+    let meant = listed.iter().filter(|f| matches(&f.name) && !is_done_file(f));
+    let mut chosen: Vec<_> = meant.map(|f| (f.clone(), has_done_file(f))).collect();
+    chosen.sort_by(|(a, _), (b, _)| (a.mtime, &a.name).cmp(&(b.mtime, &b.name)));
     Ok(chosen)
 }
 
@@ -85,7 +94,8 @@ mod tests {
     }
 
     fn names(files: Vec<RemoteFile>, connection: &Connection) -> Vec<String> {
-        candidates(files, connection).unwrap().into_iter().map(|f| f.name).collect()
+        let found = candidates(files, connection).unwrap();
+        found.into_iter().filter(|(_, is_ready)| *is_ready).map(|(f, _)| f.name).collect()
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn part_bytes(size_bytes: u64) -> usize {
 }
 
 /// Copies a file into the bucket and hashes it on the way; `None` when it is no longer what was listed, and
-/// then nothing is kept. Answers the SHA-256, hex.
+/// then nothing is kept. One that grows is read to the size that was listed and a piece. Answers the SHA-256, hex.
 pub(super) async fn stage(
     context: &Arc<Context>,
     remote: &Remote,
@@ -45,12 +45,12 @@ pub(super) async fn stage(
 ) -> Result<Option<String>, Stop> {
     let (sender, receiver) = mpsc::channel::<Bytes>(WAITING);
     let reading = {
-        let (remote, path) = (remote.clone(), file.path.clone());
+        let (remote, path, listed_bytes) = (remote.clone(), file.path.clone(), file.size_bytes);
         async move {
             remote
                 .call(move |client| {
                     let (mut sha, mut size_bytes) = (Sha256::new(), 0);
-                    client.read(&path, |piece| {
+                    client.read(&path, listed_bytes, |piece| {
                         sha.update(&piece);
                         size_bytes += piece.len() as u64;
                         sender.blocking_send(piece).is_ok()

@@ -1,6 +1,10 @@
 //! The blocking side: reads the files from the bucket, maps record by record, and packs what comes of it.
 
-use std::{collections::HashSet, io::Read, sync::Arc};
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+    sync::Arc,
+};
 
 use serde_json::value::RawValue;
 use shared::{
@@ -15,7 +19,10 @@ use shared::{
 use tokio::{runtime::Handle, sync::mpsc::Sender};
 use tokio_util::io::SyncIoBridge;
 
-use crate::error::Stop;
+use crate::{
+    error::{Stop, TimeIsOver},
+    limit::Limit,
+};
 
 /// Bytes of data at which a batch is closed, however few records it has.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -42,6 +49,22 @@ pub(super) struct Job {
     pub(super) state: State,
     /// Where set, the records that this run is about; the rest of its files is passed over.
     pub(super) only: Option<HashSet<Place>>,
+    pub(super) limit: Limit,
+}
+
+/// Reads until the invocation's time is over. Every record comes through here, on each pass over a file.
+struct InTime<R> {
+    reader: R,
+    limit: Limit,
+}
+
+impl<R: Read> Read for InTime<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.limit.is_over() {
+            return Err(io::Error::other(TimeIsOver));
+        }
+        self.reader.read(buf)
+    }
 }
 
 /// Where a record is: its file, when that was taken in milliseconds since 1970, and its line.
@@ -136,7 +159,8 @@ impl Job {
                 &format!("{} is no longer in the bucket; it is kept for 90 days", input.path),
             )
         })?;
-        Ok(SyncIoBridge::new_with_handle(body.into_async_read(), self.runtime.clone()))
+        let reader = SyncIoBridge::new_with_handle(body.into_async_read(), self.runtime.clone());
+        Ok(InTime { reader, limit: self.limit })
     }
 }
 

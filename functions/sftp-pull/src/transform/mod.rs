@@ -1,7 +1,8 @@
 //! Maps the run's files, compares the records with what the target has, and stages what it owes.
 //!
 //! The same inputs, mapping version and state give the same batches under the same ids, so a run that died
-//! here is mapped again from the beginning and overwrites its own work. Nothing is sent before the release.
+//! here is mapped again from the beginning and overwrites its own work. Nothing is sent before the release. So all
+//! files of a run have to be mapped within one invocation: there is no going on in the middle.
 
 mod mapper;
 pub(crate) mod store;
@@ -21,7 +22,7 @@ use shared::{
 };
 use tokio::sync::mpsc;
 
-use crate::{Context, error::Stop};
+use crate::{Context, error::Stop, limit::Limit};
 
 /// What a mapped run comes to.
 pub(crate) struct Transformed {
@@ -42,6 +43,7 @@ pub(crate) async fn transform(
     run: &Run,
     connection: &Connection,
     mapping: Arc<Compiled>,
+    limit: &Limit,
 ) -> Result<Transformed, Stop> {
     let state =
         if connection.compare { pinned_state(context, run, connection).await? } else { State::default() };
@@ -55,6 +57,7 @@ pub(crate) async fn transform(
         mapping,
         state,
         only: only(context, run).await?,
+        limit: *limit,
     };
     let mapping = tokio::task::spawn_blocking(move || job.run(sender));
     let stored = store::store(context, run, connection, receiver).await;

@@ -139,12 +139,15 @@ impl Table {
             (":counts", value(&counts)?),
             (":deliver_until", value(&deliver_until)?),
             (":due", n(due.as_millisecond())),
+            (":warnings", value(&run.warnings)?),
         ];
         let set = "SET #status = :delivering, batches_total = :batches, counts = :counts, due = :due, \
-                   deliver_until = :deliver_until, failure = :failure REMOVE lease_until";
+                   deliver_until = :deliver_until, failure = :failure, warnings = :warnings, \
+                   released_by = :epoch, progress_epoch = :epoch REMOVE lease_until";
         self.write_held(run, set, values).await?;
         run.status = RunStatus::Delivering;
         run.batches_total = batches;
+        run.released_by = run.epoch;
         run.deliver_until = deliver_until;
         run.counts = counts;
         Ok(())
