@@ -18,7 +18,7 @@ use crate::{
     api::{Api, id},
     receiver::{Manner, Receiver},
     rows::past_ms,
-    sftp_server::{Entry, SftpServer},
+    sftp_server::{Entry, SftpServer, Software},
     stack::Stack,
     wait::until,
 };
@@ -48,7 +48,7 @@ pub struct Flow {
     pub mapping: String,
     /// Id of the connection.
     pub connection: String,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// Makes an account with a key of its own, which may dial this machine.
@@ -96,13 +96,21 @@ impl Flow {
     /// # Errors
     /// When something does not come up.
     pub async fn with(mapping: Value, manner: Manner, entry: Entry) -> Result<Self> {
+        Self::on(Software::preferred(), mapping, manner, entry).await
+    }
+
+    /// Sets up a flow whose files are on a server of this kind.
+    ///
+    /// # Errors
+    /// When something does not come up.
+    pub async fn on(software: Software, mapping: Value, manner: Manner, entry: Entry) -> Result<Self> {
         let stack = Stack::from_env()?;
         let home = tempfile::tempdir()?;
         // The server's ordinary user reads the files as a stranger.
         fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let folder = home.path().join("out");
         fs::create_dir(&folder)?;
-        let server = SftpServer::start(&home.path().join("server"), entry)?;
+        let server = SftpServer::start_as(software, &home.path().join("server"), entry)?;
         let receiver = Receiver::start(&home.path().join("taken.ndjson"), manner).await?;
         let (account, api) = new_account(&stack, "Europe/Oslo").await?;
         let source = id(&api.post("/v1/target-servers", &server.target_server(&folder)).await?);
@@ -118,19 +126,7 @@ impl Flow {
             "target": { "target_server": target, "batch_size": 100 },
         });
         let connection = id(&api.post("/v1/connections", &connection).await?);
-        Ok(Self {
-            stack,
-            account,
-            api,
-            folder,
-            server,
-            receiver,
-            source,
-            target,
-            mapping,
-            connection,
-            _home: home,
-        })
+        Ok(Self { stack, account, api, folder, server, receiver, source, target, mapping, connection, home })
     }
 
     /// Sets up a flow whose connection compares nothing: every record is sent.
@@ -144,6 +140,11 @@ impl Flow {
         flow.change_connection(|c| c["compare"] = false.into()).await?;
         flow.change_mapping(|m| *m = mapping).await?;
         Ok(flow)
+    }
+
+    /// A folder that is the flow's own, beside the server's files.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Puts a file on the server, whole and with a time of its own, as a careful partner does.

@@ -1,4 +1,4 @@
-//! A real SFTP server on the loopback interface: OpenSSH where it is, otherwise asyncssh from `.venv`.
+//! Real SFTP servers on the loopback interface: OpenSSH, and asyncssh from `.venv`.
 
 use std::{
     fs,
@@ -13,18 +13,43 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 const SSHD: &str = "/usr/sbin/sshd";
-const OPENSSH: &str = "OpenSSH";
 const CONFIG: &str = "sshd_config";
 const LOG: &str = "server.log";
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Software {
+    /// OpenSSH with its internal SFTP server.
+    OpenSsh,
+    /// asyncssh.
+    AsyncSsh,
+    /// asyncssh, answering every write as a full disk does.
+    FullAsyncSsh,
+}
+
+impl Software {
+    /// OpenSSH where it is, otherwise asyncssh.
+    pub fn preferred() -> Self {
+        if Path::new(SSHD).exists() { Self::OpenSsh } else { Self::AsyncSsh }
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenSsh => "OpenSSH",
+            Self::AsyncSsh | Self::FullAsyncSsh => "asyncssh",
+        }
+    }
+}
 
 /// Who may enter the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// The generated key.
     Key,
-    /// An ordinary user's password. Needs root: the user is made for the server's life.
+    /// A password. On OpenSSH an ordinary user's, which needs root: the user is made for the server's life.
     Password,
-    /// The key, then the password. Needs root.
+    /// The key, then the password. Needs OpenSSH and root.
     KeyThenPassword,
 }
 
@@ -32,8 +57,7 @@ pub enum Entry {
 pub struct SftpServer {
     process: Child,
     folder: PathBuf,
-    /// What runs, for people.
-    pub software: &'static str,
+    software: Software,
     port: u16,
     host_key: String,
     user: String,
@@ -49,10 +73,26 @@ impl SftpServer {
     /// # Errors
     /// When it does not come up.
     pub fn start(folder: &Path, entry: Entry) -> Result<Self> {
+        Self::start_as(Software::preferred(), folder, entry)
+    }
+
+    /// Starts a server of this kind.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_as(software: Software, folder: &Path, entry: Entry) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        if Path::new(SSHD).exists() { openssh(&folder, port, entry) } else { asyncssh(&folder, port, entry) }
+        match software {
+            Software::OpenSsh => openssh(&folder, port, entry),
+            other => asyncssh(other, &folder, port, entry),
+        }
+    }
+
+    /// What runs, for people.
+    pub fn software(&self) -> &'static str {
+        self.software.name()
     }
 
     /// Starts the server again at the same address, with the same user; asyncssh makes itself new keys.
@@ -61,11 +101,11 @@ impl SftpServer {
     /// When it does not come up.
     pub fn start_again(&mut self) -> Result<()> {
         self.stop();
-        if self.software == OPENSSH {
+        if self.software == Software::OpenSsh {
             self.process = run_sshd(&self.folder)?;
             return self.wait_until_it_listens();
         }
-        self.process = run_asyncssh(&self.folder, self.port)?;
+        self.process = run_asyncssh(self.software, &self.folder, self.port, self.password.as_deref())?;
         self.wait_until_it_listens()?;
         self.read_own_keys()
     }
@@ -159,7 +199,7 @@ fn openssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
     let mut server = SftpServer {
         process: run_sshd(folder)?,
         folder: folder.into(),
-        software: OPENSSH,
+        software: Software::OpenSsh,
         port,
         host_key: fs::read_to_string(host_key.with_extension("pub"))?.trim().into(),
         made_user: entry != Entry::Key,
@@ -185,18 +225,22 @@ fn run_sshd(folder: &Path) -> Result<Child> {
         .with_context(|| format!("cannot start {SSHD}"))
 }
 
-fn asyncssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
-    ensure!(entry == Entry::Key, "{entry:?} needs OpenSSH: apt-get install openssh-server");
+fn asyncssh(software: Software, folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
+    let password = match entry {
+        Entry::Key => None,
+        Entry::Password => Some(new_password()?),
+        Entry::KeyThenPassword => bail!("{entry:?} needs OpenSSH: apt-get install openssh-server"),
+    };
     let mut server = SftpServer {
-        process: run_asyncssh(folder, port)?,
+        process: run_asyncssh(software, folder, port, password.as_deref())?,
         folder: folder.into(),
-        software: "asyncssh",
+        software,
         port,
         host_key: String::new(),
         user: "crossdock".into(),
         made_user: false,
         private_key: String::new(),
-        password: None,
+        password,
         entry,
     };
     server.wait_until_it_listens()?;
@@ -204,17 +248,28 @@ fn asyncssh(folder: &Path, port: u16, entry: Entry) -> Result<SftpServer> {
     Ok(server)
 }
 
-fn run_asyncssh(folder: &Path, port: u16) -> Result<Child> {
+fn run_asyncssh(software: Software, folder: &Path, port: u16, password: Option<&str>) -> Result<Child> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    Command::new(root.join(".venv/bin/python"))
-        .arg(root.join("infra/local/sftp_server.py"))
-        .arg(folder)
-        .arg(port.to_string())
+    let mut command = Command::new(root.join(".venv/bin/python"));
+    command.arg(root.join("infra/local/sftp_server.py")).arg(folder).arg(port.to_string());
+    if let Some(password) = password {
+        command.args(["--password", password]);
+    }
+    if software == Software::FullAsyncSsh {
+        command.arg("--full");
+    }
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(fs::File::create(folder.join(LOG))?)
         .spawn()
         .context("cannot start the SFTP server of .venv; run `make up`")
+}
+
+fn new_password() -> Result<String> {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes)?;
+    Ok(shared::id::hex(&bytes))
 }
 
 fn key(folder: &Path, name: &str) -> Result<PathBuf> {
@@ -227,9 +282,7 @@ fn key(folder: &Path, name: &str) -> Result<PathBuf> {
 
 fn make_user(port: u16) -> Result<(String, String)> {
     let user = format!("xdock{port}");
-    let mut bytes = [0; 12];
-    getrandom::fill(&mut bytes)?;
-    let password = shared::id::hex(&bytes);
+    let password = new_password()?;
     run(Command::new("useradd").args([
         "--no-create-home",
         "--home-dir",

@@ -30,7 +30,7 @@ pub struct Stack {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the stack is")]
-fn variable(name: &str) -> Result<String> {
+pub(crate) fn variable(name: &str) -> Result<String> {
     std::env::var(name)
         .with_context(|| format!("{name} is not set; run `make up`, then `set -a; . .local/env; set +a`"))
 }

@@ -60,6 +60,7 @@ async fn no_one_sees_changes_or_runs_what_is_another_accounts() -> Result<()> {
         ("GET", format!("/v1/runs/{run}/records.csv")),
         ("GET", format!("/v1/runs/{run}/records.csv?result=error")),
         ("POST", format!("/v1/runs/{run}/rerun")),
+        ("POST", format!("/v1/runs/{run}/cancel")),
         ("POST", format!("/v1/connections/{}/runs", flow.connection)),
         ("GET", format!("/v1/schedules/{schedule}/next")),
         ("GET", format!("/v1/deliveries/{run}-1-0")),

@@ -78,7 +78,7 @@ async fn demo(api: &Api, home: &Path, schedules: &mut Vec<String>) -> Result<()>
     }
     let server = setup::sftp_server(&home.join("sftp-server"))?;
     let mut receiver = Receiver::start(&home.join("received.ndjson"), Manner::TakeEach).await?;
-    println!("  SFTP server: {} at {}; receiver at {}", server.software, server.address(), receiver.url());
+    println!("  SFTP server: {} at {}; receiver at {}", server.software(), server.address(), receiver.url());
 
     step("target servers, mappings, connections and schedules through the API");
     let mut all: Vec<Made> = Vec::new();
