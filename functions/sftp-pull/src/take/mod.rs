@@ -3,6 +3,7 @@
 //! From the ledger's row on, the file is whole in the bucket and an input of the run, in one transaction:
 //! everything later can be done again from there, and no file is skipped because a run died.
 
+mod gone;
 mod post_action;
 mod remote;
 mod select;
@@ -57,6 +58,7 @@ async fn take_due(
     for (file, entry) in &selected.taken_before {
         post_action::finish(context, run, connection, &remote, file, entry).await?;
     }
+    gone::note(context, run, connection, &remote).await?;
     let settled = settle(run, connection, &remote, selected.new, limit).await?;
     if settled.is_empty() && run.inputs.is_empty() {
         run.warn(format!("no new file matches {} in {}", connection.source.files, remote.folder));
