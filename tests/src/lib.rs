@@ -3,6 +3,8 @@
 pub mod api;
 pub mod claim_costs;
 pub mod counting;
+#[path = "../faults/mod.rs"]
+pub mod faults;
 pub mod flow;
 pub mod proxy;
 pub mod puller;

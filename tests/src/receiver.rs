@@ -1,10 +1,10 @@
 //! A real HTTP receiver that takes batches and keeps a log of what it took.
 //!
 //! It remembers batches by their Idempotency-Key, as a careful target does: the same batch twice is
-//! answered twice and taken once. It fails only where it is told to.
+//! answered twice, in the same way, and taken once. It fails only where it is told to.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     convert::Infallible,
     io::Write,
     net::SocketAddr,
@@ -65,7 +65,7 @@ struct Inner {
     log: PathBuf,
     usual: Manner,
     next: VecDeque<Manner>,
-    batches: HashSet<String>,
+    batches: HashMap<String, Manner>,
     requests: Vec<Value>,
 }
 
@@ -90,7 +90,7 @@ impl Receiver {
             log: log.into(),
             usual,
             next: VecDeque::new(),
-            batches: HashSet::new(),
+            batches: HashMap::new(),
             requests: Vec::new(),
         };
         std::fs::write(log, "").with_context(|| format!("cannot write {}", log.display()))?;
@@ -155,6 +155,20 @@ impl Receiver {
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
+    /// Begins with what another receiver has taken.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn remember(&self, taken: &[Taken]) -> Result<()> {
+        let mut inner = lock(&self.inner);
+        let mut log = String::new();
+        for record in taken {
+            inner.batches.insert(record.batch.clone(), Manner::TakeEach);
+            log += &(serde_json::to_string(record)? + "\n");
+        }
+        Ok(std::fs::write(&inner.log, log)?)
+    }
+
     /// What the receiver's system holds now: the last data of each source id.
     ///
     /// # Errors
@@ -187,13 +201,16 @@ async fn answer(
     let manner = {
         let mut inner = lock(&inner);
         inner.requests.push(json!({ "headers": headers, "body": batch }));
-        inner.next.pop_front().unwrap_or_else(|| inner.usual.clone())
+        match headers.get("idempotency-key").and_then(|key| inner.batches.get(key)) {
+            Some(before @ (Manner::LeaveOut(_) | Manner::Refuse(_))) => before.clone(),
+            _ => inner.next.pop_front().unwrap_or_else(|| inner.usual.clone()),
+        }
     };
     let reply = |status: u16, body: Value| {
         let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
         Ok(Response::builder().status(status).body(Full::new(body))?)
     };
-    match manner {
+    match manner.clone() {
         Manner::Status(status) => reply(status, json!({ "message": "told to fail" })),
         Manner::RetryAfter(status, after) => Ok(Response::builder()
             .status(status)
@@ -208,23 +225,23 @@ async fn answer(
             unreachable!("pending never ends")
         }
         Manner::Take => {
-            take(&inner, &headers, &batch, &[])?;
+            take(&inner, &headers, &batch, &[], manner)?;
             reply(200, Value::Null)
         }
         Manner::TakeAndHangUp => {
-            take(&inner, &headers, &batch, &[])?;
+            take(&inner, &headers, &batch, &[], manner)?;
             Err("told to hang up".into())
         }
         Manner::TakeEach => {
-            take(&inner, &headers, &batch, &[])?;
+            take(&inner, &headers, &batch, &[], manner)?;
             reply(200, json!({ "results": results(&batch, &[], &[]) }))
         }
         Manner::LeaveOut(ids) => {
-            take(&inner, &headers, &batch, &ids)?;
+            take(&inner, &headers, &batch, &ids, manner)?;
             reply(200, json!({ "results": results(&batch, &ids, &[]) }))
         }
         Manner::Refuse(ids) => {
-            take(&inner, &headers, &batch, &ids)?;
+            take(&inner, &headers, &batch, &ids, manner)?;
             reply(200, json!({ "results": results(&batch, &[], &ids) }))
         }
     }
@@ -254,13 +271,15 @@ fn take(
     headers: &BTreeMap<String, String>,
     batch: &Value,
     but: &[String],
+    manner: Manner,
 ) -> std::io::Result<()> {
     let wanted: Vec<_> = records(batch).filter(|(id, _)| !but.iter().any(|b| b == id)).collect();
     let mut inner = lock(inner);
     let key = headers.get("idempotency-key").cloned().unwrap_or_default();
-    if wanted.is_empty() || !inner.batches.insert(key.clone()) {
+    if wanted.is_empty() || inner.batches.contains_key(&key) {
         return Ok(());
     }
+    inner.batches.insert(key.clone(), manner);
     let mut log = std::fs::OpenOptions::new().append(true).open(&inner.log)?;
     for (id, record) in wanted {
         let taken = Taken {

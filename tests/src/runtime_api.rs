@@ -162,15 +162,12 @@ impl Function {
     ///
     /// # Errors
     /// When it ends before that.
-    pub async fn first_poll(&mut self) -> Result<Duration> {
-        let mut ended = self.killer.ended.clone();
+    pub async fn first_poll(&self) -> Result<Duration> {
+        let mut polled = self.polled.clone();
+        let first = async { polled.wait_for(Option::is_some).await.ok().and_then(|p| *p) };
         tokio::select! {
-            polled = self.polled.wait_for(Option::is_some) => {
-                polled?.context("a poll has a time")
-            }
-            status = ended.wait_for(Option::is_some) => {
-                bail!("{} ended before its first poll: {:?}", self.name, status.ok().and_then(|s| *s))
-            }
+            polled = first => polled.context("the runtime API is gone"),
+            status = self.killer.ended() => bail!("{} ended before its first poll: {:?}", self.name, status?),
         }
     }
 
@@ -183,7 +180,7 @@ impl Function {
         self.invoked += 1;
         let id = self.invoked;
         let deadline_ms = now().as_millisecond() + i64::try_from(time_left.as_millis())?;
-        let mut ended = self.killer.ended.clone();
+        let killer = self.killer.clone();
         let invocation = Invocation { id, deadline_ms, event: event.into() };
         let answered = async {
             self.invocations.send(invocation).await.context("the runtime API is gone")?;
@@ -198,10 +195,8 @@ impl Function {
         tokio::select! {
             biased;
             outcome = answered => outcome,
-            status = ended.wait_for(Option::is_some) => {
-                Ok(Outcome::Died(status?.context("a process that ended has a status")?))
-            }
-            () = hangs => Ok(Outcome::Died(self.killer.kill().await?)),
+            status = killer.ended() => Ok(Outcome::Died(status?)),
+            () = hangs => Ok(Outcome::Died(killer.kill().await?)),
         }
     }
 }
@@ -220,9 +215,14 @@ impl Killer {
     /// # Errors
     /// When no one watches over it any more.
     pub async fn kill(&self) -> Result<ExitStatus> {
-        let _ = self.wanted.send(());
+        let _ = self.wanted.send(()); // without a receiver it has ended already
+        self.ended().await
+    }
+
+    /// Waits until the process has ended.
+    async fn ended(&self) -> Result<ExitStatus> {
         let mut ended = self.ended.clone();
-        let status = *ended.wait_for(Option::is_some).await?;
+        let status = ended.wait_for(Option::is_some).await.map(|status| *status)?;
         status.context("a process that ended has a status")
     }
 }

@@ -149,6 +149,21 @@ impl SftpServer {
         })
     }
 
+    /// Starts OpenSSH again so that `command` serves in the place of its SFTP subsystem, at these ports beside its own.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn serve_by(&mut self, command: &str, ports: &[u16]) -> Result<()> {
+        let config = fs::read_to_string(self.folder.join(CONFIG))?;
+        let config = config.replace("sftp internal-sftp", &format!("sftp {command}"));
+        let mut config = config.replace("ForceCommand internal-sftp", &format!("ForceCommand {command}"));
+        for port in ports {
+            config.insert_str(0, &format!("Port {port}\n"));
+        }
+        fs::write(self.folder.join(CONFIG), config)?;
+        self.start_again()
+    }
+
     /// Stops the server; what it served stays.
     pub fn stop(&mut self) {
         let _ = self.process.kill();

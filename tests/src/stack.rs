@@ -77,7 +77,12 @@ impl Stack {
         .into()
     }
 
-    /// The name of the stack's table.
+    /// Where the local cloud answers.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Name of the stack's table.
     ///
     /// # Errors
     /// When it is not known.

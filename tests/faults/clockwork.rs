@@ -1,0 +1,168 @@
+//! What AWS does around the functions: the minute rule, and time that passes.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::{
+    aws::runs::{Admission, ScheduleMove},
+    delivery::Batch,
+    id::derived,
+    keys::{self, Key},
+    message::{DeliveryMessage, PullMessage},
+    run::{Run, Trigger},
+};
+
+use super::world::World;
+use crate::{
+    rows::{future_ms, now, past_ms},
+    runtime_api::Outcome,
+};
+
+/// How often time may have to pass before a world has nothing left to do.
+const MOST_WAITS: usize = 12;
+
+impl World {
+    /// Plays on until no message and no row has anything left to do.
+    ///
+    /// # Errors
+    /// When that does not come about, or when the local cloud fails.
+    pub async fn run_out(&mut self) -> Result<()> {
+        let mut waits = 0;
+        let mut idle = 0;
+        loop {
+            if self.pull_next().await? || self.deliver_next(1).await? {
+                idle = 0;
+                continue;
+            }
+            if self.has_work().await? {
+                waits += 1;
+                ensure!(waits <= MOST_WAITS, "after {MOST_WAITS} waits there is still work left");
+                self.next_minute().await?;
+            } else if self.messages().await? == 0 {
+                return Ok(());
+            } else {
+                idle += 1;
+                ensure!(idle < 200, "messages are left that do not come");
+                self.moment().await;
+            }
+        }
+    }
+
+    /// Lets leases end and times come, and wakes what is due then: by `dispatch` where that is what is looked at, and
+    /// otherwise as it does it, without the calls that it takes to find out.
+    ///
+    /// # Errors
+    /// When the local cloud fails.
+    pub async fn next_minute(&mut self) -> Result<()> {
+        let rows = self.rows.all().await?;
+        let open = rows.iter().filter(|row| is_open(row) && row["due"].is_i64());
+        let is_dispatch = self.under == "dispatch";
+        let due = if is_dispatch { past_ms() } else { future_ms(180) };
+        for row in open {
+            let mut change = json!({ "due": due });
+            for name in ["lease_until", "attempt_at"].into_iter().filter(|name| row[*name].is_i64()) {
+                change[name] = past_ms().into();
+            }
+            self.rows.edit(&key(row), change).await?;
+            if !is_dispatch {
+                self.wake(row).await?;
+            }
+        }
+        if is_dispatch {
+            self.tick().await;
+        }
+        Ok(())
+    }
+
+    /// Sends a message for every run or batch that is not final.
+    ///
+    /// # Errors
+    /// When the local cloud fails.
+    pub async fn wake_all(&self) -> Result<()> {
+        for row in self.rows.all().await?.iter().filter(|row| is_open(row)) {
+            self.wake(row).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the message that a run or batch has work.
+    async fn wake(&self, row: &Value) -> Result<()> {
+        let (queue, body) = if row["sk"] == "RUN" {
+            let run: Run = serde_json::from_value(row.clone())?;
+            (&self.pulls, serde_json::to_string(&PullMessage::run(&run.account, &run.id))?)
+        } else {
+            let b: Batch = serde_json::from_value(row.clone())?;
+            let message = DeliveryMessage::batch(&b.account, &b.run, b.first_ordinal, b.part);
+            (&self.deliveries, serde_json::to_string(&message)?)
+        };
+        self.setting.sqs.send_message().queue_url(&queue.url).message_body(body).send().await?;
+        Ok(())
+    }
+
+    /// Admits a run as `dispatch` does: for the schedule's due time, or for a request.
+    ///
+    /// # Errors
+    /// When it is not admitted.
+    pub async fn admit(&self, is_scheduled: bool) -> Result<Run> {
+        let (account, connection) = (self.account(), self.connection());
+        let run_id = derived("run", &[account, if is_scheduled { "scheduled" } else { "requested" }]);
+        let trigger = if is_scheduled { Trigger::Scheduled } else { Trigger::Manual };
+        let mut run = Run::queued(run_id, account, connection, trigger, now());
+        let mut schedule = None;
+        if is_scheduled {
+            let due = self.rows.get(&self.schedule()).await?["due"].as_i64().context("a due time")?;
+            let due = Timestamp::from_millisecond(due)?;
+            run.scheduled_for = Some(due);
+            let next = Timestamp::from_millisecond(future_ms(86_400))?;
+            let schedule_id = self.setting.schedule.clone();
+            schedule = Some(ScheduleMove { schedule: schedule_id, seen: due, next: Some(next) });
+        }
+        let admission = self.table.admit(&run, schedule.as_ref()).await?;
+        ensure!(admission == Admission::Admitted, "{admission:?}");
+        self.wake(&self.rows.get(&keys::run(account, &run.id)).await?).await?;
+        Ok(run)
+    }
+
+    /// Calls `dispatch` as the minute rule does, which tries what fails again twice. What still fails, the next
+    /// minute does.
+    pub async fn tick(&mut self) {
+        let event = json!({
+            "version": "0", "id": "00000000-0000-0000-0000-000000000000", "detail-type": "Scheduled Event",
+            "source": "aws.events", "account": "000000000000", "time": "2026-01-01T00:00:00Z",
+            "region": "us-east-1", "resources": [], "detail": {},
+        });
+        for _ in 0..3 {
+            let Ok(dispatch) = self.function("dispatch").await else { continue };
+            let outcome = dispatch.invoke(event.to_string(), Duration::from_secs(50)).await;
+            if let Ok(Outcome::Answered(_)) = outcome {
+                return;
+            }
+        }
+    }
+
+    /// Runs and batches that are not final, and whether the schedule is due.
+    async fn has_work(&self) -> Result<bool> {
+        let rows = self.rows.all().await?;
+        Ok(rows.iter().any(|row| is_open(row) || is_schedule_due(row)))
+    }
+}
+
+fn key(row: &Value) -> Key {
+    let text = |name: &str| row[name].as_str().unwrap_or_default().to_string();
+    Key { pk: text("pk"), sk: text("sk") }
+}
+
+/// A run that is not final, or a batch that waits or is being sent.
+pub(super) fn is_open(row: &Value) -> bool {
+    let sk = row["sk"].as_str().unwrap_or_default();
+    let of = |name: &str, open: &[&str]| row[name].as_str().is_some_and(|state| open.contains(&state));
+    (sk == "RUN" && of("status", &["QUEUED", "RUNNING", "DELIVERING"]))
+        || (sk.starts_with("B#") && of("state", &["WAITING", "SENDING"]))
+}
+
+fn is_schedule_due(row: &Value) -> bool {
+    let is_schedule = row["sk"].as_str().is_some_and(|sk| sk.starts_with("SCHEDULE#"));
+    is_schedule && row["due"].as_i64().is_some_and(|due| due <= now().as_millisecond())
+}

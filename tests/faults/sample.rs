@@ -1,0 +1,51 @@
+//! A sample of the interruptions that `make faults` walks whole: every so many points of each path, always the same.
+
+use anyhow::Result;
+use tests::faults::{
+    setting::Setting,
+    sweep::{Path, explore, points, walk},
+};
+
+/// Worlds at once.
+const AT_ONCE: usize = 3;
+
+/// Interrupts a path at every `every`th point, at least `least` of them.
+async fn sample(path: Path, every: usize, least: usize) -> Result<()> {
+    let setting = Setting::new(AT_ONCE).await?;
+    if !setting.has_sftp() {
+        eprintln!("requests over SFTP are not interrupted: that takes OpenSSH's server");
+    }
+    let route = explore(&setting, path).await?;
+    let points: Vec<_> = points(&route.calls).into_iter().step_by(every).collect();
+    assert!(points.len() >= least, "{} points of {:?}", points.len(), route.calls);
+    let tried = walk(&setting, &route, points, AT_ONCE, |_| ()).await;
+    let broken: Vec<_> =
+        tried.iter().filter_map(|t| Some(format!("{}\n{}", t.point, t.broken.as_ref()?))).collect();
+    assert!(broken.is_empty(), "{} of {} points broken:\n{}", broken.len(), tried.len(), broken.join("\n"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pull_survives_interruptions() -> Result<()> {
+    sample(Path::Pull, 41, 7).await
+}
+
+#[tokio::test]
+async fn a_pull_of_a_large_file_survives_interruptions() -> Result<()> {
+    sample(Path::PullLarge, 11, 3).await
+}
+
+#[tokio::test]
+async fn a_close_survives_interruptions() -> Result<()> {
+    sample(Path::Close, 17, 5).await
+}
+
+#[tokio::test]
+async fn a_delivery_survives_interruptions() -> Result<()> {
+    sample(Path::Deliver, 43, 5).await
+}
+
+#[tokio::test]
+async fn a_dispatch_survives_interruptions() -> Result<()> {
+    sample(Path::Dispatch, 13, 5).await
+}

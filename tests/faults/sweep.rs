@@ -1,0 +1,269 @@
+//! Walking every point of a path.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::{
+    Plan,
+    plan::{Boundary, Point},
+    promises::{self, Expected, FILE, Left},
+    setting::Setting,
+    snapshot::Snapshot,
+    world::World,
+};
+use crate::receiver::{Manner, Taken};
+
+/// A path of which every call is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// `sftp-pull`, from the run's first message to the release of its batches.
+    Pull,
+    /// `sftp-pull` with a file that is uploaded in parts: the calls that a small one does not need.
+    PullLarge,
+    /// `sftp-pull`, from the last batch's answer to the end of the run.
+    Close,
+    /// `deliver`: a batch that is refused at first, one of which a record is left out, and both again.
+    Deliver,
+    /// `dispatch`: a due schedule becomes a run, the run's message is lost, and the run is woken once it is due.
+    Dispatch,
+}
+
+impl Path {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Pull, Self::PullLarge, Self::Close, Self::Deliver, Self::Dispatch];
+
+    fn under(self) -> &'static str {
+        match self {
+            Self::Pull | Self::PullLarge | Self::Close => "sftp-pull",
+            Self::Deliver => "deliver",
+            Self::Dispatch => "dispatch",
+        }
+    }
+
+    fn walks(self, call: &str) -> bool {
+        self != Self::PullLarge || call.contains("Multipart") || call.contains("UploadPart")
+    }
+
+    /// The file, and what it must come to.
+    pub fn expected(self) -> Expected {
+        let mut content = String::from("id;value;padding\r\n");
+        let padding = "x".repeat(128 * 1024);
+        // Two parts of an upload are some 11 MiB; what fills them is filtered.
+        let filling = if self == Self::PullLarge { 88 } else { 0 };
+        for n in 0..filling {
+            content += &format!("f{n};test;{padding}\r\n");
+        }
+        for (id, value) in [("1", "a"), ("2", "b"), ("3", "test"), ("4", "c"), ("5", "d")] {
+            content += &format!("{id};{value};\r\n");
+        }
+        let holds = [("1", "a"), ("2", "b"), ("4", "c"), ("5", "d")];
+        let holds = holds.map(|(id, value)| (id.to_string(), json!({ "id": id, "value": value })));
+        Expected { content: content.into_bytes(), holds: holds.into(), filtered: filling + 1 }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pull => "pull",
+            Self::PullLarge => "pull of a large file",
+            Self::Close => "close",
+            Self::Deliver => "deliver",
+            Self::Dispatch => "dispatch",
+        })
+    }
+}
+
+/// What became of a point.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The point.
+    pub point: Point,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u128,
+    /// What was broken, if anything.
+    pub broken: Option<String>,
+}
+
+/// A path that was played once without an interruption.
+pub struct Route {
+    /// The path.
+    pub path: Path,
+    /// How often each call is made that is walked.
+    pub calls: BTreeMap<String, u32>,
+    /// Where worlds begin, unless with the run's admission.
+    begin: Option<Begin>,
+}
+
+/// A world before the path's first step.
+struct Begin {
+    snapshot: Snapshot,
+    /// What the receiver has taken by then.
+    taken: Vec<Taken>,
+}
+
+/// Plays a path without an interruption.
+///
+/// # Errors
+/// When a promise is broken even so.
+pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
+    let begin = match path {
+        Path::Close | Path::Deliver => Some(begin(setting, path).await?),
+        Path::Pull | Path::PullLarge | Path::Dispatch => None,
+    };
+    let mut route = Route { path, calls: BTreeMap::new(), begin };
+    let plan = Plan::new(None);
+    play(setting, 0, &route, plan.clone()).await.with_context(|| format!("{path}, not interrupted"))?;
+    route.calls = plan.counts().into_iter().filter(|(call, _)| path.walks(call)).collect();
+    Ok(Arc::new(route))
+}
+
+async fn begin(setting: &Arc<Setting>, path: Path) -> Result<Begin> {
+    let mut world = World::new(setting, 0, "none", Plan::new(None)).await?;
+    world.put(FILE, path.expected().content)?;
+    world.schedule_is_due().await?;
+    world.admit(true).await?;
+    world.pull_next().await?;
+    while path == Path::Close && world.deliver_next(1).await? {}
+    let begin = Begin { snapshot: Snapshot::of(&world).await?, taken: world.receiver.taken()? };
+    world.end().await?;
+    Ok(begin)
+}
+
+/// Every point of a path, from the calls that it makes.
+pub fn points(calls: &BTreeMap<String, u32>) -> Vec<Point> {
+    let mut points = Vec::new();
+    for (call, count) in calls {
+        for occurrence in (1..=*count).filter(|n| is_walked(call, *n, *count)) {
+            for mode in Boundary::of(call).modes() {
+                points.push(Point { call: call.clone(), occurrence, mode: *mode });
+            }
+        }
+    }
+    points
+}
+
+/// Two calls are made many times over in the same way: the SFTP client sends some 280 read requests ahead for a file,
+/// all at once, and `dispatch` asks each of 32 shards. Of these the first three are walked, every 25th and the last;
+/// every other call each time it is made.
+fn is_walked(call: &str, occurrence: u32, count: u32) -> bool {
+    let is_one_of_many = matches!(call, "sftp:Read" | "dynamodb:Query") && count > 20;
+    !is_one_of_many || occurrence <= 3 || occurrence.is_multiple_of(25) || occurrence == count
+}
+
+/// Tries points, as many at once as `slots`; tells `progress` of each.
+pub async fn walk(
+    setting: &Arc<Setting>,
+    route: &Arc<Route>,
+    points: Vec<Point>,
+    slots: usize,
+    progress: impl Fn(&Tried) + Send + Sync + Clone + 'static,
+) -> Vec<Tried> {
+    let waiting = Arc::new(Mutex::new(VecDeque::from(points)));
+    let mut workers = tokio::task::JoinSet::new();
+    for slot in 0..slots {
+        let (setting, route) = (setting.clone(), route.clone());
+        let (waiting, progress) = (waiting.clone(), progress.clone());
+        workers.spawn(async move {
+            let mut tried = Vec::new();
+            loop {
+                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some(point) = next else { return tried };
+                let started = Instant::now();
+                let played = try_point(&setting, slot, &route, &point).await;
+                let duration_ms = started.elapsed().as_millis();
+                let done = Tried { point, duration_ms, broken: played.err().map(|e| format!("{e:#}")) };
+                progress(&done);
+                tried.push(done);
+            }
+        });
+    }
+    workers.join_all().await.into_iter().flatten().collect()
+}
+
+/// The point did not come up. Where the machine is too busy, a call times out by itself, and what comes after it is
+/// another run than the one that was to be interrupted.
+#[derive(Debug, thiserror::Error)]
+#[error("the point was not reached")]
+struct NotReached;
+
+/// How often a point is tried that does not come up.
+const TRIES: usize = 3;
+
+async fn try_point(setting: &Arc<Setting>, slot: usize, route: &Route, point: &Point) -> Result<()> {
+    let mut played = Ok(());
+    for _ in 0..TRIES {
+        played = play(setting, slot, route, Plan::new(Some(point.clone()))).await;
+        let is_reached = !matches!(&played, Err(e) if e.downcast_ref::<NotReached>().is_some());
+        if is_reached {
+            break;
+        }
+    }
+    played
+}
+
+/// Plays a path in a world of its own, and holds the promises against it.
+async fn play(setting: &Arc<Setting>, slot: usize, route: &Route, plan: Arc<Plan>) -> Result<()> {
+    let started = Instant::now();
+    let mut world = World::new(setting, slot, route.path.under(), plan.clone()).await?;
+    let played = within(&mut world, route).await;
+    let described = match &played {
+        Ok(()) => String::new(),
+        Err(_) => promises::describe(&world).await,
+    };
+    world.end().await?;
+    played.with_context(|| format!("after {} ms\n{described}", started.elapsed().as_millis()))
+}
+
+async fn within(world: &mut World, route: &Route) -> Result<()> {
+    let expected = route.path.expected();
+    match &route.begin {
+        Some(begin) => {
+            world.begin_with(&begin.snapshot).await?;
+            world.receiver.remember(&begin.taken)?;
+            world.put_moved(FILE, &expected.content)?;
+        }
+        None => {
+            world.put(FILE, &expected.content)?;
+            world.schedule_is_due().await?;
+        }
+    }
+    match route.path {
+        Path::Pull | Path::PullLarge => {
+            world.admit(true).await?;
+            world.pull_next().await?;
+            world.plan.is_over();
+        }
+        Path::Close => world.wake_all().await?,
+        Path::Deliver => {
+            world.receiver.next([Manner::Status(500), Manner::LeaveOut(vec!["4".into()])]);
+            world.wake_all().await?;
+        }
+        Path::Dispatch => {
+            world.tick().await;
+            world.lose_messages().await?;
+        }
+    }
+    world.run_out().await?;
+    let mut left = Left::of(world).await?;
+    if !left.is_whole(world) {
+        let is_legitimate = world.plan.point().is_some_and(|point| point.fails_sftp());
+        ensure!(is_legitimate, "the run did not go through: {:?}", left.runs.last().map(|run| &run.failure));
+        world.admit(false).await?;
+        world.run_out().await?;
+        left = Left::of(world).await?;
+    }
+    promises::hold(world, &left, &expected).await?;
+    let planned = world.plan.point().is_some();
+    if planned && !world.plan.is_reached() {
+        return Err(NotReached.into());
+    }
+    Ok(())
+}
