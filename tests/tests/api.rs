@@ -228,7 +228,7 @@ async fn accounts_are_made_once_with_a_zone_and_networks_that_exist() -> Result<
 }
 
 #[tokio::test]
-async fn the_same_request_under_the_same_idempotency_key_is_done_once() -> Result<()> {
+async fn way_02_the_same_request_under_the_same_idempotency_key_is_done_once() -> Result<()> {
     let flow = Flow::new().await?;
     let key = [("idempotency-key", "k1")];
     let schedule = json!({ "connection": flow.connection, "cron": "0 6 * * ? *", "time_zone": "UTC" });

@@ -46,7 +46,7 @@ async fn a_target_that_answers_500_gets_the_batch_again_under_the_same_id() -> R
 }
 
 #[tokio::test]
-async fn a_target_that_hangs_is_given_up_on_in_time_and_tried_again() -> Result<()> {
+async fn way_21_a_target_that_hangs_is_given_up_on_in_time_and_tried_again() -> Result<()> {
     let flow = Flow::new().await?;
     flow.retry_far_off().await?;
     flow.change_target(|t| t["timeout_secs"] = 1.into()).await?;
@@ -176,7 +176,7 @@ async fn answers_record_by_record_are_reported_with_the_targets_ids() -> Result<
 }
 
 #[tokio::test]
-async fn records_that_an_answer_leaves_out_go_again_under_an_id_of_their_own() -> Result<()> {
+async fn way_28_records_that_an_answer_leaves_out_go_again_under_an_id_of_their_own() -> Result<()> {
     let flow = Flow::new().await?;
     let left_out = |ids: &[&str]| Manner::LeaveOut(ids.iter().map(|id| id.to_string()).collect());
     flow.receiver.next([left_out(&["1", "3"]), left_out(&["3"]), Manner::TakeEach]);
@@ -206,7 +206,7 @@ async fn records_that_an_answer_leaves_out_go_again_under_an_id_of_their_own() -
 }
 
 #[tokio::test]
-async fn an_answer_with_unusable_results_is_no_success() -> Result<()> {
+async fn way_28_an_answer_with_unusable_results_is_no_success() -> Result<()> {
     let flow = Flow::new().await?;
     flow.retry_far_off().await?;
     flow.put("a.csv", THREE)?;

@@ -82,7 +82,7 @@ async fn a_schedule_of_every_minute_starts_a_run_on_the_minute() -> Result<()> {
 }
 
 #[tokio::test]
-async fn ten_ticks_at_once_start_one_run_for_a_due_time() -> Result<()> {
+async fn way_18_ten_ticks_at_once_start_one_run_for_a_due_time() -> Result<()> {
     let flow = Flow::new().await?;
     flow.put("a.csv", "id;value\r\n1;a\r\n")?;
     let schedule = schedule(&flow, FAR_OFF).await?;
@@ -101,7 +101,7 @@ async fn ten_ticks_at_once_start_one_run_for_a_due_time() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_due_time_that_comes_while_a_run_goes_on_is_skipped_with_a_row_that_says_so() -> Result<()> {
+async fn way_18_a_due_time_that_comes_while_a_run_goes_on_is_skipped_with_a_row_that_says_so() -> Result<()> {
     let flow = Flow::new().await?;
     let schedule = schedule(&flow, FAR_OFF).await?;
     let active = busy(&flow).await?;
@@ -263,7 +263,7 @@ async fn a_request_for_another_accounts_connection_does_nothing() -> Result<()> 
 }
 
 #[tokio::test]
-async fn the_next_times_show_what_a_change_of_the_clocks_does_to_them() -> Result<()> {
+async fn way_17_the_next_times_show_what_a_change_of_the_clocks_does_to_them() -> Result<()> {
     let flow = Flow::new().await?;
     let made = schedule(&flow, "30 2 25-31 3,10 ? *").await?;
     let next = flow.api.get(&format!("/v1/schedules/{made}/next?n=30")).await?;

@@ -132,7 +132,7 @@ async fn a_file_of_which_every_record_is_in_error_is_an_error_of_the_mapping() -
 }
 
 #[tokio::test]
-async fn a_local_time_that_occurs_twice_is_the_instant_that_the_mapping_says() -> Result<()> {
+async fn way_17_a_local_time_that_occurs_twice_is_the_instant_that_the_mapping_says() -> Result<()> {
     let mut mapping = simple_mapping();
     for ambiguous in ["earliest", "latest"] {
         let column = json!({ "name": ambiguous, "from": "value", "type": "timestamp", "format": "%Y-%m-%d %H:%M",

@@ -270,7 +270,7 @@ async fn a_file_is_taken_only_once_its_done_file_is_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_file_that_is_still_written_waits_for_the_next_run() -> Result<()> {
+async fn way_16_a_file_that_is_still_written_waits_for_the_next_run() -> Result<()> {
     let flow = Flow::new().await?;
     flow.change_connection(|c| c["source"]["settle_secs"] = 2.into()).await?;
     flow.put("still.csv", "id;value\r\ns;still\r\n")?;

@@ -429,7 +429,7 @@ async fn a_run_whose_close_was_interrupted_after_the_state_moved_closes_the_same
 }
 
 #[tokio::test]
-async fn a_state_that_someone_else_replaced_meanwhile_is_not_overwritten() -> Result<()> {
+async fn way_26_a_state_that_someone_else_replaced_meanwhile_is_not_overwritten() -> Result<()> {
     let scene = Scene::new().await?;
     let (run, _) = scene.delivering(Manner::Status(500)).await?;
     let state = keys::state_object(&scene.flow.account, &scene.flow.connection, &scene.flow.target);
@@ -492,7 +492,7 @@ async fn a_damaged_state_ends_the_run_before_anything_is_sent() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_fails_alone() -> Result<()> {
+async fn way_07_of_several_messages_only_the_id_of_the_one_that_failed_comes_back() -> Result<()> {
     let scene = Scene::new().await?;
     scene.flow.put("a.csv", THREE)?;
     let run = scene.admit().await?.id;

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_and_a_panic_fail_their_own_message_only() {
+    async fn way_06_an_error_and_a_panic_fail_their_own_message_only() {
         let answer = handle_each(event(&["1", "2", "3", "x", "5"]), |n: u32| async move {
             match n {
                 2 => Err(std::io::Error::other("two")),
