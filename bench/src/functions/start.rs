@@ -52,7 +52,7 @@ pub(crate) async fn run() -> Result<()> {
     for _ in 0..STARTS {
         for measured in &mut all {
             let log = tempfile::tempfile()?;
-            let mut function = Function::start(&measured.bootstrap, variables.clone(), log).await?;
+            let function = Function::start(&measured.bootstrap, variables.clone(), log).await?;
             measured.starts.push(function.first_poll().await?);
             measured.peaks_kib.push(peak_kib(function.pid().context("a process has an id")?)?);
         }
