@@ -47,7 +47,7 @@ async fn fails_at(url: String, words: &[&str]) -> Result<()> {
 
 #[tokio::test]
 async fn an_answer_that_is_no_http() -> Result<()> {
-    fails_and_goes_again(Rudeness::Garbage, &["cannot be reached"]).await
+    fails_and_goes_again(Rudeness::Garbage, &["the connection broke", "invalid HTTP version"]).await
 }
 
 #[tokio::test]
@@ -67,27 +67,29 @@ async fn a_body_without_an_end_is_read_to_its_bound() -> Result<()> {
 
 #[tokio::test]
 async fn headers_without_an_end_are_read_to_their_bound() -> Result<()> {
-    fails_and_goes_again(Rudeness::EndlessHeaders, &["cannot be reached"]).await
+    fails_and_goes_again(Rudeness::EndlessHeaders, &["the connection broke", "too large"]).await
 }
 
 #[tokio::test]
 async fn a_connection_that_is_reset_within_the_head() -> Result<()> {
-    fails_and_goes_again(Rudeness::ResetInHead, &["cannot be reached"]).await
+    fails_and_goes_again(Rudeness::ResetInHead, &["the connection broke", "closed before message completed"])
+        .await
 }
 
 #[tokio::test]
 async fn a_connection_that_is_reset_within_the_body_is_no_success() -> Result<()> {
-    fails_and_goes_again(Rudeness::ResetInBody, &["cannot be reached"]).await
+    fails_and_goes_again(Rudeness::ResetInBody, &["the connection broke", "reading a body"]).await
 }
 
 #[tokio::test]
 async fn a_body_that_ends_before_its_length_is_no_success() -> Result<()> {
-    fails_and_goes_again(Rudeness::ShortBody, &["cannot be reached"]).await
+    fails_and_goes_again(Rudeness::ShortBody, &["the connection broke", "end of file before message length"])
+        .await
 }
 
 #[tokio::test]
 async fn a_length_that_is_no_number() -> Result<()> {
-    fails_and_goes_again(Rudeness::BadLength, &["cannot be reached"]).await
+    fails_and_goes_again(Rudeness::BadLength, &["the connection broke", "invalid content-length"]).await
 }
 
 #[tokio::test]
