@@ -30,7 +30,7 @@ const FAILURE: u32 = 4;
 
 /// Says whether this machine has what it takes: OpenSSH's server and its sftp-server.
 pub fn is_there(server: &SftpServer) -> bool {
-    server.software == "OpenSSH" && Path::new(SFTP_SERVER).exists()
+    server.software() == "OpenSSH" && Path::new(SFTP_SERVER).exists()
 }
 
 /// The harness's side of the relays: plans by the port that sessions come to.

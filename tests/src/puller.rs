@@ -37,7 +37,7 @@ impl Puller {
             variables.push((name.into(), variable(name)?));
         }
         let log = File::create(flow.home().join("sftp-pull.log"))?;
-        let mut function = Function::start(&development_build("sftp-pull")?, variables, log).await?;
+        let function = Function::start(&development_build("sftp-pull")?, variables, log).await?;
         function.first_poll().await?;
         let (table, rows) = (flow.stack.table().await?, flow.stack.rows().await?);
         Ok(Self { function, table, rows, account: flow.account.clone() })
