@@ -16,7 +16,7 @@ use super::{ends_well, point, world};
 
 #[tokio::test]
 async fn way_01_a_run_that_was_admitted_and_whose_message_was_not_sent_is_woken() -> Result<()> {
-    let mut world = world("dispatch", point("sqs:SendMessage", 1, Mode::Fails)).await?;
+    let mut world = world("dispatch", point("sqs:SendMessageBatch", 1, Mode::Fails)).await?;
     world.tick().await;
     assert!(world.plan.is_reached());
     assert_eq!(Left::of(&world).await?.runs.len(), 1, "the run is written");
