@@ -4,15 +4,18 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
+    aws::runs::Admission,
     delivery::{BatchName, DeliveryState},
+    id::derived,
     keys,
+    run::{RetryOf, Run, Trigger},
 };
 use tests::{
     api::id,
     flow::{Flow, RUN_SECS},
     receiver::Manner,
     report::{expect, expect_failure, in_short},
-    rows::past_ms,
+    rows::{now, past_ms},
     wait::until,
 };
 
@@ -397,4 +400,36 @@ async fn a_retry_after_of_years_does_not_hold_the_connection_for_years() -> Resu
     expect(&run, "ERROR", &[("read", 3), ("errors", 3)]);
     assert_eq!(flow.records(&run).await?[0]["reason"], "expired");
     flow.agrees(&[&run]).await
+}
+
+#[tokio::test]
+async fn a_retry_that_is_cancelled_before_it_sends_leaves_the_batch_to_be_retried_again() -> Result<()> {
+    let flow = Flow::new().await?;
+    let run = one_batch_dies(&flow).await?;
+    let dead = one_owed(&flow, "DEAD").await?;
+    // Admitted without a message: no function has it when it is cancelled.
+    let table = flow.stack.table().await?;
+    let name: BatchName = id(&dead).parse()?;
+    let batch = table.batch(&flow.account, &name).await?.context("the batch")?;
+    let of_old = table.run(&flow.account, &name.run).await?.context("its run")?;
+    let retry_id = derived("run", &[&flow.account, "cancelled retry"]);
+    let mut retry = Run::queued(retry_id, &flow.account, &flow.connection, Trigger::Manual, now());
+    (retry.inputs, retry.inputs_complete, retry.rerun_of) = (of_old.inputs, true, Some(name.run.clone()));
+    retry.retry_of = Some(RetryOf {
+        run: name.run.clone(),
+        first_ordinal: name.first_ordinal,
+        part: name.part,
+        owed_by: keys::owed_by(&flow.account, &flow.target, &batch.id),
+        object: batch.object,
+    });
+    assert_eq!(table.admit(&retry, None).await?, Admission::Admitted);
+    assert_eq!(owed(&flow, "DEAD").await?, Vec::<Value>::new());
+    let cancelled = flow.api.post(&format!("/v1/runs/{}/cancel", retry.id), &json!({})).await?;
+    assert_eq!(cancelled["status"], "CANCELLED");
+    assert_eq!(id(&one_owed(&flow, "DEAD").await?), id(&dead), "the target owes it again");
+    let again = flow.api.post(&format!("/v1/deliveries/{}/retry", id(&dead)), &json!({})).await?;
+    let again = flow.ended(&id(&again)).await?;
+    expect(&again, "COMPLETE", &[("read", count(&dead)), ("created", count(&dead))]);
+    let cancelled = flow.api.get(&format!("/v1/runs/{}", retry.id)).await?;
+    flow.agrees(&[&run, &cancelled, &again]).await
 }

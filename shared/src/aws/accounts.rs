@@ -80,27 +80,14 @@ impl Table {
     /// When the call fails.
     pub async fn api_keys(&self, account: &str) -> Result<Vec<ApiKey>, AwsError> {
         let key = keys::api_key(account, "");
-        let (mut found, mut start) = (Vec::new(), None);
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-                .expression_attribute_values(":pk", AttributeValue::S(key.pk.clone()))
-                .expression_attribute_values(":sk", AttributeValue::S(key.sk.clone()))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(AwsError::call("dynamodb:Query"))?;
-            for item in answer.items.unwrap_or_default() {
-                found.push(table::read(item)?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(found);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", AttributeValue::S(key.pk))
+            .expression_attribute_values(":sk", AttributeValue::S(key.sk));
+        table::every(query).await
     }
 
     /// Removes an API key; it stops working at once.

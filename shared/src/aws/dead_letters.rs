@@ -4,8 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
-    error::is_condition,
-    table::{key_item, n, s},
+    table::{key_item, n, s, update_if},
 };
 use crate::keys::{self, Key};
 
@@ -40,13 +39,7 @@ impl Table {
             .expression_attribute_values(":now_text", s(now.to_string()))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .expression_attribute_values(":due", n(due.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(key)))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(true),
-            Err(e) if is_condition(&e) => Ok(false),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":shard", s(keys::due_shard(key)));
+        update_if(update).await
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
-    table::{Item, key_item, n, number, s, string},
+    table::{Item, key_item, n, number, s, string, update_if},
 };
 use crate::keys::{self, Key};
 
@@ -73,13 +73,7 @@ impl Table {
             .update_expression("SET due = :until")
             .condition_expression("due = :seen")
             .expression_attribute_values(":until", n(until.as_millisecond()))
-            .expression_attribute_values(":seen", n(row.due.as_millisecond()))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(true),
-            Err(e) if super::error::is_condition(&e) => Ok(false),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":seen", n(row.due.as_millisecond()));
+        update_if(update).await
     }
 }

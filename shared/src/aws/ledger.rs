@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AwsError, Table,
-    error::is_condition,
-    table::{item, key_item, read, s, value},
+    table::{item, key_item, read, s, update_if, value},
 };
 use crate::{
     keys,
@@ -153,14 +152,9 @@ impl Table {
             .condition_expression("#run = :first")
             .expression_attribute_names("#run", "run")
             .expression_attribute_values(":run", s(&run.id))
-            .expression_attribute_values(":first", s(first))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(()),
-            Err(e) if is_condition(&e) => Ok(()),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":first", s(first));
+        update_if(update).await?;
+        Ok(())
     }
 
     /// Forgets the content that a run took last, if it came under this path: the file could not be read, so
@@ -180,14 +174,9 @@ impl Table {
             .expression_attribute_names("#path", "path")
             .expression_attribute_values(":none", s(""))
             .expression_attribute_values(":run", s(&run.id))
-            .expression_attribute_values(":path", s(path))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(()),
-            Err(e) if is_condition(&e) => Ok(()),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":path", s(path));
+        update_if(update).await?;
+        Ok(())
     }
 
     /// Notes that a file's post-action is done. Doing so twice changes nothing.

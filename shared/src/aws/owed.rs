@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use super::{
     AwsError, Table,
     batches::KEPT_SECS,
-    error::is_condition,
-    table::{key_item, n, read, s, value},
+    table::{key_item, n, read, s, update_if, value},
 };
 use crate::{
     delivery::{Batch, BatchName, DeliveryState, WaitingFor},
@@ -106,14 +105,8 @@ impl Table {
             .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
             .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
             .expression_attribute_values(":now", n(now.as_millisecond()))
-            .expression_attribute_values(":none", n(0))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(true),
-            Err(e) if is_condition(&e) => Ok(false),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":none", n(0));
+        update_if(update).await
     }
 
     /// UNKNOWN → DELIVERED: a person found that the target took it. `false` when it is no longer UNKNOWN.
@@ -138,13 +131,7 @@ impl Table {
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
             .expression_attribute_values(":delivered", value(&DeliveryState::Delivered)?)
-            .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(true),
-            Err(e) if is_condition(&e) => Ok(false),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":end", n(now.as_second() + KEPT_SECS));
+        update_if(update).await
     }
 }

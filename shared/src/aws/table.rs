@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{query::builders::QueryFluentBuilder, update_item::builders::UpdateItemFluentBuilder},
+    types::AttributeValue,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::AwsError;
+use super::{AwsError, error::is_condition};
 use crate::keys::Key;
 
 /// A row as the SDK sees it.
@@ -62,10 +66,29 @@ impl Table {
             .await;
         match put {
             Ok(_) => Ok(true),
-            Err(e) if super::error::is_condition(&e) => Ok(self.get_item(key).await? == Some(row)),
+            Err(e) if is_condition(&e) => Ok(self.get_item(key).await? == Some(row)),
             Err(e) => Err(AwsError::call("dynamodb:PutItem")(e)),
         }
     }
+}
+
+/// Sends a conditional update; `false` when its condition does not hold.
+pub(super) async fn update_if(update: UpdateItemFluentBuilder) -> Result<bool, AwsError> {
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(e) if is_condition(&e) => Ok(false),
+        Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+    }
+}
+
+/// Every row of a query, page by page.
+pub(super) async fn every<T: DeserializeOwned>(query: QueryFluentBuilder) -> Result<Vec<T>, AwsError> {
+    let mut pages = query.into_paginator().items().send();
+    let mut rows = Vec::new();
+    while let Some(row) = pages.next().await {
+        rows.push(read(row.map_err(AwsError::call("dynamodb:Query"))?)?);
+    }
+    Ok(rows)
 }
 
 /// Reads a row's attributes; those that the type does not know (keys, indexes) are passed over.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::super::{
     AwsError, Table,
     batches::KEPT_SECS,
-    error::{conditions, is_condition},
-    table::{key_item, n, s, value},
+    error::conditions,
+    table::{key_item, n, s, update_if, value},
 };
 use crate::{
     connection::Connection,
@@ -134,15 +134,12 @@ impl Table {
                 .expression_attribute_values(":sending", value(&DeliveryState::Sending)?)
                 .expression_attribute_values(":now", n(now.as_millisecond()));
         }
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(e) if is_condition(&e) => Ok(false),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+        update_if(update).await
     }
 
     /// Ends a run of which nothing was sent, and frees its connection; `false` when it has moved on.
     async fn cancel_unsent(&self, run: &Run, now: Timestamp) -> Result<bool, AwsError> {
+        self.give_batch_back(run).await?;
         let damaged = |e| AwsError::damaged("a transaction", e);
         let end = Update::builder()
             .table_name(&self.name)
@@ -194,13 +191,8 @@ impl Table {
             .expression_attribute_values(":true", value(&true)?)
             .expression_attribute_values(":one", n(1))
             .expression_attribute_values(":now", n(now.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(&key)))
-            .send()
-            .await;
-        match marked {
-            Ok(_) => Ok(()),
-            Err(e) if is_condition(&e) => Ok(()),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":shard", s(keys::due_shard(&key)));
+        update_if(marked).await?;
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::{
     AwsError, Table, emf,
     error::{conditions, is_condition},
-    table::{Item, key_item, n, read, s, value},
+    table::{Item, key_item, n, read, s, update_if, value},
 };
 use crate::{
     connection::Connection,
@@ -223,7 +223,7 @@ impl Table {
 
     /// Where a run that was to take a dead batch again sent nothing, the batch can be retried anew. Doing so twice
     /// changes nothing.
-    async fn give_batch_back(&self, run: &Run) -> Result<(), AwsError> {
+    pub(super) async fn give_batch_back(&self, run: &Run) -> Result<(), AwsError> {
         let Some(batch) = &run.retry_of else { return Ok(()) };
         let update = self
             .client
@@ -237,14 +237,9 @@ impl Table {
             .expression_attribute_values(":owed", s(&batch.owed_by))
             .expression_attribute_values(":none", n(0))
             .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":run", s(&run.id))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(()),
-            Err(e) if is_condition(&e) => Ok(()),
-            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        }
+            .expression_attribute_values(":run", s(&run.id));
+        update_if(update).await?;
+        Ok(())
     }
 
     pub(in crate::aws) async fn add_input(

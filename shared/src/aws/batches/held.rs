@@ -1,145 +1,26 @@
-//! Batch rows under their run: staging, claims, and the writes of a claim's holder.
+//! The writes of a claim's holder: each is conditional on its epoch and on the lease still being there.
 
 use aws_sdk_dynamodb::{
     operation::update_item::builders::UpdateItemFluentBuilder,
-    types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update},
+    types::{Put, TransactWriteItem, Update},
 };
 use jiff::Timestamp;
 
 use super::{
-    AwsError, Table, emf,
-    error::{conditions, is_condition},
-    table::{Item, item, key_item, n, read, s, value},
+    super::{
+        AwsError, Table, emf,
+        error::conditions,
+        table::{key_item, n, s, update_if, value},
+    },
+    Claimed, KEPT_SECS, key, owed_by, row,
 };
 use crate::{
     delivery::{Batch, DeathCause, DeliveryState, Outcome, WaitingFor},
-    keys::{self, Key},
-    metrics,
+    keys, metrics,
     run::RunStatus,
 };
 
-/// How early a message may come before the next attempt: queues count whole seconds.
-const EARLY_MS: i64 = 1000;
-
-/// How long a row is kept that nothing more will happen to: as long as its payload in the bucket. A claim
-/// takes the end away again, so that a row with work left never expires.
-pub(super) const KEPT_SECS: i64 = 35 * 86_400;
-
-/// A batch that is claimed for one attempt.
-#[derive(Clone, Debug)]
-pub struct Claimed {
-    /// The row as the claim left it.
-    pub batch: Batch,
-    /// What it was before: SENDING where an earlier holder's lease ended without a word of what came of it.
-    pub was: DeliveryState,
-}
-
-fn key(batch: &Batch) -> Key {
-    keys::batch(&batch.account, &batch.run, batch.first_ordinal, batch.part)
-}
-
-fn row(batch: &Batch) -> Result<Item, AwsError> {
-    let mut row = item(&key(batch), batch)?;
-    if batch.waiting_for != Some(WaitingFor::Release) {
-        row.insert("owed_by".into(), owed_by(batch));
-    }
-    if batch.due.is_some() {
-        row.insert("due_shard".into(), s(keys::due_shard(&key(batch))));
-    } else {
-        row.insert("expires_at".into(), n(batch.accepted_at / 1000 + KEPT_SECS));
-    }
-    Ok(row)
-}
-
-fn owed_by(batch: &Batch) -> AttributeValue {
-    s(keys::owed_by(&batch.account, &batch.target_server, &batch.id))
-}
-
 impl Table {
-    /// Writes a batch that waits for its release. A repeat by the same or a later holder of the run
-    /// overwrites it; an earlier holder, or one that comes after the release, cannot.
-    ///
-    /// # Errors
-    /// When the call fails, or when the batch has moved on.
-    pub async fn stage_batch(&self, batch: &Batch) -> Result<(), AwsError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(row(batch)?))
-            .condition_expression(
-                "attribute_not_exists(pk) OR (staged_by <= :epoch AND attempts = :zero AND #state = :waiting)",
-            )
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":epoch", n(batch.staged_by))
-            .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
-            .send()
-            .await;
-        match put {
-            Ok(_) => Ok(()),
-            Err(e) if is_condition(&e) => Err(AwsError::LostLease(format!("run {}", batch.run))),
-            Err(e) => Err(AwsError::call("dynamodb:PutItem")(e)),
-        }
-    }
-
-    /// Claims a batch for one attempt; `None` when it is final, held, or its next attempt is not due yet.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn claim_batch(
-        &self,
-        key: &Key,
-        now: Timestamp,
-        lease_until: Timestamp,
-    ) -> Result<Option<Claimed>, AwsError> {
-        let claimed = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(key)))
-            .update_expression(
-                "SET #state = :sending, attempts = attempts + :one, epoch = epoch + :one, \
-                 lease_until = :until, due = :until, due_shard = :shard \
-                 REMOVE waiting_for, attempt_at, expires_at",
-            )
-            .condition_expression(
-                "(#state IN (:waiting, :unknown) AND (attribute_not_exists(attempt_at) OR attempt_at <= :soon)) \
-                 OR (#state = :sending AND lease_until < :now)",
-            )
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":sending", value(&DeliveryState::Sending)?)
-            .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
-            .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":until", n(lease_until.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(key)))
-            .expression_attribute_values(":soon", n(now.as_millisecond() + EARLY_MS))
-            .expression_attribute_values(":now", n(now.as_millisecond()))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await;
-        let old: Batch = match claimed {
-            Ok(answer) => match answer.attributes {
-                Some(row) => read(row)?,
-                None => return Ok(None),
-            },
-            Err(e) if is_condition(&e) => return Ok(None),
-            Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        };
-        let was = old.state;
-        let batch = Batch {
-            state: DeliveryState::Sending,
-            attempts: old.attempts + 1,
-            epoch: old.epoch + 1,
-            due: Some(lease_until.as_millisecond()),
-            waiting_for: None,
-            attempt_at: None,
-            ..old
-        };
-        Ok(Some(Claimed { batch, was }))
-    }
-
     /// SENDING → DELIVERED.
     ///
     /// # Errors
@@ -344,73 +225,7 @@ impl Table {
         }
     }
 
-    /// Counts a batch as final on its run, and says whether that may have been the last. A hint only:
-    /// what closes a run is a consistent look at its batches, and the run's own `due` if this is lost.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn count_final_batch(&self, account: &str, run: &str) -> Result<bool, AwsError> {
-        self.count_final_batches(account, run, 1).await
-    }
-
-    /// Counts several as final, as [`Table::count_final_batch`] does one.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn count_final_batches(
-        &self,
-        account: &str,
-        run: &str,
-        batches: u64,
-    ) -> Result<bool, AwsError> {
-        let counted = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(&keys::run(account, run))))
-            .update_expression("ADD batches_final :batches")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":batches", n(batches))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await
-            .map_err(AwsError::call("dynamodb:UpdateItem"))?;
-        let row = counted.attributes.unwrap_or_default();
-        let count = |name| super::table::number(&row, name).unwrap_or_default();
-        Ok(count("batches_final") >= count("batches_total"))
-    }
-
-    /// Reads all batches of a run, consistently, in the order of their records.
-    ///
-    /// # Errors
-    /// When a call fails.
-    pub async fn batches(&self, account: &str, run: &str) -> Result<Vec<Batch>, AwsError> {
-        let mut batches = Vec::new();
-        let mut start: Option<Item> = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
-                .expression_attribute_values(":pk", AttributeValue::S(keys::run(account, run).pk))
-                .expression_attribute_values(":sk", s(keys::BATCH))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(AwsError::call("dynamodb:Query"))?;
-            for row in answer.items.unwrap_or_default() {
-                batches.push(read(row)?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(batches);
-            }
-        }
-    }
-
-    pub(super) fn held_update(&self, batch: &Batch, expression: &str) -> UpdateItemFluentBuilder {
+    pub(in crate::aws) fn held_update(&self, batch: &Batch, expression: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.name)
@@ -423,9 +238,8 @@ impl Table {
 }
 
 async fn send_held(update: UpdateItemFluentBuilder, batch: &Batch) -> Result<(), AwsError> {
-    match update.send().await {
-        Ok(_) => Ok(()),
-        Err(e) if is_condition(&e) => Err(AwsError::LostLease(format!("batch {}", batch.id))),
-        Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+    match update_if(update).await? {
+        true => Ok(()),
+        false => Err(AwsError::LostLease(format!("batch {}", batch.id))),
     }
 }
