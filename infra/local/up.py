@@ -33,6 +33,7 @@ OUTPUTS = {
     "CROSSDOCK_DELIVER_FUNCTION": "DeliverFunction",
     "CROSSDOCK_DEAD_LETTER_FUNCTION": "DeadLetterFunction",
     "CROSSDOCK_API_FUNCTION": "ApiFunction",
+    "CROSSDOCK_INTAKE_FUNCTION": "IntakeFunction",
 }
 
 
@@ -53,12 +54,16 @@ def settings(port: int, outputs: dict[str, str]) -> dict[str, str]:
     """What .local/env will hold: new addresses and names, the keys it had."""
     stack = deploy.stack_name()
     before = environment.read(stack)
+    base = f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['ApiId']}"
+    # As the template's default has it; behind a function URL, intake is at another address.
+    intake_on_http_api = outputs["IntakeUrl"] == outputs["ApiUrl"]
     return (
         aws.environment(port)
         | {
             "CROSSDOCK_STACK": stack,
-            "CROSSDOCK_API_URL": f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['ApiId']}",
+            "CROSSDOCK_API_URL": base,
         }
+        | ({"CROSSDOCK_INTAKE_URL": base} if intake_on_http_api else {})
         | {name: outputs[output] for name, output in OUTPUTS.items()}
         | {name: before[name] for name in keys.NAMES if name in before}
     )

@@ -17,6 +17,18 @@ ENDS = {
     ("DeliveriesDeadLetters", "DeadLetter"): "as of PullsDeadLetters",
 }
 
+# Functions whose URL anyone may call.
+OPEN_URLS = {
+    "Intake": "clients have no AWS credentials; it verifies each request by its source's scheme before it does "
+    "anything with it",
+}
+
+# Functions whose routes have the stage's default throttle.
+DEFAULT_THROTTLE = {
+    "Intake": "the default is made for it: its routes are there under IntakeFront=HttpApi alone, and a stage cannot "
+    "name a route that is not there",
+}
+
 # Variables that a library reads, not config.rs.
 LIBRARIES = {
     "RUST_LOG": "read by lambda_runtime's log subscriber",

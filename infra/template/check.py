@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import rules_fronts
 import rules_functions
 import rules_queues
 import rules_storage
@@ -20,7 +21,7 @@ import rules_watch
 from mutations import MUTATIONS, Rule
 from stack import ROOT, Sources, Stack
 
-MODULES = (rules_functions, rules_queues, rules_storage, rules_watch)
+MODULES = (rules_functions, rules_fronts, rules_queues, rules_storage, rules_watch)
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import rules_fronts as fronts
 import rules_functions as functions
 import rules_queues as queues
 import rules_storage as storage
@@ -18,6 +19,7 @@ Rule = Callable[[Stack], Any]
 FUNCTION_ALARMS = "infra/alarms/function.yaml"
 QUEUE_ALARMS = "infra/alarms/queue.yaml"
 SCHEDULES_ALARMS = "infra/alarms/schedules.yaml"
+NOTIFICATIONS_ALARMS = "infra/alarms/notifications.yaml"
 DASHBOARD = "infra/dashboard.yaml"
 
 
@@ -126,6 +128,25 @@ MUTATIONS = [
              lambda s: _set("Deliver", "Role", {"Fn::GetAtt": ["SftpPullRole", "Arn"]})(s)),
     Mutation("a managed policy", functions.roles_are_narrow,
              _set("ApiRole", "ManagedPolicyArns", ["arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"])),
+    Mutation("another function for anyone", fronts.only_stated_functions_are_open,
+             _set("IntakeFunctionUrl", "TargetFunctionArn", {"Fn::GetAtt": ["Api", "Arn"]})),
+    Mutation("anyone may invoke another function", fronts.only_stated_functions_are_open,
+             _set("IntakeUrlInvokePermission", "FunctionName", {"Ref": "Api"})),
+    Mutation("anyone may invoke, without a URL too", fronts.only_stated_functions_are_open,
+             _drop("IntakeUrlInvokePermission", "InvokedViaFunctionUrl")),
+    Mutation("a URL of before October 2025", fronts.open_urls_can_be_called,
+             _drop_resource("IntakeUrlInvokePermission")),
+    Mutation("a URL without its permission", fronts.open_urls_can_be_called,
+             lambda s: s.template["Resources"]["IntakeUrlPermission"].update(Condition="IntakeOnHttpApi")),
+    Mutation("no burst limit", fronts.routes_are_throttled,
+             _drop("HttpApiStage", "DefaultRouteSettings", "ThrottlingBurstLimit")),
+    Mutation("the API as fast as notifications", fronts.routes_are_throttled,
+             _drop("HttpApiStage", "RouteSettings")),
+    Mutation("a throttle of no route", fronts.routes_are_throttled,
+             _set("ApiRoute", "RouteKey", "ANY /v2/{proxy+}")),
+    Mutation("a throttle of a route that may be missing", fronts.routes_are_throttled,
+             lambda s: s.template["Resources"]["ApiRoute"].update(Condition="IntakeOnHttpApi")),
+    Mutation("a stage before its route", fronts.routes_are_throttled, _drop_policy("HttpApiStage", "DependsOn")),
     Mutation("visibility below six timeouts", queues.visibility_outlasts_the_function,
              _set("Deliveries", "VisibilityTimeout", 359)),
     Mutation("the timeout raised alone", queues.visibility_outlasts_the_function, _set("Deliver", "Timeout", 90)),
@@ -170,6 +191,10 @@ MUTATIONS = [
     Mutation("no alarm for age", watch.queues_have_alarms, _nested_drop(QUEUE_ALARMS, "Age")),
     Mutation("no alarm for missed runs", watch.schedules_have_alarms, _nested_drop(SCHEDULES_ALARMS, "MissedRuns")),
     Mutation("no alarm for old rows", watch.schedules_have_alarms, _nested_drop(SCHEDULES_ALARMS, "OldestDueRow")),
+    Mutation("no alarm for what is given up", watch.notifications_have_alarms,
+             _nested_drop(NOTIFICATIONS_ALARMS, "Dead")),
+    Mutation("an alarm on another function", watch.notifications_have_alarms,
+             lambda s: _of(s, "NotificationsAlarms")["Parameters"].update(IntakeFunction={"Ref": "Api"})),
     Mutation("an alarm that nobody hears", watch.alarms_can_be_heard, _nested(QUEUE_ALARMS, "Age", "AlarmActions", [])),
     Mutation("a metric nobody prints", watch.metrics_exist,
              _nested(SCHEDULES_ALARMS, "MissedRuns", "MetricName", "MissedRuns")),

@@ -8,7 +8,14 @@ from typing import Any
 from stack import Stack, named
 
 OWN_NAMESPACE = "Crossdock"
-OWN_ALARMS = ("RunsMissed", "OldestDueAge", "TickDuration")
+SCHEDULES_ALARMS = ("RunsMissed", "OldestDueAge", "TickDuration")
+# With the function that prints each.
+NOTIFICATIONS_ALARMS = (
+    ("RefusedUnavailable", "Intake"),
+    ("NotificationsDead", "Deliver"),
+    ("BreakersOpened", "Deliver"),
+    ("OldestOwedAge", "Deliver"),
+)
 
 
 def functions_have_alarms(stack: Stack) -> Iterator[str]:
@@ -57,9 +64,21 @@ def queues_have_alarms(stack: Stack) -> Iterator[str]:
 def schedules_have_alarms(stack: Stack) -> Iterator[str]:
     """Missed runs, rows that nobody wakes, and ticks that do not come."""
     watched = {alarm["MetricName"] for alarm in stack.alarms() if alarm["Namespace"] == OWN_NAMESPACE}
-    for metric in OWN_ALARMS:
+    for metric in SCHEDULES_ALARMS:
         if metric not in watched:
             yield f"there is no alarm for {metric}"
+
+
+def notifications_have_alarms(stack: Stack) -> Iterator[str]:
+    """What clients are told to post again, what is given up, and what only waits."""
+    watched = {
+        (alarm["MetricName"], named(_dimension(alarm, "FunctionName")))
+        for alarm in stack.alarms()
+        if alarm["Namespace"] == OWN_NAMESPACE
+    }
+    for metric, function in NOTIFICATIONS_ALARMS:
+        if (metric, function) not in watched:
+            yield f"there is no alarm for {metric} of {function}"
 
 
 def alarms_can_be_heard(stack: Stack) -> Iterator[str]:

@@ -96,6 +96,31 @@ impl DeliverConfig {
     }
 }
 
+/// What `intake` needs.
+#[derive(Clone, Debug)]
+pub struct IntakeConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the bucket.
+    pub bucket: String,
+    /// URL of the queue `deliveries`.
+    pub deliveries_queue_url: String,
+}
+
+impl IntakeConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self {
+            table: required("CROSSDOCK_TABLE")?,
+            bucket: required("CROSSDOCK_BUCKET")?,
+            deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
+        })
+    }
+}
+
 /// What `api` needs.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -105,6 +130,8 @@ pub struct ApiConfig {
     pub bucket: String,
     /// URL of the queue `pulls`.
     pub pulls_queue_url: String,
+    /// URL of the queue `deliveries`.
+    pub deliveries_queue_url: String,
     /// ARN of the KMS key that protects accounts' data keys.
     pub key_arn: String,
 }
@@ -119,6 +146,7 @@ impl ApiConfig {
             table: required("CROSSDOCK_TABLE")?,
             bucket: required("CROSSDOCK_BUCKET")?,
             pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
             key_arn: required("CROSSDOCK_KEY_ARN")?,
         })
     }

@@ -30,11 +30,11 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Says whether `text` can be an id: 1 to 64 of `a-z`, `0-9`, `-` and `_`.
+/// Says whether `text` can be an id: 1 to 80 of `a-z`, `0-9`, `-` and `_`.
 ///
 /// `#` is the separator of the table's keys and `/` of the bucket's, so neither may appear.
 pub fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
+    (1..=80).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
 }
 
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn separators_of_keys_are_no_part_of_an_id() {
-        for bad in ["", "a#b", "a/b", "A", "å", &"x".repeat(65)] {
+        for bad in ["", "a#b", "a/b", "A", "å", &"x".repeat(81)] {
             assert!(!is_id(bad), "{bad}");
         }
     }

@@ -64,6 +64,31 @@ pub fn batch(account: &str, run: &str, first_ordinal: u64, part: u32) -> Key {
 /// What the sort key of a batch begins with.
 pub const BATCH: &str = "B#";
 
+/// A notification that is kept as itself: no connection wanted it, or it is still to be handed out.
+pub fn notification(account: &str, notification: &str) -> Key {
+    Key { pk: notification_pk(account, notification), sk: "N".into() }
+}
+
+/// A notification that is owed to the target of one connection.
+pub fn notification_delivery(account: &str, notification: &str, connection: &str) -> Key {
+    Key { pk: notification_pk(account, notification), sk: format!("{DELIVERY}{connection}") }
+}
+
+/// What the sort key of a notification's delivery begins with.
+pub const DELIVERY: &str = "C#";
+
+/// A failed attempt to deliver a notification to the target of one connection, by the epoch of its claim.
+pub fn attempt(account: &str, notification: &str, connection: &str, epoch: u64) -> Key {
+    Key { pk: notification_pk(account, notification), sk: format!("{ATTEMPT}{connection}#{epoch:06}") }
+}
+
+/// What the sort key of an attempt begins with: after that of the notification itself and of its deliveries.
+pub const ATTEMPT: &str = "T#";
+
+fn notification_pk(account: &str, notification: &str) -> String {
+    format!("A#{account}#N#{notification}")
+}
+
 /// A remote file that a connection has taken, by path, size and time of change.
 pub fn ledger_file(account: &str, connection: &str, fingerprint: &str) -> Key {
     Key { pk: ledger(account, connection), sk: format!("F#{fingerprint}") }
@@ -113,6 +138,16 @@ pub fn owed_shard(account: &str, target_server: &str, n: u8) -> String {
     format!("A#{account}#T#{target_server}#{n}")
 }
 
+/// Partition of the index `owed` for a notification that no connection wanted.
+pub fn unrouted_by(account: &str, notification: &str) -> String {
+    unrouted_shard(account, crate::id::hash128(&[notification])[0] % OWED_SHARDS)
+}
+
+/// Name of the `n`th shard of what no connection wanted.
+pub fn unrouted_shard(account: &str, n: u8) -> String {
+    format!("A#{account}#U#{n}")
+}
+
 /// A file of a run, as it came: in `staged/` for 90 days.
 pub fn staged_object(account: &str, connection: &str, fingerprint: &str, run: &str) -> String {
     format!("{account}/staged/{connection}/{run}/{fingerprint}")
@@ -126,6 +161,11 @@ pub fn batch_object(account: &str, run: &str, batch: &str) -> String {
 /// What the target answered for a batch, record by record.
 pub fn answer_object(account: &str, run: &str, batch: &str) -> String {
     format!("{account}/payloads/{run}/{batch}.answer.json")
+}
+
+/// A notification's payload, in `payloads/`.
+pub fn notification_object(account: &str, notification: &str, body_hash: &str) -> String {
+    format!("{account}/payloads/{notification}/{body_hash}")
 }
 
 /// One part of a run's record results, compressed NDJSON.

@@ -1,6 +1,12 @@
-//! What goes over the queues: versioned hints that name a row. The row is the truth.
+//! What goes over the queues: versioned hints that name a row. The row is the truth. One kind is more than a hint:
+//! a notification that was posted is the message itself until its first claim makes a row of it.
 
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    delivery::{BatchName, DeliveryName},
+    notification::Posted,
+};
 
 /// A message of the queue `pulls`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,18 +54,63 @@ pub enum DeliveryMessage {
         /// 0 for a batch as it was read; counts up where a target's answer split it.
         part: u32,
     },
+    /// A notification was accepted and is owed to the target of a connection.
+    Posted(Box<Posted>),
+    /// A notification that is kept as itself is to be handed out to the connections that want it.
+    Route {
+        /// Version of this form.
+        v: u8,
+        /// Account of the notification.
+        account: String,
+        /// Id of the notification.
+        notification: String,
+    },
+    /// A notification's delivery, which has a row, is to be sent.
+    Notification {
+        /// Version of this form.
+        v: u8,
+        /// Account of the notification.
+        account: String,
+        /// Id of the notification.
+        notification: String,
+        /// The connection that takes it.
+        connection: String,
+    },
 }
 
 impl DeliveryMessage {
+    /// Says that a delivery is to be sent.
+    pub fn of(account: &str, name: &DeliveryName) -> Self {
+        match name {
+            DeliveryName::Batch(BatchName { run, first_ordinal, part }) => {
+                Self::batch(account, run, *first_ordinal, *part)
+            }
+            DeliveryName::Notification(name) => Self::Notification {
+                v: 1,
+                account: account.into(),
+                notification: name.notification.clone(),
+                connection: name.connection.clone(),
+            },
+        }
+    }
+
     /// Says that a batch is to be sent.
     pub fn batch(account: &str, run: &str, first_ordinal: u64, part: u32) -> Self {
         Self::Batch { v: 1, account: account.into(), run: run.into(), first_ordinal, part }
     }
 
+    /// Says that a kept notification is to be handed out.
+    pub fn route(account: &str, notification: &str) -> Self {
+        Self::Route { v: 1, account: account.into(), notification: notification.into() }
+    }
+
     /// The account whose work it is about.
     pub fn account(&self) -> &str {
         match self {
-            Self::Batch { account, .. } => account,
+            Self::Batch { account, .. }
+            | Self::Notification { account, .. }
+            | Self::Route { account, .. } => account,
+            Self::Posted(posted) => &posted.account,
         }
     }
 }

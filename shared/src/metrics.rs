@@ -57,13 +57,26 @@ impl Metric {
     }
 }
 
-/// One line for a function's log, without its line feed; `None` when there is nothing to say.
+/// Most values of one metric in a line: what the format allows.
+const MOST_VALUES: usize = 100;
+
+/// One line for a function's log, without its line feed; `None` when there is nothing to say. Counts of the same name
+/// are added up; other values stand side by side, the first 100 of them.
 pub fn line(function: &str, at: Timestamp, metrics: &[Metric]) -> Option<String> {
     if metrics.is_empty() {
         return None;
     }
+    let mut values: Vec<(Metric, Vec<u64>)> = Vec::new();
+    for metric in metrics {
+        match values.iter_mut().find(|(first, _)| first.name == metric.name) {
+            None => values.push((*metric, vec![metric.value])),
+            Some((_, sum)) if metric.unit == Unit::Count => sum[0] += metric.value,
+            Some((_, all)) if all.len() < MOST_VALUES => all.push(metric.value),
+            Some(_) => {}
+        }
+    }
     let listed: Vec<Value> =
-        metrics.iter().map(|m| json!({ "Name": m.name, "Unit": m.unit.name() })).collect();
+        values.iter().map(|(m, _)| json!({ "Name": m.name, "Unit": m.unit.name() })).collect();
     let mut line = Map::new();
     line.insert(
         "_aws".into(),
@@ -73,7 +86,9 @@ pub fn line(function: &str, at: Timestamp, metrics: &[Metric]) -> Option<String>
         }),
     );
     line.insert(DIMENSION.into(), function.into());
-    line.extend(metrics.iter().map(|m| (m.name.into(), m.value.into())));
+    line.extend(values.into_iter().map(|(m, values)| {
+        (m.name.to_string(), if let [one] = values[..] { one.into() } else { values.into() })
+    }));
     Some(Value::Object(line).to_string())
 }
 
@@ -107,6 +122,48 @@ pub fn attempt(state: DeliveryState) -> Vec<Metric> {
         }
         DeliveryState::Dead => vec![Metric::count("AttemptsFailed", 1), Metric::count("BatchesDead", 1)],
         DeliveryState::Sending => Vec::new(),
+    }
+}
+
+/// Notifications that `intake` acknowledged: new ones, and repeats of what was there.
+pub fn accepted(new: u64, repeats: u64) -> Vec<Metric> {
+    let both = [("NotificationsAccepted", new), ("NotificationsRepeated", repeats)];
+    both.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| Metric::count(name, n)).collect()
+}
+
+/// A notification that `intake` refused, by the reason's code.
+pub fn refused(reason: &str) -> Vec<Metric> {
+    let by_reason = match reason {
+        "unverified" => "RefusedUnverified",
+        "not_found" | "method_not_allowed" => "RefusedNotFound",
+        "source_disabled" => "RefusedDisabled",
+        "too_large" => "RefusedTooLarge",
+        "conflict" => "RefusedConflict",
+        "unavailable" => "RefusedUnavailable",
+        _ => "RefusedUnusable",
+    };
+    vec![Metric::count("NotificationsRefused", 1), Metric::count(by_reason, 1)]
+}
+
+/// A notification that its target has, so long after it was accepted.
+pub fn notification_delivered(latency_ms: u64) -> Vec<Metric> {
+    vec![
+        Metric::count("NotificationsDelivered", 1),
+        Metric { name: "DeliveryLatency", value: latency_ms, unit: Unit::Milliseconds },
+    ]
+}
+
+/// An attempt with a notification that failed, by the state that it left it in.
+pub fn notification(state: DeliveryState) -> Vec<Metric> {
+    match state {
+        DeliveryState::Waiting => vec![Metric::count("AttemptsFailed", 1)],
+        DeliveryState::Unknown => {
+            vec![Metric::count("AttemptsFailed", 1), Metric::count("NotificationsUnknown", 1)]
+        }
+        DeliveryState::Dead => {
+            vec![Metric::count("AttemptsFailed", 1), Metric::count("NotificationsDead", 1)]
+        }
+        DeliveryState::Delivered | DeliveryState::Sending => Vec::new(),
     }
 }
 

@@ -26,8 +26,9 @@ pub trait Settings: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
         Vec::new()
     }
 
-    /// The secrets, by their field.
-    fn secrets(&mut self) -> Vec<(&'static str, &mut SecretField)> {
+    /// The secrets, by their path in the settings, under which they are sealed: one of a list goes by its name, so
+    /// that it opens wherever in the list it stands.
+    fn secrets(&mut self) -> Vec<(String, &mut SecretField)> {
         Vec::new()
     }
 }

@@ -78,6 +78,11 @@ impl SecretField {
         self.0.is_empty()
     }
 
+    /// The value while it is plain, to check it: None once it is sealed, and where a request keeps what is stored.
+    pub fn plain_text(&self) -> Option<&str> {
+        (!self.is_kept() && !self.is_sealed()).then_some(self.0.as_str())
+    }
+
     /// Hides the value, for an answer.
     pub fn hide(&mut self) {
         self.0 = KEPT.into();

@@ -1,10 +1,17 @@
 //! A server defined once and used by many connections: one per remote folder or address.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{problem::FieldError, resource::Settings, secret::SecretField};
+use crate::{
+    problem::FieldError,
+    resource::Settings,
+    secret::SecretField,
+    signature::{self, LiveSecret},
+};
 
 /// What kind of server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +49,13 @@ pub struct TargetServer {
     /// For SFTP: the server's public keys as `ssh-keyscan` prints them, without the host's name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_keys: Vec<String>,
+    /// For a webservice: secrets with which requests are signed by Standard Webhooks (`webhook-signature`): each that
+    /// has not ended signs, so that one can be replaced without a gap. Without any, requests are not signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_secrets: Vec<LiveSecret>,
+    /// For a webservice: further headers of every request. Shown to administrators: for secrets there is `auth`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// For a webservice: seconds to wait before each next attempt. Without it, the default over about three days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_secs: Option<Vec<u32>>,
@@ -108,6 +122,9 @@ const OWN_HEADERS: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
 ];
 
 /// Key types that can be pinned, with what the server must then sign with.
@@ -145,6 +162,8 @@ impl TargetServer {
             (self.retry_secs.is_some(), "retry_secs"),
             (self.timeout_secs.is_some(), "timeout_secs"),
             (self.on_unknown.is_some(), "on_unknown"),
+            (!self.signing_secrets.is_empty(), "signing_secrets"),
+            (!self.headers.is_empty(), "headers"),
         ] {
             if set {
                 errors.push(FieldError::new(field, "is for a webservice only"));
@@ -199,17 +218,26 @@ impl TargetServer {
         if auth.header_name.is_some() != auth.header_value.is_some() {
             errors.push(FieldError::new("auth", "a header needs both header_name and header_value"));
         }
-        if let Some(name) = &auth.header_name
-            && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
-        {
-            errors.push(FieldError::new(
-                "auth.header_name",
-                "must be a header's name: letters, digits, '-' and '_'",
-            ));
+        if let Some(name) = &auth.header_name {
+            errors.extend(wrong_header("auth.header_name", name));
         }
-        if auth.header_name.as_ref().is_some_and(|n| OWN_HEADERS.contains(&n.to_ascii_lowercase().as_str())) {
-            errors.push(FieldError::new("auth.header_name", "is a header that the hub sets itself"));
+        if self.headers.len() > 20 {
+            errors.push(FieldError::new("headers", "must be 20 at most"));
         }
+        for (name, value) in &self.headers {
+            let field = format!("headers.{name}");
+            errors.extend(wrong_header(&field, name));
+            if name.eq_ignore_ascii_case("authorization") {
+                errors.push(FieldError::new(&field, "carries a secret: put it in auth"));
+            }
+            if value.len() > 1000 || !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+                errors.push(FieldError::new(
+                    field,
+                    "must be up to 1000 printable ASCII characters on one line",
+                ));
+            }
+        }
+        errors.extend(signature::check_secrets("signing_secrets", &self.signing_secrets, true));
         for (set, field) in [
             (auth.private_key.is_some(), "auth.private_key"),
             (auth.passphrase.is_some(), "auth.passphrase"),
@@ -233,6 +261,14 @@ impl TargetServer {
     }
 }
 
+fn wrong_header(field: &str, name: &str) -> Option<FieldError> {
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        return Some(FieldError::new(field, "must be a header's name: letters, digits, '-' and '_'"));
+    }
+    let is_own = OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+    is_own.then(|| FieldError::new(field, "is a header that the hub sets itself"))
+}
+
 impl Settings for TargetServer {
     const KIND: &'static str = "TARGET";
     const PREFIX: &'static str = "tgt";
@@ -253,24 +289,26 @@ impl Settings for TargetServer {
         let mut copy = self.clone();
         for (field, secret) in copy.secrets() {
             if secret.is_empty() {
-                errors.push(FieldError::new(format!("auth.{field}"), "must not be empty"));
+                errors.push(FieldError::new(field, "must not be empty"));
             }
         }
         errors
     }
 
-    fn secrets(&mut self) -> Vec<(&'static str, &mut SecretField)> {
+    fn secrets(&mut self) -> Vec<(String, &mut SecretField)> {
         let auth = &mut self.auth;
-        [
-            ("password", auth.password.as_mut()),
-            ("private_key", auth.private_key.as_mut()),
-            ("passphrase", auth.passphrase.as_mut()),
-            ("bearer_token", auth.bearer_token.as_mut()),
-            ("header_value", auth.header_value.as_mut()),
+        let signing = self.signing_secrets.iter_mut();
+        let signing = signing.map(|s| (format!("signing_secrets.{}", s.name), &mut s.secret));
+        let of_auth = [
+            ("auth.password", auth.password.as_mut()),
+            ("auth.private_key", auth.private_key.as_mut()),
+            ("auth.passphrase", auth.passphrase.as_mut()),
+            ("auth.bearer_token", auth.bearer_token.as_mut()),
+            ("auth.header_value", auth.header_value.as_mut()),
         ]
         .into_iter()
-        .filter_map(|(field, secret)| Some((field, secret?)))
-        .collect()
+        .filter_map(|(field, secret)| Some((field.to_string(), secret?)));
+        of_auth.chain(signing).collect()
     }
 }
 

@@ -40,15 +40,30 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Result<Answer> {
-        let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method.parse()?, url).header("content-type", "application/json");
+        let json = [("content-type", "application/json")];
+        let headers = [&json[..], headers].concat();
+        self.send(method, path, &headers, body.unwrap_or_default().into()).await
+    }
+
+    /// Sends exactly these headers, with the key if there is one, and this body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer> {
+        let mut request = self.http.request(method.parse()?, format!("{}{path}", self.base));
         if !self.key.is_empty() {
             request = request.bearer_auth(&self.key);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = request.body(body.unwrap_or_default().to_string()).send().await?;
+        let answer = request.body(body).send().await?;
         let header = |name| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
         let (status, etag, content_type) = (answer.status().as_u16(), header("etag"), header("content-type"));
         let body = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();

@@ -294,7 +294,9 @@ impl Flow {
 /// Settings as they can be sent again: without what the hub keeps beside them.
 pub fn settings_of(mut shown: Value) -> Value {
     if let Some(fields) = shown.as_object_mut() {
-        for own in ["id", "version", "created_at", "updated_at", "next_at", "active_run"] {
+        for own in
+            ["id", "version", "created_at", "updated_at", "next_at", "active_run", "notifications_path"]
+        {
             fields.remove(own);
         }
     }

@@ -6,6 +6,7 @@ pub mod counting;
 #[path = "../faults/mod.rs"]
 pub mod faults;
 pub mod flow;
+pub mod hooks;
 pub mod proxy;
 pub mod puller;
 pub mod receiver;
@@ -16,3 +17,4 @@ pub mod runtime_api;
 pub mod sftp_server;
 pub mod stack;
 pub mod wait;
+pub mod webhooks;

@@ -9,6 +9,7 @@ mod caller;
 mod deliveries;
 mod first_key;
 mod http;
+mod notifications;
 mod openapi;
 mod resources;
 pub mod routes;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use shared::{
     aws::{Table, clients, objects::Bucket, queues::Queue, vault::Vault},
     config::ApiConfig,
-    message::PullMessage,
+    message::{DeliveryMessage, PullMessage},
 };
 
 pub use openapi::document;
@@ -33,6 +34,7 @@ pub struct Context {
     table: Table,
     bucket: Bucket,
     pulls: Queue<PullMessage>,
+    deliveries: Queue<DeliveryMessage>,
     vault: Vault,
     key_arn: String,
     clock: fn() -> Timestamp,
@@ -43,10 +45,12 @@ impl Context {
     /// Makes the clients.
     #[expect(clippy::disallowed_methods, reason = "the one place where this function takes the clock")]
     pub fn new(sdk: &clients::SdkConfig, config: ApiConfig) -> Self {
+        let sqs = clients::sqs(sdk);
         Self {
             table: Table::new(clients::dynamodb(sdk), config.table),
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
-            pulls: Queue::new(clients::sqs(sdk), config.pulls_queue_url),
+            pulls: Queue::new(sqs.clone(), config.pulls_queue_url),
+            deliveries: Queue::new(sqs, config.deliveries_queue_url),
             vault: Vault::new(clients::kms(sdk)),
             key_arn: config.key_arn,
             clock: Timestamp::now,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use shared::{
-    connection::Connection, mapping::Mapping, problem::Problem, schedule::Schedule,
+    connection::Connection, mapping::Mapping, problem::Problem, schedule::Schedule, source::Source,
     target_server::TargetServer,
 };
 
@@ -13,7 +13,7 @@ use crate::{
     caller::Caller,
     deliveries,
     http::{Request, Response},
-    openapi,
+    notifications, openapi,
     resources::{self, Rules},
     runs,
 };
@@ -127,9 +127,14 @@ const RUNS: &[(&str, &str)] = &[
 const DELIVERIES: &[(&str, &str)] = &[
     ("target", "id of the target server; required"),
     ("state", "WAITING, SENDING, UNKNOWN or DEAD; all of them without it"),
+    ("connection", "of this connection only"),
+    ("from", "accepted at or after, RFC 3339"),
+    ("to", "accepted at or before, RFC 3339"),
     PAGE[0],
     PAGE[1],
 ];
+
+const UNROUTED: &[(&str, &str)] = &[("routed", "`no`; required"), PAGE[0], PAGE[1]];
 
 const ERRORS_ONLY: &[(&str, &str)] = &[("result", "`error` for the errors only")];
 
@@ -190,6 +195,7 @@ pub fn routes() -> Vec<Route> {
             |c, who, r| Box::pin(accounts::delete_key(c, who, r)),
         ),
     ];
+    routes.extend(settings::<Source>("/v1/sources", "/v1/sources/{id}"));
     routes.extend(settings::<TargetServer>("/v1/target-servers", "/v1/target-servers/{id}"));
     routes.extend(settings::<Mapping>("/v1/mappings", "/v1/mappings/{id}"));
     routes.extend(settings::<Connection>("/v1/connections", "/v1/connections/{id}"));
@@ -259,10 +265,10 @@ pub fn routes() -> Vec<Route> {
             "POST",
             "/v1/deliveries/{id}/retry",
             Admin,
-            "Sends a dead delivery's records again in a new run, or an UNKNOWN delivery under the same id",
+            "Sends a notification, or an UNKNOWN batch, again under the same id; a dead batch's records in a new run",
             |c, who, r| Box::pin(deliveries::retry(c, who, r)),
         )
-        .answer::<runs::RunView>(202),
+        .answer::<deliveries::Retried>(202),
         route(
             "POST",
             "/v1/deliveries/{id}/confirm",
@@ -271,6 +277,32 @@ pub fn routes() -> Vec<Route> {
             |c, who, r| Box::pin(deliveries::confirm(c, who, r)),
         )
         .answer::<deliveries::DeliveryView>(200),
+        route(
+            "GET",
+            "/v1/notifications",
+            Admin,
+            "Lists the notifications that no connection wanted, oldest first",
+            |c, who, r| Box::pin(notifications::list(c, who, r)),
+        )
+        .query(UNROUTED)
+        .answer::<notifications::NotificationPage>(200),
+        route(
+            "GET",
+            "/v1/notifications/{id}",
+            Admin,
+            "Shows a notification, and who it is owed to",
+            |c, who, r| Box::pin(notifications::show(c, who, r)),
+        )
+        .answer::<notifications::NotificationView>(200),
+        route(
+            "POST",
+            "/v1/notifications/{id}/route",
+            Admin,
+            "Hands out a notification that no connection wanted",
+            |c, who, r| Box::pin(notifications::route(c, who, r)),
+        )
+        .body::<notifications::RouteNotification>()
+        .answer::<notifications::NotificationView>(202),
     ]);
     routes
 }

@@ -9,6 +9,7 @@
 
 mod batch;
 mod letter;
+mod notification;
 mod run;
 
 use std::sync::Arc;
@@ -95,9 +96,19 @@ async fn look_after(context: &Context, body: &str) -> Result<(), AwsError> {
             run::look_after(context, &account, &run, now).await
         }
         Some(Letter::Delivery(message)) => {
-            let DeliveryMessage::Batch { account, run, first_ordinal, part, .. } = message;
-            let name = shared::delivery::BatchName { run, first_ordinal, part };
-            batch::look_after(context, &account, &name, now).await
+            match message {
+                DeliveryMessage::Batch { account, run, first_ordinal, part, .. } => {
+                    let name = shared::delivery::BatchName { run, first_ordinal, part };
+                    batch::look_after(context, &account, &name, now).await
+                }
+                // Its row is due until it is handed out.
+                DeliveryMessage::Route { .. } => Ok(()),
+                DeliveryMessage::Posted(posted) => notification::dropped(context, *posted, now).await,
+                DeliveryMessage::Notification { account, notification, connection, .. } => {
+                    let name = shared::delivery::NotificationName { notification, connection };
+                    notification::look_after(context, &account, &name, now).await
+                }
+            }
         }
         Some(Letter::Event(Event::RunRequested { id, detail })) => {
             tracing::warn!(account.id = detail.account, "a request for a run is made again");

@@ -1,17 +1,20 @@
-//! `deliver` sends batches of records to the webservices that they are owed to.
+//! `deliver` sends batches of records, and notifications, to the webservices that they are owed to.
 //!
-//! A message only names a batch; the batch's row says whether it is to be sent now. A claim is a
-//! conditional write on the row, so the same message three times sends once. Where the function dies
-//! after the target took a batch and before the row says so, the target's policy decides: the batch goes
-//! again under the same Idempotency-Key, or waits as UNKNOWN for a person.
+//! A message names a delivery, and its row says whether it is to be sent now; a notification that was just posted
+//! comes as a message alone, and its first claim makes the row. A claim is a conditional write, so the same message
+//! three times sends once. Where the function dies after the target took a delivery and before the row says so, the
+//! target's policy decides: it goes again under the same Idempotency-Key, or waits as UNKNOWN for a person.
 
-mod answer;
+mod batch;
 mod http;
-mod hub_failure;
-mod send;
+mod notification;
+mod request;
+mod route;
+mod tally;
+mod targets;
 mod wake;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::{SignedDuration, Timestamp};
@@ -19,12 +22,10 @@ use lambda_runtime::{Error, LambdaEvent};
 use shared::{
     aws::{AwsError, Table, clients, objects::Bucket, queues::Queue, sqs_batch::handle_each, vault::Vault},
     config::DeliverConfig,
-    keys,
+    delivery::{BatchName, NotificationName},
     message::{DeliveryMessage, PullMessage},
+    metrics::Metric,
 };
-use tracing::instrument;
-
-use hub_failure::HubFailure;
 
 /// What every message needs.
 pub struct Context {
@@ -34,6 +35,8 @@ pub struct Context {
     pulls: Queue<PullMessage>,
     vault: Vault,
     http: http::Clients,
+    targets: targets::Targets,
+    tally: Mutex<Vec<Metric>>,
     clock: fn() -> Timestamp,
     jitter: fn() -> f64,
 }
@@ -50,6 +53,8 @@ impl Context {
             pulls: Queue::new(sqs, config.pulls_queue_url),
             vault: Vault::new(clients::kms(sdk)),
             http: http::Clients::default(),
+            targets: targets::Targets::default(),
+            tally: Mutex::default(),
             clock: Timestamp::now,
             jitter: || getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX)),
         }
@@ -68,47 +73,28 @@ pub async fn handle(context: Arc<Context>, event: LambdaEvent<SqsEvent>) -> Resu
     let lease_until =
         Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX).saturating_add(LEASE_SLACK);
     let lease_until = lease_until.unwrap_or(Timestamp::MAX);
-    Ok(handle_each(event.payload, |message| deliver(context.clone(), message, lease_until)).await)
+    let response = handle_each(event.payload, |message| deliver(context.clone(), message, lease_until)).await;
+    tally::print(&context);
+    Ok(response)
 }
 
-#[instrument(skip_all, fields(account.id, run.id, delivery.id, attempt))]
 async fn deliver(
     context: Arc<Context>,
     message: DeliveryMessage,
     lease_until: Timestamp,
 ) -> Result<(), AwsError> {
-    let DeliveryMessage::Batch { v: _, account, run, first_ordinal, part } = message;
-    let now = (context.clock)();
-    let key = keys::batch(&account, &run, first_ordinal, part);
-    let Some(claimed) = context.table.claim_batch(&key, now, lease_until).await? else {
-        tracing::debug!(run.id = run, "nothing to do: the batch is final, held, or not due");
-        return Ok(());
-    };
-    let batch = &claimed.batch;
-    let span = tracing::Span::current();
-    span.record("account.id", &batch.account).record("run.id", &batch.run);
-    span.record("delivery.id", &batch.id).record("attempt", batch.attempts);
-    let attempted = match send::attempt(&context, &claimed).await {
-        Err(HubFailure::BeforeSending(error)) => {
-            tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
-            hub_failure::not_made(&context, &claimed, &error).await
+    match message {
+        DeliveryMessage::Batch { v: _, account, run, first_ordinal, part } => {
+            let name = BatchName { run, first_ordinal, part };
+            batch::deliver(&context, &account, &name, lease_until).await
         }
-        attempted => attempted,
-    };
-    let state = match attempted {
-        Ok(state) => state,
-        Err(
-            HubFailure::BeforeSending(AwsError::LostLease(what))
-            | HubFailure::AfterSending(AwsError::LostLease(what)),
-        ) => {
-            tracing::warn!("{what} is someone else's by now; this attempt stops");
-            return Ok(());
+        DeliveryMessage::Route { v: _, account, notification } => {
+            route::route(&context, &account, &notification).await
         }
-        // The row is due at the end of its lease, and the attempt counts.
-        Err(HubFailure::BeforeSending(error) | HubFailure::AfterSending(error)) => return Err(error),
-    };
-    if state.is_final() && context.table.count_final_batch(&account, &run).await? {
-        context.pulls.send(&account, &PullMessage::run(&account, &run), 0).await?;
+        DeliveryMessage::Posted(posted) => notification::take(&context, *posted, lease_until).await,
+        DeliveryMessage::Notification { v: _, account, notification, connection } => {
+            let name = NotificationName { notification, connection };
+            notification::go_on(&context, &account, &name, lease_until).await
+        }
     }
-    Ok(())
 }

@@ -13,6 +13,7 @@ use shared::{
         emf,
         queues::{MESSAGES_PER_CALL, Queue},
     },
+    delivery::{DeliveryName, NotificationName},
     keys::{self, DUE_SHARDS},
     message::{DeliveryMessage, PullMessage},
     metrics,
@@ -152,7 +153,7 @@ async fn wake(context: &Context, row: DueRow) -> Result<Vec<Hint>, AwsError> {
             return claim(context, &account, &schedule, row.due).await;
         }
         Some(Waking::Run(message)) => Hint::Pull(message),
-        Some(Waking::Batch(message)) => Hint::Delivery(message),
+        Some(Waking::Delivery(message)) => Hint::Delivery(message),
         None => {
             tracing::error!(pk = row.key.pk, sk = row.key.sk, "a row of an unknown kind is due");
             return Ok(Vec::new());
@@ -171,7 +172,7 @@ fn put_off(now: Timestamp) -> Timestamp {
 enum Waking {
     Schedule { account: String, schedule: String },
     Run(PullMessage),
-    Batch(DeliveryMessage),
+    Delivery(DeliveryMessage),
 }
 
 impl Waking {
@@ -180,13 +181,25 @@ impl Waking {
         if let Some(schedule) = row.key.sk.strip_prefix("SCHEDULE#") {
             return Some(Self::Schedule { account: rest.into(), schedule: schedule.into() });
         }
+        if let Some((account, notification)) = rest.split_once("#N#") {
+            return Self::notification(account, notification, &row.key.sk);
+        }
         let (account, run) = rest.split_once("#R#")?;
         if row.key.sk == "RUN" {
             return Some(Self::Run(PullMessage::run(account, run)));
         }
         let (ordinal, part) = row.key.sk.strip_prefix(keys::BATCH)?.split_once('#')?;
         let message = DeliveryMessage::batch(account, run, ordinal.parse().ok()?, part.parse().ok()?);
-        Some(Self::Batch(message))
+        Some(Self::Delivery(message))
+    }
+
+    fn notification(account: &str, notification: &str, sk: &str) -> Option<Self> {
+        if sk == "N" {
+            return Some(Self::Delivery(DeliveryMessage::route(account, notification)));
+        }
+        let connection = sk.strip_prefix(keys::DELIVERY)?;
+        let name = NotificationName { notification: notification.into(), connection: connection.into() };
+        Some(Self::Delivery(DeliveryMessage::of(account, &DeliveryName::Notification(name))))
     }
 }
 
@@ -205,7 +218,14 @@ mod tests {
         assert_eq!(due(keys::run("acme", "run_1")), Some(Waking::Run(PullMessage::run("acme", "run_1"))));
         assert_eq!(
             due(keys::batch("acme", "run_1", 501, 2)),
-            Some(Waking::Batch(DeliveryMessage::batch("acme", "run_1", 501, 2)))
+            Some(Waking::Delivery(DeliveryMessage::batch("acme", "run_1", 501, 2)))
+        );
+        let kept = keys::notification("acme", "ntf_1");
+        assert_eq!(due(kept), Some(Waking::Delivery(DeliveryMessage::route("acme", "ntf_1"))));
+        let name = NotificationName { notification: "ntf_1".into(), connection: "con_1".into() };
+        assert_eq!(
+            due(name.key("acme")),
+            Some(Waking::Delivery(DeliveryMessage::of("acme", &DeliveryName::Notification(name))))
         );
         assert_eq!(due(keys::account("acme")), None);
     }

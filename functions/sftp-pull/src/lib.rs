@@ -150,7 +150,9 @@ async fn pull(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<()
         return Err(Stop::settings("compare_needs_key", why));
     }
     if !run.inputs_complete {
-        take::take_files(context, run, &connection, limit).await?;
+        let files = connection.files();
+        let files = files.ok_or_else(|| Stop::settings("no_files", "the connection takes notifications"))?;
+        take::take_files(context, run, files, limit).await?;
     }
     let transformed = match transform::transform(context, run, &connection, mapping, limit).await {
         Err(Stop::OutOfTime(what)) => return Err(limit.decide(run, Origin::Mapping, &what)),
@@ -223,7 +225,8 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
             let found =
                 found.ok_or_else(|| Stop::settings("no_connection", "the connection has been removed"))?;
             let connection = found.resource.settings;
-            let found = context.table.find::<Mapping>(&run.account, &connection.mapping).await?;
+            let mapping = connection.mapping.as_deref().unwrap_or_default();
+            let found = context.table.find::<Mapping>(&run.account, mapping).await?;
             let found = found.ok_or_else(|| Stop::settings("no_mapping", "the mapping has been removed"))?;
             let pinned = PinnedMapping { id: found.resource.id, version: found.resource.version };
             let key = keys::state_object(&run.account, &run.connection, &connection.target.target_server);

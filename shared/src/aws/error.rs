@@ -2,9 +2,11 @@
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
     types::CancellationReason,
 };
+
+use super::table::Item;
 
 /// A call to AWS that failed, or an answer that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,14 @@ impl AwsError {
     /// Whether the same call may go through later. Damaged data stays damaged.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Call { .. })
+    }
+}
+
+/// The row on which a conditional put failed, where it asked for it.
+pub(super) fn failed_on(error: &SdkError<PutItemError>) -> Option<Item> {
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(e)) => e.item().cloned(),
+        _ => None,
     }
 }
 

@@ -11,9 +11,12 @@ pub mod emf;
 mod error;
 mod lazy_http;
 pub mod ledger;
+pub mod notifications;
 #[cfg(feature = "s3")]
 pub mod objects;
 pub mod owed;
+#[cfg(feature = "s3")]
+pub mod payloads;
 #[cfg(feature = "s3")]
 pub mod piecewise;
 #[cfg(feature = "sqs")]

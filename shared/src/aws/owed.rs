@@ -1,18 +1,45 @@
-//! What targets owe an answer for: lists by target, and what a person decides about a batch.
+//! What targets owe an answer for: lists by target, and what a person decides about a delivery.
 
 use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
     batches::KEPT_SECS,
-    table::{key_item, n, read, s, update_if, value},
+    table::{Item, key_item, n, read, s, update_if, value},
 };
 use crate::{
     delivery::{Batch, BatchName, DeliveryState, WaitingFor},
     keys::{self, OWED_SHARDS},
+    notification::NotificationDelivery,
 };
 
-/// Which batches of a target to list.
+/// Something that a target owes an answer for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owed {
+    /// A batch of a run.
+    Batch(Box<Batch>),
+    /// A notification.
+    Notification(Box<NotificationDelivery>),
+}
+
+impl Owed {
+    fn read(row: Item) -> Result<Self, AwsError> {
+        match row.contains_key("notification") {
+            true => Ok(Self::Notification(Box::new(read(row)?))),
+            false => Ok(Self::Batch(Box::new(read(row)?))),
+        }
+    }
+
+    /// When it was accepted, milliseconds since 1970, and its name: its place in the list.
+    pub fn place(&self) -> (i64, String) {
+        match self {
+            Self::Batch(batch) => (batch.accepted_at, BatchName::of(batch).to_string()),
+            Self::Notification(delivery) => (delivery.accepted_at, delivery.name().to_string()),
+        }
+    }
+}
+
+/// Which deliveries of a target to list.
 #[derive(Clone, Copy, Debug)]
 pub struct OwedList<'a> {
     /// Of this account.
@@ -21,8 +48,12 @@ pub struct OwedList<'a> {
     pub target_server: &'a str,
     /// In this state only.
     pub state: Option<DeliveryState>,
+    /// Of this connection only.
+    pub connection: Option<&'a str>,
     /// Accepted at or after, milliseconds since 1970.
     pub from_ms: i64,
+    /// Accepted at or before, milliseconds since 1970.
+    pub to_ms: i64,
     /// At most so many of each shard.
     pub limit: i32,
 }
@@ -33,7 +64,7 @@ impl Table {
     ///
     /// # Errors
     /// When a call fails.
-    pub async fn owed(&self, list: OwedList<'_>) -> Result<Vec<Batch>, AwsError> {
+    pub async fn owed(&self, list: OwedList<'_>) -> Result<Vec<Owed>, AwsError> {
         let mut found = Vec::new();
         for shard in 0..OWED_SHARDS {
             let (mut start, wanted) = (None, usize::try_from(list.limit).unwrap_or(0) + found.len());
@@ -43,24 +74,34 @@ impl Table {
                     .query()
                     .table_name(&self.name)
                     .index_name("owed")
-                    .key_condition_expression("owed_by = :by AND accepted_at >= :from")
+                    .key_condition_expression("owed_by = :by AND accepted_at BETWEEN :from AND :to")
                     .expression_attribute_values(
                         ":by",
                         s(keys::owed_shard(list.account, list.target_server, shard)),
                     )
                     .expression_attribute_values(":from", n(list.from_ms))
+                    .expression_attribute_values(":to", n(list.to_ms))
                     .limit(list.limit)
                     .set_exclusive_start_key(start);
-                let query = match list.state {
-                    None => query,
-                    Some(state) => query
-                        .filter_expression("#state = :state")
+                let mut filters = Vec::new();
+                let mut query = query;
+                if let Some(state) = list.state {
+                    filters.push("#state = :state");
+                    query = query
                         .expression_attribute_names("#state", "state")
-                        .expression_attribute_values(":state", value(&state)?),
-                };
+                        .expression_attribute_values(":state", value(&state)?);
+                }
+                if let Some(connection) = list.connection {
+                    filters.push("#connection = :connection");
+                    query = query
+                        .expression_attribute_names("#connection", "connection")
+                        .expression_attribute_values(":connection", s(connection));
+                }
+                let filter = (!filters.is_empty()).then(|| filters.join(" AND "));
+                let query = query.set_filter_expression(filter);
                 let answer = query.send().await.map_err(AwsError::call("dynamodb:Query"))?;
                 for row in answer.items.unwrap_or_default() {
-                    found.push(read::<Batch>(row)?);
+                    found.push(Owed::read(row)?);
                 }
                 start = answer.last_evaluated_key;
                 if start.is_none() || found.len() >= wanted {
@@ -68,7 +109,7 @@ impl Table {
                 }
             }
         }
-        found.sort_by(|a, b| (a.accepted_at, &a.id).cmp(&(b.accepted_at, &b.id)));
+        found.sort_by_cached_key(Owed::place);
         Ok(found)
     }
 

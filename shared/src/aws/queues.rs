@@ -1,4 +1,4 @@
-//! Queues: sending hints. What is owed is a row, so a message that is lost or doubled does no harm.
+//! Queues: sending messages, which name rows or become one.
 
 use std::marker::PhantomData;
 
@@ -15,10 +15,13 @@ pub struct Queue<M> {
     message: PhantomData<fn(M)>,
 }
 
-/// Most messages that one call takes; ten of ours are far below its 1 MiB.
+/// Most messages that one call takes.
 ///
 /// Source: Amazon SQS API reference, "SendMessageBatch".
 pub const MESSAGES_PER_CALL: usize = 10;
+
+/// Most bytes that are sent in one call, which takes 1 MiB: with room for what counts beside the bodies.
+const BYTES_PER_CALL: usize = 1_000_000;
 
 /// Attempts to send what a batch call left out.
 const ROUNDS: usize = 4;
@@ -46,33 +49,38 @@ impl<M: Serialize> Queue<M> {
         Ok(())
     }
 
-    /// Sends messages of an account, ten a call, and again those that a call left out.
+    /// Sends messages of an account, as many a call as one takes, and again those that a call left out.
     ///
     /// # Errors
     /// When a call fails, or when some are left out every time.
     pub async fn send_all(&self, account: &str, messages: &[M]) -> Result<(), AwsError> {
-        for chunk in messages.chunks(MESSAGES_PER_CALL) {
-            let chunk: Vec<_> = chunk.iter().map(|message| (account, message)).collect();
-            self.send_chunk(&chunk).await?;
+        let bodies = messages.iter().map(body).collect::<Result<Vec<_>, _>>()?;
+        for chunk in by_room(bodies) {
+            self.send_bodies(chunk.into_iter().map(|body| (account, body)).collect()).await?;
         }
         Ok(())
     }
 
-    /// Sends messages of several accounts in one call, [`MESSAGES_PER_CALL`] at most, and again those that the
+    /// Sends small messages of several accounts in one call, [`MESSAGES_PER_CALL`] at most, and again those that the
     /// call left out.
     ///
     /// # Errors
     /// When a call fails, or when some are left out every time.
     pub async fn send_chunk(&self, messages: &[(&str, &M)]) -> Result<(), AwsError> {
-        let entry = |(i, (account, message)): (usize, &(&str, &M))| {
+        let with_body = |(account, message): &(_, &M)| Ok((*account, body(*message)?));
+        self.send_bodies(messages.iter().map(with_body).collect::<Result<_, AwsError>>()?).await
+    }
+
+    async fn send_bodies(&self, bodies: Vec<(&str, String)>) -> Result<(), AwsError> {
+        let entry = |(i, (account, body)): (usize, (&str, String))| {
             SendMessageBatchRequestEntry::builder()
                 .id(i.to_string())
-                .message_body(body(*message)?)
-                .message_group_id(*account)
+                .message_body(body)
+                .message_group_id(account)
                 .build()
                 .map_err(|e| AwsError::damaged("a message", e))
         };
-        let mut waiting = messages.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let mut waiting = bodies.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
         for _ in 0..ROUNDS {
             if waiting.is_empty() {
                 return Ok(());
@@ -95,6 +103,41 @@ impl<M: Serialize> Queue<M> {
     }
 }
 
+/// Packs bodies into calls: ten each at most, and no more bytes than a call takes.
+fn by_room(bodies: Vec<String>) -> Vec<Vec<String>> {
+    let mut calls: Vec<Vec<String>> = Vec::new();
+    let mut room = 0;
+    for body in bodies {
+        match calls.last_mut() {
+            Some(call) if call.len() < MESSAGES_PER_CALL && body.len() <= room => {
+                room -= body.len();
+                call.push(body);
+            }
+            _ => {
+                room = BYTES_PER_CALL.saturating_sub(body.len());
+                calls.push(vec![body]);
+            }
+        }
+    }
+    calls
+}
+
 fn body<M: Serialize>(message: &M) -> Result<String, AwsError> {
     serde_json::to_string(message).map_err(|e| AwsError::damaged("a message", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_filled_by_number_and_by_bytes() {
+        let packed = |sizes: &[usize]| -> Vec<usize> {
+            by_room(sizes.iter().map(|n| "x".repeat(*n)).collect()).iter().map(Vec::len).collect()
+        };
+        assert_eq!(packed(&[]), Vec::<usize>::new());
+        assert_eq!(packed(&[1; 21]), [10, 10, 1]);
+        assert_eq!(packed(&[BYTES_PER_CALL / 2, BYTES_PER_CALL / 2, 1]), [2, 1]);
+        assert_eq!(packed(&[BYTES_PER_CALL, BYTES_PER_CALL]), [1, 1]);
+    }
 }

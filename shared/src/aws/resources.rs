@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{
     AwsError, Table,
     error::{conditions, is_condition},
-    table::{Item, item, key_item, n, number, read, s, string},
+    table::{Item, every_item, item, key_item, n, number, read, s, string},
 };
 use crate::{
     keys::{self, Key},
@@ -209,6 +209,23 @@ impl Table {
                 return Ok(found);
             }
         }
+    }
+
+    /// Reads every row of a kind.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn list_all<T: Settings>(&self, account: &str) -> Result<Vec<Found<T>>, AwsError> {
+        let first = keys::resource(account, T::KIND, "");
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", s(&first.pk))
+            .expression_attribute_values(":sk", s(&first.sk));
+        let rows = every_item(query).await?;
+        rows.into_iter().map(|row| Ok(Found { beside: Beside::read(&row), resource: read(row)? })).collect()
     }
 
     /// Says whether a row with this id was there and was removed: its id is not given again, since ledger and

@@ -83,10 +83,15 @@ pub(super) async fn update_if(update: UpdateItemFluentBuilder) -> Result<bool, A
 
 /// Every row of a query, page by page.
 pub(super) async fn every<T: DeserializeOwned>(query: QueryFluentBuilder) -> Result<Vec<T>, AwsError> {
+    every_item(query).await?.into_iter().map(read).collect()
+}
+
+/// Every row of a query as it is, page by page.
+pub(super) async fn every_item(query: QueryFluentBuilder) -> Result<Vec<Item>, AwsError> {
     let mut pages = query.into_paginator().items().send();
     let mut rows = Vec::new();
     while let Some(row) = pages.next().await {
-        rows.push(read(row.map_err(AwsError::call("dynamodb:Query"))?)?);
+        rows.push(row.map_err(AwsError::call("dynamodb:Query"))?);
     }
     Ok(rows)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::counts::{Counts, CountsError, Settled};
 
 pub use attempts::{Attempts, DEFAULT_RETRY_SECS, Next, deliver_until, hub_wait_secs};
-pub use name::BatchName;
+pub use name::{BatchName, DeliveryName, NotificationName};
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +72,9 @@ pub enum WaitingFor {
     Release,
     /// The time of the next attempt.
     NextAttempt,
+    /// The target: it is paused, disabled or failing, or its limits leave no room. `dispatch` sees to it that what
+    /// waits longest goes first.
+    Target,
 }
 
 /// What a target answered for a batch, in records.

@@ -1,7 +1,7 @@
-//! Batches that targets owe an answer for: lists, and what a person does about them.
+//! Batches and notifications that targets owe an answer for: lists, and what a person does about them.
 
 mod decide;
 mod view;
 
-pub(crate) use decide::{confirm, retry};
+pub(crate) use decide::{Retried, confirm, retry};
 pub(crate) use view::{DeliveryPage, DeliveryView, list, show};

@@ -1,18 +1,19 @@
-//! Requests and answers of the HTTP API, and the few conventions that all routes share.
+//! The few conventions that all routes share.
 
 mod body;
 mod cursor;
-mod request;
-mod response;
 
 pub(crate) use body::parse;
 pub(crate) use cursor::{decode, encode};
-#[cfg(test)]
-pub(crate) use request::test_request;
-pub(crate) use request::{HttpEvent, Request};
-pub(crate) use response::{Response, problem};
+pub(crate) use shared::http_api::{HttpEvent, Request, Response};
 
-use shared::{aws::AwsError, problem::Problem};
+use shared::{aws::AwsError, http_api, problem::Problem};
+
+/// A refusal. Who is not known is told how to say who they are.
+pub(crate) fn problem(problem: &Problem) -> Response {
+    let response = http_api::problem(problem);
+    if problem.status == 401 { response.header("www-authenticate", "Bearer") } else { response }
+}
 
 /// Maps a failure of the hub's own services. The caller learns that it was not their fault, and no more.
 pub(crate) fn unavailable(error: AwsError) -> Problem {
@@ -31,6 +32,12 @@ pub(crate) fn limit(request: &Request) -> Result<usize, Problem> {
         Some(Ok(n @ 1..=100)) => Ok(n),
         Some(_) => Err(bad_query("limit", "must be 1 to 100")),
     }
+}
+
+/// A time in the query.
+pub(crate) fn time(request: &Request, name: &str) -> Result<Option<jiff::Timestamp>, Problem> {
+    let Some(text) = request.query(name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| bad_query(name, "must be a time like 2026-10-25T01:30:00Z"))
 }
 
 /// 400 about a query parameter.

@@ -44,19 +44,23 @@ pub(crate) struct View<T> {
     /// The run that holds a connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     active_run: Option<String>,
+    /// Where clients post to a source, below the API's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notifications_path: Option<String>,
 }
 
-fn view<T: Rules>(found: Found<T>) -> View<T> {
+fn view<T: Rules>(account: &str, found: Found<T>) -> View<T> {
     let mut resource = found.resource;
+    let notifications_path = resource.settings.notifications_path(account, &resource.id);
     for (_, secret) in resource.settings.secrets() {
         secret.hide();
     }
-    View { resource, next_at: found.beside.due, active_run: found.beside.active_run }
+    View { resource, next_at: found.beside.due, active_run: found.beside.active_run, notifications_path }
 }
 
-fn shown<T: Rules>(status: u16, found: Found<T>) -> Result<Response, Problem> {
+fn shown<T: Rules>(status: u16, caller: &Caller, found: Found<T>) -> Result<Response, Problem> {
     let etag = format!("\"{}\"", found.resource.version);
-    Ok(Response::json(status, &view(found))?.header("etag", etag))
+    Ok(Response::json(status, &view(&caller.account, found))?.header("etag", etag))
 }
 
 async fn find<T: Rules>(context: &Context, caller: &Caller, id: &str) -> Result<Found<T>, Problem> {
@@ -104,11 +108,11 @@ pub(crate) async fn create<T: Rules>(
     let beside = Beside { due: settings.due(&new_id, now), request_hash, active_run: None };
     let resource = Resource { id: new_id, version: 1, created_at: now, updated_at: now, settings };
     if context.table.create(&caller.account, &resource, &beside).await.map_err(unavailable)? {
-        return shown(201, Found { resource, beside });
+        return shown(201, &caller, Found { resource, beside });
     }
     let found = find::<T>(&context, &caller, &resource.id).await?;
     if found.beside.request_hash == beside.request_hash {
-        return shown(201, found);
+        return shown(201, &caller, found);
     }
     Err(Problem::new(409, "idempotency_conflict", "another request was made with this Idempotency-Key"))
 }
@@ -119,7 +123,7 @@ pub(crate) async fn show<T: Rules>(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    shown(200, find::<T>(&context, &caller, request.param("id")).await?)
+    shown(200, &caller, find::<T>(&context, &caller, request.param("id")).await?)
 }
 
 /// Replaces one, if it is still what the caller read.
@@ -151,7 +155,7 @@ pub(crate) async fn replace<T: Rules>(
             settings,
         };
         if context.table.replace(&caller.account, &resource, &beside, &seen).await.map_err(unavailable)? {
-            return shown(200, Found { resource, beside });
+            return shown(200, &caller, Found { resource, beside });
         }
     }
     Err(Problem::new(503, "unavailable", "it is being changed by others; try again"))
@@ -172,7 +176,10 @@ pub(crate) async fn list<T: Rules>(
         .map_err(unavailable)?;
     let last = found.last().filter(|_| found.len() == limit).map(|f| f.resource.id.clone());
     let next_cursor = last.map(|id| http::encode(T::KIND, &id));
-    Response::json(200, &Page { items: found.into_iter().map(view).collect(), next_cursor })
+    Response::json(
+        200,
+        &Page { items: found.into_iter().map(|f| view(&caller.account, f)).collect(), next_cursor },
+    )
 }
 
 /// Removes one that nothing uses.

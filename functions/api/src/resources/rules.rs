@@ -3,11 +3,12 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use shared::{
-    connection::Connection,
+    connection::{Connection, SourceSide},
     mapping::Mapping,
     problem::{FieldError, Problem},
     resource::Settings,
     schedule::Schedule,
+    source::Source,
     target_server::{TargetServer, TargetServerKind},
 };
 
@@ -29,6 +30,11 @@ pub(crate) trait Rules: Settings {
         None
     }
 
+    /// Where clients post to it.
+    fn notifications_path(&self, _account: &str, _id: &str) -> Option<String> {
+        None
+    }
+
     /// Whether it is due at the same times as before.
     fn has_times_of(&self, _before: &Self) -> bool {
         true
@@ -36,6 +42,12 @@ pub(crate) trait Rules: Settings {
 }
 
 impl Rules for TargetServer {}
+
+impl Rules for Source {
+    fn notifications_path(&self, account: &str, id: &str) -> Option<String> {
+        Some(format!("/v1/sources/{account}.{id}/notifications"))
+    }
+}
 
 impl Rules for Mapping {}
 
@@ -58,20 +70,22 @@ impl Rules for Connection {
     ) -> BoxFuture<'a, Result<Vec<FieldError>, Problem>> {
         Box::pin(async move {
             let mut errors = references(self, context, account).await?;
-            for (field, id, kind, name) in [
-                (
+            let from = match &self.source {
+                SourceSide::Files(files) => Some((
                     "source.target_server",
-                    &self.source.target_server,
+                    &files.target_server,
                     TargetServerKind::SftpImport,
                     "sftp_import",
-                ),
-                (
-                    "target.target_server",
-                    &self.target.target_server,
-                    TargetServerKind::Webservice,
-                    "webservice",
-                ),
-            ] {
+                )),
+                SourceSide::Notifications(_) => None,
+            };
+            let to = (
+                "target.target_server",
+                &self.target.target_server,
+                TargetServerKind::Webservice,
+                "webservice",
+            );
+            for (field, id, kind, name) in from.into_iter().chain([to]) {
                 if !shared::id::is_id(id) {
                     continue; // named above
                 }
@@ -80,10 +94,10 @@ impl Rules for Connection {
                     errors.push(FieldError::new(field, format!("must be a target server of kind {name}")));
                 }
             }
-            if !shared::id::is_id(&self.mapping) {
+            let Some(mapping) = self.mapping.as_deref().filter(|id| shared::id::is_id(id)) else {
                 return Ok(errors);
-            }
-            let mapping = context.table.find::<Mapping>(account, &self.mapping).await.map_err(unavailable)?;
+            };
+            let mapping = context.table.find::<Mapping>(account, mapping).await.map_err(unavailable)?;
             if self.compare && mapping.is_some_and(|m| m.resource.settings.key.is_empty()) {
                 errors.push(FieldError::new(
                     "compare",

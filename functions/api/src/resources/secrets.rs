@@ -24,9 +24,9 @@ pub(super) async fn seal<T: Settings>(
     let row = context.table.account(account).await.map_err(unavailable)?;
     let data_key = row.map(|r| r.data_key).unwrap_or_default();
     let key = context.vault.open(account, &data_key).await.map_err(unavailable)?;
-    let mut kept: Vec<(&str, &mut SecretField)> = old.map(|o| o.secrets()).unwrap_or_default();
+    let mut kept: Vec<(String, &mut SecretField)> = old.map(|o| o.secrets()).unwrap_or_default();
     for (field, secret) in secrets {
-        let wrong = |detail: &str| Problem::invalid(vec![FieldError::new(format!("auth.{field}"), detail)]);
+        let wrong = |detail: &str| Problem::invalid(vec![FieldError::new(field.clone(), detail)]);
         if secret.is_kept() {
             let stored = kept.iter_mut().find(|(name, _)| *name == field);
             let (_, stored) = stored.ok_or_else(|| wrong("is '(set)', but there is none to keep"))?;
@@ -40,7 +40,7 @@ pub(super) async fn seal<T: Settings>(
         }
         let mut nonce = [0; 12];
         nonce.copy_from_slice(&(context.random)()[..12]);
-        let owner = Owner { account, id, field };
+        let owner = Owner { account, id, field: &field };
         secret.seal(key.bytes(), nonce, owner).map_err(|e| Problem::new(500, "internal", e.to_string()))?;
     }
     Ok(())

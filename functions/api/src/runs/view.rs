@@ -152,11 +152,6 @@ pub(crate) async fn list(
     request: Request,
 ) -> Result<Response, Problem> {
     let limit = http::limit(&request)?;
-    let time = |name| match request.query(name).map(str::parse::<Timestamp>) {
-        None => Ok(None),
-        Some(Ok(at)) => Ok(Some(at)),
-        Some(Err(_)) => Err(bad_query(name, "must be a time like 2026-10-25T01:30:00Z")),
-    };
     let status = match request.query("status") {
         None => None,
         Some(text) => Some(
@@ -169,7 +164,7 @@ pub(crate) async fn list(
     if connection.is_some_and(|c| !shared::id::is_id(c)) {
         return Err(bad_query("connection", "is not the id of a connection"));
     }
-    let (from, to) = (time("from")?, time("to")?);
+    let (from, to) = (http::time(&request, "from")?, http::time(&request, "to")?);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(bad_query("from", "must not be after to"));
     }

@@ -3,7 +3,7 @@
 
 use shared::{
     aws::ledger::PostActionState,
-    connection::{Connection, PostAction},
+    connection::{FilesSide, PostAction},
     run::Run,
     sftp::RemoteFile,
 };
@@ -15,10 +15,10 @@ use crate::{Context, error::Stop};
 pub(super) async fn note(
     context: &Context,
     run: &Run,
-    connection: &Connection,
+    source: &FilesSide,
     remote: &Remote,
 ) -> Result<(), Stop> {
-    if connection.source.post_action == PostAction::Keep || run.inputs.is_empty() {
+    if source.post_action == PostAction::Keep || run.inputs.is_empty() {
         return Ok(());
     }
     let files = run.inputs.iter().map(|input| RemoteFile {

@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use shared::{
     aws::ledger::{LastContent, LedgerEntry, PostActionState},
-    connection::{Connection, PostAction, SameContent},
+    connection::{FilesSide, PostAction, SameContent},
     keys,
     run::{Input, Origin, Run, RunStatus},
     sftp::RemoteFile,
@@ -31,10 +31,10 @@ const MOST_FILES: usize = 250;
 pub(crate) async fn take_files(
     context: &Arc<Context>,
     run: &mut Run,
-    connection: &Connection,
+    source: &FilesSide,
     limit: &Limit,
 ) -> Result<(), Stop> {
-    let taken = match take_due(context, run, connection, limit).await {
+    let taken = match take_due(context, run, source, limit).await {
         Err(Stop::OutOfTime(what)) => Err(limit.decide(run, Origin::Source, &what)),
         taken => taken,
     };
@@ -50,18 +50,18 @@ pub(crate) async fn take_files(
 async fn take_due(
     context: &Arc<Context>,
     run: &mut Run,
-    connection: &Connection,
+    source: &FilesSide,
     limit: &Limit,
 ) -> Result<(), Stop> {
-    let remote = Remote::connect(context, run, connection, limit).await?;
-    let selected = select::select(context, run, connection, &remote).await?;
+    let remote = Remote::connect(context, run, source, limit).await?;
+    let selected = select::select(context, run, source, &remote).await?;
     for (file, entry) in &selected.taken_before {
-        post_action::finish(context, run, connection, &remote, file, entry).await?;
+        post_action::finish(context, run, source, &remote, file, entry).await?;
     }
-    gone::note(context, run, connection, &remote).await?;
-    let settled = settle(run, connection, &remote, selected.new, limit).await?;
+    gone::note(context, run, source, &remote).await?;
+    let settled = settle(run, source, &remote, selected.new, limit).await?;
     if settled.is_empty() && run.inputs.is_empty() {
-        run.warn(format!("no new file matches {} in {}", connection.source.files, remote.folder));
+        run.warn(format!("no new file matches {} in {}", source.files, remote.folder));
     }
     let room = MOST_FILES.saturating_sub(run.inputs.len());
     if settled.len() > room {
@@ -71,7 +71,7 @@ async fn take_due(
         if !limit.has_time_for_a_file() {
             return Err(Stop::OutOfTime(format!("taking {}", file.path)));
         }
-        take_file(context, run, connection, &remote, &file).await?;
+        take_file(context, run, source, &remote, &file).await?;
     }
     Ok(())
 }
@@ -79,13 +79,13 @@ async fn take_due(
 /// Looks again after the settle time, and leaves what changed meanwhile for the next run.
 async fn settle(
     run: &mut Run,
-    connection: &Connection,
+    source: &FilesSide,
     remote: &Remote,
     files: Vec<RemoteFile>,
     limit: &Limit,
 ) -> Result<Vec<RemoteFile>, Stop> {
-    let secs = connection.source.settle_secs;
-    if files.is_empty() || secs == 0 || connection.source.done_suffix.is_some() {
+    let secs = source.settle_secs;
+    if files.is_empty() || secs == 0 || source.done_suffix.is_some() {
         return Ok(files);
     }
     if !limit.has(SignedDuration::from_secs(secs.into())) {
@@ -103,7 +103,7 @@ async fn settle(
 async fn take_file(
     context: &Arc<Context>,
     run: &mut Run,
-    connection: &Connection,
+    source: &FilesSide,
     remote: &Remote,
     file: &RemoteFile,
 ) -> Result<(), Stop> {
@@ -115,9 +115,7 @@ async fn take_file(
         return Ok(());
     };
     let same = match context.table.last_content(&run.account, &run.connection).await? {
-        Some(last) if last.sha256 == sha256 && went_through(context, run, connection, &last).await? => {
-            Some(last)
-        }
+        Some(last) if last.sha256 == sha256 && went_through(context, run, source, &last).await? => Some(last),
         _ => None,
     };
     let input = Input {
@@ -137,7 +135,7 @@ async fn take_file(
         mtime: file.mtime,
         sha256,
         object,
-        post_action: match connection.source.post_action {
+        post_action: match source.post_action {
             PostAction::Keep => PostActionState::Done,
             PostAction::Move | PostAction::Delete => PostActionState::Pending,
         },
@@ -146,7 +144,7 @@ async fn take_file(
     run.inputs.push(input);
     let duration_ms = (context.clock)().duration_since(started).as_millis();
     tracing::info!(size_bytes = file.size_bytes, duration_ms, "a file is whole in the bucket");
-    post_action::finish(context, run, connection, remote, file, &entry).await
+    post_action::finish(context, run, source, remote, file, &entry).await
 }
 
 /// Says whether bytes that were taken before need not be mapped again. Where the run that took them failed,
@@ -155,10 +153,10 @@ async fn take_file(
 async fn went_through(
     context: &Context,
     run: &Run,
-    connection: &Connection,
+    source: &FilesSide,
     last: &LastContent,
 ) -> Result<bool, Stop> {
-    if connection.source.same_content == SameContent::Map {
+    if source.same_content == SameContent::Map {
         return Ok(false);
     }
     if last.run == run.id {
@@ -167,7 +165,7 @@ async fn went_through(
     let status = context.table.run(&run.account, &last.run).await?.map(|r| r.status);
     Ok(match status {
         Some(RunStatus::Complete) => true,
-        Some(RunStatus::Partial) => !connection.compare,
+        Some(RunStatus::Partial) => !run.settings.as_ref().is_some_and(|c| c.compare),
         _ => false,
     })
 }

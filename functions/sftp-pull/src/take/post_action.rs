@@ -6,7 +6,7 @@
 
 use shared::{
     aws::ledger::{LedgerEntry, PostActionState},
-    connection::{Connection, PostAction},
+    connection::{FilesSide, PostAction},
     run::Run,
     sftp::RemoteFile,
 };
@@ -18,7 +18,7 @@ use crate::{Context, error::Stop};
 pub(super) async fn finish(
     context: &Context,
     run: &mut Run,
-    connection: &Connection,
+    source: &FilesSide,
     remote: &Remote,
     file: &RemoteFile,
     entry: &LedgerEntry,
@@ -26,12 +26,12 @@ pub(super) async fn finish(
     if entry.post_action == PostActionState::Done {
         return Ok(());
     }
-    match act(connection, remote, file, entry).await {
+    match act(source, remote, file, entry).await {
         Ok(()) => {}
         // Gone already: an earlier attempt did it and died before it could say so.
         Err(Stop::Failed(_)) if matches!(remote.is_gone(file).await, Ok(true)) => {}
         Err(Stop::Failed(failure)) => {
-            let what = match connection.source.post_action {
+            let what = match source.post_action {
                 PostAction::Delete => "removed",
                 PostAction::Move | PostAction::Keep => "moved",
             };
@@ -45,12 +45,11 @@ pub(super) async fn finish(
 }
 
 async fn act(
-    connection: &Connection,
+    source: &FilesSide,
     remote: &Remote,
     file: &RemoteFile,
     entry: &LedgerEntry,
 ) -> Result<(), Stop> {
-    let source = &connection.source;
     let target = match (source.post_action, &source.move_to) {
         (PostAction::Move, Some(folder)) => Some(remote.folder_for(folder)),
         (PostAction::Delete, _) => None,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::{
     aws::AwsError,
-    connection::Connection,
+    connection::FilesSide,
     dial::Dialling,
     run::{Origin, Run},
     secret::{Owner, SecretField},
@@ -25,10 +25,10 @@ impl Remote {
     pub(super) async fn connect(
         context: &Context,
         run: &Run,
-        connection: &Connection,
+        source: &FilesSide,
         limit: &Limit,
     ) -> Result<Self, Stop> {
-        let id = &connection.source.target_server;
+        let id = &source.target_server;
         let found = context.table.find::<TargetServer>(&run.account, id).await?;
         let Some(target) = found.map(|f| f.resource.settings) else {
             return Err(Stop::settings("no_target_server", "the source's target server has been removed"));
@@ -106,9 +106,9 @@ async fn server(context: &Context, run: &Run, id: &str, target: &TargetServer) -
         port,
         dialling: Dialling::new(&account.account.allowed_networks),
         user: target.auth.user.clone().unwrap_or_default(),
-        password: open("password", &target.auth.password)?,
-        private_key: open("private_key", &target.auth.private_key)?,
-        passphrase: open("passphrase", &target.auth.passphrase)?,
+        password: open("auth.password", &target.auth.password)?,
+        private_key: open("auth.private_key", &target.auth.private_key)?,
+        passphrase: open("auth.passphrase", &target.auth.passphrase)?,
         host_keys: target.host_keys.iter().filter_map(|k| parse_host_key(k)).collect(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use shared::{
     aws::ledger::LedgerEntry,
-    connection::Connection,
+    connection::FilesSide,
     id::{hash128, hex},
     run::Run,
     sftp::RemoteFile,
@@ -25,7 +25,7 @@ pub(super) struct Selected {
 pub(super) async fn select(
     context: &Context,
     run: &mut Run,
-    connection: &Connection,
+    source: &FilesSide,
     remote: &Remote,
 ) -> Result<Selected, Stop> {
     let listed = remote.list().await?;
@@ -36,7 +36,7 @@ pub(super) async fn select(
             remote.folder
         ));
     }
-    let candidates = candidates(listed.files, connection)?;
+    let candidates = candidates(listed.files, source)?;
     let fingerprints: Vec<_> = candidates.iter().map(|(file, _)| fingerprint(file)).collect();
     let mut taken = context.table.taken_files(&run.account, &run.connection, &fingerprints).await?;
     let mut selected = Selected { new: Vec::new(), taken_before: Vec::new() };
@@ -51,8 +51,7 @@ pub(super) async fn select(
 }
 
 /// The files that the settings mean, and whether each is ready to be taken.
-fn candidates(listed: Vec<RemoteFile>, connection: &Connection) -> Result<Vec<(RemoteFile, bool)>, Stop> {
-    let source = &connection.source;
+fn candidates(listed: Vec<RemoteFile>, source: &FilesSide) -> Result<Vec<(RemoteFile, bool)>, Stop> {
     let matches = source.matcher().map_err(|e| Stop::settings("bad_glob", &e.to_string()))?;
     // A done-file that is older than its file belongs to the file that stood here before.
     let times: HashMap<&str, i64> = listed.iter().map(|f| (f.name.as_str(), f.mtime)).collect();
@@ -84,32 +83,29 @@ mod tests {
         RemoteFile { name: name.into(), path: format!("/out/{name}"), size_bytes: 1, mtime }
     }
 
-    fn connection(done_suffix: Option<&str>) -> Connection {
+    fn source(done_suffix: Option<&str>) -> FilesSide {
         let done = done_suffix.map_or(serde_json::Value::Null, Into::into);
-        serde_json::from_value(serde_json::json!({
-            "name": "n", "mapping": "m", "target": {"target_server": "t"},
-            "source": {"target_server": "s", "files": "*.csv*", "done_suffix": done}
-        }))
-        .unwrap()
+        let source = serde_json::json!({"target_server": "s", "files": "*.csv*", "done_suffix": done});
+        serde_json::from_value(source).unwrap()
     }
 
-    fn names(files: Vec<RemoteFile>, connection: &Connection) -> Vec<String> {
-        let found = candidates(files, connection).unwrap();
+    fn names(files: Vec<RemoteFile>, source: &FilesSide) -> Vec<String> {
+        let found = candidates(files, source).unwrap();
         found.into_iter().filter(|(_, is_ready)| *is_ready).map(|(f, _)| f.name).collect()
     }
 
     #[test]
     fn files_come_by_time_then_name() {
         let listed = vec![file("b.csv", 2), file("a.csv", 2), file("z.csv", 1), file("x.txt", 1)];
-        assert_eq!(names(listed, &connection(None)), ["z.csv", "a.csv", "b.csv"]);
+        assert_eq!(names(listed, &source(None)), ["z.csv", "a.csv", "b.csv"]);
     }
 
     #[test]
     fn with_a_done_suffix_only_files_that_have_theirs_are_taken() {
         let listed = vec![file("a.csv", 1), file("b.csv", 1), file("a.csv.done", 2)];
-        assert_eq!(names(listed, &connection(Some(".done"))), ["a.csv"]);
+        assert_eq!(names(listed, &source(Some(".done"))), ["a.csv"]);
         let older = vec![file("a.csv", 3), file("a.csv.done", 2)];
-        assert!(names(older, &connection(Some(".done"))).is_empty(), "the done-file is of an earlier file");
+        assert!(names(older, &source(Some(".done"))).is_empty(), "the done-file is of an earlier file");
     }
 
     #[test]

@@ -1,25 +1,23 @@
 //! One attempt: load, send, and write down what came of it.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::{AwsError, batches::Claimed, runs::CancelledBy},
     delivery::{Attempts, Batch, DEFAULT_RETRY_SECS, DeathCause, DeliveryState, Next, why_cancelled},
-    secret::{Owner, expose},
     target_server::{OnUnknown, TargetServer},
     wire::StagedBatch,
 };
 
+use super::{
+    answer::{Failed, Taken, everything, take},
+    hub_failure::{HubFailure, cause},
+    wake,
+};
 use crate::{
     Context,
-    answer::{Failed, Taken, everything, take},
-    http,
-    hub_failure::{HubFailure, cause},
-    wake::wake,
+    http::Answer,
+    request::{self, Credentials, NotSent, Outgoing},
 };
-
-const DEFAULT_TIMEOUT_SECS: u32 = 15;
 
 /// After this long a batch is given up, whatever its schedule: its payload is kept for 35 days.
 const MOST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
@@ -142,47 +140,22 @@ async fn load(context: &Context, batch: &Batch) -> Result<StagedBatch, AwsError>
     serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(what(), e))
 }
 
-/// Why a batch was not sent, or not answered.
-#[derive(Debug, thiserror::Error)]
-enum NotSent {
-    #[error(transparent)]
-    NoAnswer(#[from] http::NoAnswer),
-    #[error(transparent)]
-    Aws(#[from] AwsError),
-    #[error(transparent)]
-    Secret(#[from] shared::secret::SecretError),
-}
-
 async fn post(
     context: &Context,
     batch: &Batch,
     target: &TargetServer,
     staged: &StagedBatch,
     alone: bool,
-) -> Result<http::Answer, NotSent> {
+) -> Result<Answer, NotSent> {
     let account = context.table.account(&batch.account).await?;
     let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
     let key = context.vault.open(&batch.account, &account.data_key).await?;
-    let open = |field, secret: &Option<shared::secret::SecretField>| {
-        let owner = Owner { account: &batch.account, id: &batch.target_server, field };
-        secret.as_ref().map(|s| s.open(key.bytes(), owner)).transpose()
+    let credentials = Credentials::open(&batch.account, &batch.target_server, target, &key)?;
+    let outgoing = Outgoing {
+        id: &batch.id,
+        content_type: "application/json",
+        body: staged.body.get().to_owned().into(),
+        alone,
     };
-    let auth = &target.auth;
-    let timeout = Duration::from_secs(target.timeout_secs.unwrap_or(DEFAULT_TIMEOUT_SECS).into());
-    let networks = &account.account.allowed_networks;
-    let mut request = context.http.post(&target.address, networks, timeout, alone)?;
-    if let Some(token) = open("bearer_token", &auth.bearer_token)? {
-        request = request.bearer_auth(expose(&token));
-    }
-    if let (Some(user), Some(password)) = (&auth.user, open("password", &auth.password)?) {
-        request = request.basic_auth(user, Some(expose(&password)));
-    }
-    if let (Some(name), Some(value)) = (&auth.header_name, open("header_value", &auth.header_value)?) {
-        request = request.header(name, expose(&value));
-    }
-    let request = request
-        .header("content-type", "application/json")
-        .header("idempotency-key", &batch.id)
-        .body(staged.body.get().to_owned());
-    Ok(http::send(request, timeout, context.clock).await?)
+    request::post(context, target, &account.account.allowed_networks, &credentials, outgoing).await
 }

@@ -6,10 +6,8 @@ use shared::{
     delivery::{DeathCause, DeliveryState, hub_wait_secs},
 };
 
-use crate::{
-    Context,
-    send::{die, until},
-};
+use super::send::{die, until};
+use crate::Context;
 
 /// A failure of the hub itself.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,8 @@ use shared::{
     wire::{self, Answers, Meaning, StagedBatch},
 };
 
-use crate::{Context, http::Answer, send::until, wake::wake};
+use super::{send::until, wake};
+use crate::{Context, http::Answer};
 
 /// What became of an attempt that was answered.
 pub(crate) enum Taken {

@@ -1,16 +1,16 @@
-//! A request as API Gateway's HTTP APIs hand it on.
-//!
-//! Source: "Working with AWS Lambda proxy integrations for HTTP APIs", payload format 2.0.
+//! A request.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-/// The event, as far as it is used.
+use crate::source::Headers;
+
+/// The event of a request, as far as it is used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct HttpEvent {
+pub struct HttpEvent {
     raw_path: String,
     #[serde(default)]
     raw_query_string: String,
@@ -35,14 +35,18 @@ struct Http {
 
 /// A request.
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) body: Vec<u8>,
-    query: HashMap<String, String>,
-    headers: HashMap<String, String>,
+pub struct Request {
+    /// Method, in capitals.
+    pub method: String,
+    /// Path, without the query.
+    pub path: String,
+    /// Headers.
+    pub headers: Headers,
+    /// Body, byte for byte.
+    pub body: Vec<u8>,
     /// What the route's pattern captured.
-    pub(crate) params: HashMap<&'static str, String>,
+    pub params: HashMap<&'static str, String>,
+    query: HashMap<String, String>,
 }
 
 impl TryFrom<HttpEvent> for Request {
@@ -50,43 +54,43 @@ impl TryFrom<HttpEvent> for Request {
 
     fn try_from(event: HttpEvent) -> Result<Self, base64::DecodeError> {
         let body = event.body.unwrap_or_default();
-        let query = url::form_urlencoded::parse(event.raw_query_string.as_bytes()).into_owned().collect();
+        let query = url::form_urlencoded::parse(event.raw_query_string.as_bytes());
         Ok(Self {
             method: event.request_context.http.method,
             path: event.raw_path,
+            headers: Headers::new(event.headers),
             body: if event.is_base64_encoded { STANDARD.decode(body)? } else { body.into_bytes() },
-            query,
-            headers: event.headers.into_iter().map(|(k, v)| (k.to_ascii_lowercase(), v)).collect(),
             params: HashMap::new(),
+            query: query.map(|(k, v)| (Cow::into_owned(k), Cow::into_owned(v))).collect(),
         })
     }
 }
 
 impl Request {
-    /// A header; `name` in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
+    /// A request without headers and body.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.into(),
+            path: path.into(),
+            headers: Headers::default(),
+            body: Vec::new(),
+            params: HashMap::new(),
+            query: HashMap::new(),
+        }
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
     }
 
     /// A query parameter that is there and not empty.
-    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+    pub fn query(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
 
     /// What the route captured; empty when the route has no such part.
-    pub(crate) fn param(&self, name: &str) -> &str {
+    pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
-    }
-}
-
-#[cfg(test)]
-pub(crate) fn test_request(method: &str, path: &str) -> Request {
-    Request {
-        method: method.into(),
-        path: path.into(),
-        body: Vec::new(),
-        query: HashMap::new(),
-        headers: HashMap::new(),
-        params: HashMap::new(),
     }
 }

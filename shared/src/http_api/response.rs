@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::problem::Problem;
+
+use crate::problem::Problem;
 
 /// An answer as API Gateway takes it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Response {
-    pub(crate) status_code: u16,
-    pub(crate) headers: BTreeMap<&'static str, String>,
-    pub(crate) body: String,
+pub struct Response {
+    /// Status.
+    pub status_code: u16,
+    /// Headers.
+    pub headers: BTreeMap<&'static str, String>,
+    /// Body.
+    pub body: String,
 }
 
 impl Response {
     /// JSON.
-    pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    /// When it cannot be written as such, which is the hub's fault.
+    pub fn json<T: Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
         let body = serde_json::to_string(body).map_err(|error| {
             tracing::error!(%error, "an answer cannot be written");
             Problem::new(500, "internal", "the hub could not answer; its log says why")
@@ -25,12 +32,12 @@ impl Response {
     }
 
     /// Nothing to say but that it is done.
-    pub(crate) fn no_content() -> Self {
+    pub fn no_content() -> Self {
         Self::with(204, "application/json", String::new())
     }
 
     /// Adds a header.
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.insert(name, value.into());
         self
     }
@@ -46,8 +53,10 @@ impl Response {
 }
 
 /// `application/problem+json`.
-pub(crate) fn problem(problem: &Problem) -> Response {
-    let body = serde_json::to_string(problem).unwrap_or_default();
-    let response = Response::with(problem.status, "application/problem+json", body);
-    if problem.status == 401 { response.header("www-authenticate", "Bearer") } else { response }
+pub fn problem(problem: &Problem) -> Response {
+    Response::with(
+        problem.status,
+        "application/problem+json",
+        serde_json::to_string(problem).unwrap_or_default(),
+    )
 }

@@ -1,0 +1,117 @@
+//! One attempt with a claimed notification.
+
+use jiff::Timestamp;
+use shared::{
+    aws::{AwsError, notifications::ClaimedNotification},
+    delivery::{Attempts, DeathCause, DeliveryState},
+    notification::Payload,
+    target_server::OnUnknown,
+};
+
+use super::{
+    decide::{DEFAULT_RETRY_SECS, Ended, decide},
+    outcome::{Outcome, write_down},
+};
+use crate::{
+    Context,
+    request::{self, NotSent, Outgoing},
+    targets,
+};
+
+/// Makes an attempt, and writes down what came of it. An error means that the message is to come again.
+pub(crate) async fn make(
+    context: &Context,
+    claimed: &ClaimedNotification,
+    body: &Payload,
+) -> Result<(), AwsError> {
+    let row = &claimed.delivery;
+    let span = tracing::Span::current();
+    span.record("delivery.id", row.name().to_string()).record("attempt", row.attempts);
+    let outcome = match attempt(context, claimed, body).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
+            Outcome::NotMade(error)
+        }
+    };
+    match write_down(context, claimed, body, outcome).await {
+        Err(AwsError::LostLease(what)) => {
+            tracing::warn!("{what} is someone else's by now; this attempt stops");
+            Ok(())
+        }
+        written => written,
+    }
+}
+
+/// Sends, unless what is known already says that there is nothing to send.
+async fn attempt(
+    context: &Context,
+    claimed: &ClaimedNotification,
+    body: &Payload,
+) -> Result<Outcome, AwsError> {
+    let row = &claimed.delivery;
+    if claimed.was == DeliveryState::Unknown {
+        let why = "nobody said in time whether the target took it";
+        return Ok(Outcome::dies(DeathCause::OutcomeUnknown, why));
+    }
+    let ready = match targets::get(context, &row.account, &row.target_server).await {
+        Ok(Some(ready)) => ready,
+        Ok(None) => {
+            let why = "the target server has been removed";
+            return Ok(Outcome::dies(cause(claimed, DeathCause::Undeliverable), why));
+        }
+        Err(NotSent::Aws(error)) => return Err(error),
+        Err(other) => return Err(AwsError::damaged("the target server", shared::chain(&other))),
+    };
+    let parks = ready.settings.on_unknown == Some(OnUnknown::Park);
+    if claimed.was == DeliveryState::Sending && parks {
+        return Ok(Outcome::parks("the function that sent it died before it could say more"));
+    }
+    let retry_secs = ready.settings.retry_secs.as_deref().unwrap_or(DEFAULT_RETRY_SECS);
+    // A function that dies while sending leaves the row claimed: that may not go on for ever.
+    if usize::try_from(row.attempts).unwrap_or(usize::MAX) > retry_secs.len() + 1 {
+        let why = "every attempt ended without a result";
+        return Ok(Outcome::dies(cause(claimed, DeathCause::Undeliverable), why));
+    }
+    let started = (context.clock)();
+    let until = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
+    if started > until {
+        return Ok(Outcome::dies(cause(claimed, DeathCause::Expired), "its time is over"));
+    }
+    let name = row.name().to_string();
+    let outgoing = Outgoing {
+        id: &name,
+        content_type: &row.content_type,
+        body: context.bucket.payload(body).await?,
+        alone: parks,
+    };
+    let ended =
+        match request::post(context, &ready.settings, &ready.networks, &ready.credentials, outgoing).await {
+            Ok(answer) => Ended::answered(&answer),
+            Err(NotSent::Aws(error)) => return Err(error),
+            Err(not_sent) => Ended {
+                status: None,
+                may_have_arrived: matches!(&not_sent, NotSent::NoAnswer(e) if e.may_have_arrived()),
+                error: Some(not_sent.to_string()),
+                retry_after: None,
+                answer: String::new(),
+            },
+        };
+    let now = (context.clock)();
+    let attempts = Attempts { retry_secs, until };
+    let decision = decide(&ended, attempts, row.attempts, parks, (context.jitter)(), now);
+    let duration_ms = now.duration_since(started).as_millis().try_into().unwrap_or(0);
+    if let Some(error) = &ended.error {
+        // Of the answer only the status: its text may repeat the payload.
+        tracing::warn!(error, duration_ms, "an attempt failed");
+    }
+    Ok(Outcome::Made { ended, decision, duration_ms, at: now })
+}
+
+/// What it dies of: where an earlier attempt may have arrived, of that.
+pub(super) fn cause(claimed: &ClaimedNotification, otherwise: DeathCause) -> DeathCause {
+    match claimed.was {
+        DeliveryState::Waiting => otherwise,
+        _ => DeathCause::OutcomeUnknown,
+    }
+}

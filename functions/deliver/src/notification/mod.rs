@@ -1,0 +1,110 @@
+//! One notification that is owed to the target of a connection: claimed, sent, and what came of it written down.
+//!
+//! A notification that was just posted is known from its message alone; the first claim makes its row. Where that
+//! claim cannot be followed by an attempt right away, the row waits, with the payload in the bucket, and the message
+//! is done. Until then the message stays in the queue: what it says is nowhere else.
+
+mod attempt;
+mod decide;
+mod outcome;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    aws::{
+        AwsError,
+        notifications::{ClaimedNotification, Known},
+    },
+    delivery::{DeathCause, DeliveryState, NotificationName},
+    notification::{NotificationDelivery, Payload, Posted},
+};
+use tracing::instrument;
+
+use crate::{Context, tally};
+
+/// A message that is older than this is not sent any more: soon after, its row may be gone, and it would be taken for
+/// a new one.
+const MOST_AGE: SignedDuration = SignedDuration::from_hours(28 * 24);
+
+/// Takes a notification that was posted: its first attempt.
+#[instrument(skip_all, fields(account.id = posted.account, connection.id = posted.connection, delivery.id, attempt))]
+pub(crate) async fn take(context: &Context, posted: Posted, lease_until: Timestamp) -> Result<(), AwsError> {
+    let now = (context.clock)();
+    let mut row = NotificationDelivery::posted(&posted, DeliveryState::Sending);
+    row.attempts = 1;
+    if now.as_millisecond() - posted.accepted_at > MOST_AGE.as_millis() as i64 {
+        return bury(context, row, posted, now).await;
+    }
+    match context.table.claim_first(&row, now, lease_until).await? {
+        None => {
+            let claimed = ClaimedNotification { delivery: row, was: DeliveryState::Waiting };
+            attempt::make(context, &claimed, &posted.payload).await
+        }
+        Some(row) => known(context, posted, row, lease_until).await,
+    }
+}
+
+/// What a message means whose row is there.
+async fn known(
+    context: &Context,
+    posted: Posted,
+    Known { delivery: row, lease_until: held_until }: Known,
+    lease_until: Timestamp,
+) -> Result<(), AwsError> {
+    if row.body_hash != posted.body_hash {
+        tracing::warn!("the event came again with another payload, which is not sent");
+        tally::add(context, &shared::metrics::refused("conflict"));
+        return context.table.note_conflict(&row.name().key(&row.account)).await;
+    }
+    // A row that is final, or that is due by itself, needs no message.
+    if row.state != DeliveryState::Sending || row.due.is_some() {
+        tracing::debug!("nothing to do: the notification is known");
+        return Ok(());
+    }
+    let now = (context.clock)();
+    if held_until.is_some_and(|until| until >= now.as_millisecond()) {
+        // Its holder may be gone. Until the lease ends nobody knows, and nothing else wakes this row.
+        return Err(AwsError::LostLease(format!("notification {}", row.notification)));
+    }
+    match context.table.claim_notification(&row.account, &row.name(), now, lease_until).await? {
+        Some(claimed) => attempt::make(context, &claimed, &posted.payload).await,
+        None => Ok(()), // someone else's by now, and due at the end of their lease
+    }
+}
+
+/// Goes on with a notification whose row is there.
+#[instrument(skip_all, fields(account.id = account, connection.id = name.connection, delivery.id, attempt))]
+pub(crate) async fn go_on(
+    context: &Context,
+    account: &str,
+    name: &NotificationName,
+    lease_until: Timestamp,
+) -> Result<(), AwsError> {
+    let now = (context.clock)();
+    match context.table.claim_notification(account, name, now, lease_until).await? {
+        Some(claimed) => {
+            let body = Payload::Object(claimed.delivery.object.clone().unwrap_or_default());
+            attempt::make(context, &claimed, &body).await
+        }
+        None => {
+            tracing::debug!("nothing to do: the notification is final, held, or not due");
+            Ok(())
+        }
+    }
+}
+
+/// Keeps a notification that comes too late to be sent.
+async fn bury(
+    context: &Context,
+    mut row: NotificationDelivery,
+    posted: Posted,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let object = context.bucket.keep_payload(&row, &posted.payload).await?;
+    row.state = DeliveryState::Dead;
+    row.died_of = Some(DeathCause::Expired);
+    row.attempts = 0;
+    row.object = Some(object);
+    row.last_error = Some("its message came more than 28 days after it was accepted".into());
+    tracing::error!("a notification came too late to be sent");
+    context.table.claim_first(&row, now, now).await.map(|_| ())
+}

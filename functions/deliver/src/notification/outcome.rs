@@ -1,0 +1,139 @@
+//! Writing down what an attempt came to. The payload is in the bucket before a row waits for anything.
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    aws::{
+        AwsError,
+        notifications::{Attempt, ClaimedNotification, Last, Waits},
+    },
+    delivery::{DeathCause, DeliveryName, DeliveryState, WaitingFor, hub_wait_secs},
+    message::DeliveryMessage,
+    metrics,
+    notification::Payload,
+};
+
+use super::{
+    attempt::cause,
+    decide::{Decision, Ended},
+};
+use crate::{Context, tally, wake::wake};
+
+/// What an attempt came to.
+pub(super) enum Outcome {
+    /// It was made.
+    Made { ended: Ended, decision: Decision, duration_ms: u64, at: Timestamp },
+    /// Nothing was sent, and something else than an attempt decides.
+    Without { decision: Decision, why: String },
+    /// The hub itself failed before anything was sent.
+    NotMade(AwsError),
+}
+
+impl Outcome {
+    pub(super) fn dies(cause: DeathCause, why: &str) -> Self {
+        Self::Without { decision: Decision::Die(cause), why: why.into() }
+    }
+
+    pub(super) fn parks(why: &str) -> Self {
+        Self::Without { decision: Decision::Park, why: why.into() }
+    }
+}
+
+pub(super) async fn write_down(
+    context: &Context,
+    claimed: &ClaimedNotification,
+    body: &Payload,
+    outcome: Outcome,
+) -> Result<(), AwsError> {
+    let row = &claimed.delivery;
+    let (decision, last) = match outcome {
+        Outcome::NotMade(error) => return not_made(context, claimed, body, &error).await,
+        Outcome::Without { decision, why } => (decision, Last { error: Some(why), ..Last::default() }),
+        Outcome::Made { ended, decision, duration_ms, at } => {
+            if let Some(error) = &ended.error {
+                let attempt = Attempt {
+                    n: row.attempts,
+                    at,
+                    duration_ms,
+                    status: ended.status,
+                    error: error.clone(),
+                    answer: ended.answer,
+                };
+                context.table.record_attempt(row, &attempt).await?;
+            }
+            let last =
+                Last { status: ended.status, duration_ms, at: at.as_millisecond(), error: ended.error };
+            (decision, last)
+        }
+    };
+    match decision {
+        Decision::Delivered => {
+            context.table.notification_delivered(row, &last).await?;
+            let latency = last.at.saturating_sub(row.accepted_at);
+            tally::add(context, &metrics::notification_delivered(latency.try_into().unwrap_or(0)));
+        }
+        Decision::Again(due) => {
+            let object = context.bucket.keep_payload(row, body).await?;
+            let waits = Waits { due, waits_for: WaitingFor::NextAttempt, object: &object, counts: true };
+            context.table.notification_waits(row, &waits, &last).await?;
+            tally::add(context, &metrics::notification(DeliveryState::Waiting));
+            let message = DeliveryMessage::of(&row.account, &DeliveryName::Notification(row.name()));
+            wake(context, &message, row.attempts, due).await?;
+        }
+        Decision::Disable => {
+            let object = context.bucket.keep_payload(row, body).await?;
+            let due = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
+            let waits = Waits { due, waits_for: WaitingFor::Target, object: &object, counts: true };
+            context.table.notification_waits(row, &waits, &last).await?;
+            tally::add(context, &metrics::notification(DeliveryState::Waiting));
+        }
+        Decision::Park => {
+            let object = context.bucket.keep_payload(row, body).await?;
+            tracing::warn!("what became of the notification is not known; a person decides");
+            context.table.notification_parks(row, &object, &last).await?;
+            tally::add(context, &metrics::notification(DeliveryState::Unknown));
+        }
+        Decision::Die(cause) => die(context, claimed, body, cause, &last).await?,
+    }
+    Ok(())
+}
+
+async fn die(
+    context: &Context,
+    claimed: &ClaimedNotification,
+    body: &Payload,
+    cause: DeathCause,
+    last: &Last,
+) -> Result<(), AwsError> {
+    let row = &claimed.delivery;
+    let object = context.bucket.keep_payload(row, body).await?;
+    tracing::warn!(cause = cause.code(), "the notification is not sent any more");
+    context.table.notification_dies(row, cause, &object, last).await?;
+    tally::add(context, &metrics::notification(DeliveryState::Dead));
+    Ok(())
+}
+
+/// Gives a notification back whose attempt was not made, to be woken by `dispatch`; or gives it up where its time is
+/// over, or where what is stored of it cannot be read.
+async fn not_made(
+    context: &Context,
+    claimed: &ClaimedNotification,
+    body: &Payload,
+    error: &AwsError,
+) -> Result<(), AwsError> {
+    let row = &claimed.delivery;
+    let now = (context.clock)();
+    let until = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
+    let why = "the hub itself could not send it; the function's log says why";
+    let last = Last { error: Some(why.into()), ..Last::default() };
+    if !error.is_retryable() {
+        let last = Last { error: Some(format!("the hub cannot send it: {error}")), ..Last::default() };
+        return die(context, claimed, body, cause(claimed, DeathCause::DeadLetter), &last).await;
+    }
+    if now >= until {
+        return die(context, claimed, body, cause(claimed, DeathCause::Expired), &last).await;
+    }
+    let object = context.bucket.keep_payload(row, body).await?;
+    let wait = SignedDuration::from_secs(hub_wait_secs(row.hub_failures + 1));
+    let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX).min(until);
+    context.table.notification_returns(claimed, due, &object, why).await
+}

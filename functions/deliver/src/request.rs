@@ -1,0 +1,118 @@
+//! A request to a target: its credentials, its headers, its signature.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use shared::{
+    aws::{AwsError, vault::DataKey},
+    secret::{Owner, SecretError, SecretField, expose},
+    signature::{KeyError, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign},
+    target_server::TargetServer,
+};
+
+use crate::{
+    Context,
+    http::{self, Answer, NoAnswer},
+};
+
+const DEFAULT_TIMEOUT_SECS: u32 = 15;
+
+/// Why something was not sent, or not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotSent {
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("a signing secret of the target server cannot be used: {0}")]
+    SigningKey(#[from] KeyError),
+}
+
+/// What a target server is shown, opened.
+pub(crate) struct Credentials {
+    bearer_token: Option<SecretString>,
+    password: Option<SecretString>,
+    header_value: Option<SecretString>,
+    signing: Vec<(SigningKey, Option<Timestamp>)>,
+}
+
+impl Credentials {
+    /// Opens the secrets of a target server.
+    pub(crate) fn open(
+        account: &str,
+        target_server: &str,
+        target: &TargetServer,
+        key: &DataKey,
+    ) -> Result<Self, NotSent> {
+        let open = |field: &str, secret: &SecretField| {
+            secret.open(key.bytes(), Owner { account, id: target_server, field })
+        };
+        let open_auth =
+            |field, secret: &Option<SecretField>| secret.as_ref().map(|s| open(field, s)).transpose();
+        let auth = &target.auth;
+        let mut signing = Vec::new();
+        for live in &target.signing_secrets {
+            let text = open(&format!("signing_secrets.{}", live.name), &live.secret)?;
+            signing.push((SigningKey::parse(expose(&text))?, live.ends_at));
+        }
+        Ok(Self {
+            bearer_token: open_auth("auth.bearer_token", &auth.bearer_token)?,
+            password: open_auth("auth.password", &auth.password)?,
+            header_value: open_auth("auth.header_value", &auth.header_value)?,
+            signing,
+        })
+    }
+}
+
+/// What is sent.
+pub(crate) struct Outgoing<'a> {
+    /// The delivery's id, the same with every attempt.
+    pub(crate) id: &'a str,
+    pub(crate) content_type: &'a str,
+    pub(crate) body: Bytes,
+    /// Whether it gets a connection of its own.
+    pub(crate) alone: bool,
+}
+
+/// Posts to a target of an account that may dial `networks` beside public addresses. Every attempt is signed anew,
+/// with every signing secret that has not ended.
+pub(crate) async fn post(
+    context: &Context,
+    target: &TargetServer,
+    networks: &[String],
+    credentials: &Credentials,
+    outgoing: Outgoing<'_>,
+) -> Result<Answer, NotSent> {
+    let timeout = Duration::from_secs(target.timeout_secs.unwrap_or(DEFAULT_TIMEOUT_SECS).into());
+    let mut request = context.http.post(&target.address, networks, timeout, outgoing.alone)?;
+    for (name, value) in &target.headers {
+        request = request.header(name, value);
+    }
+    if let Some(token) = &credentials.bearer_token {
+        request = request.bearer_auth(expose(token));
+    }
+    if let (Some(user), Some(password)) = (&target.auth.user, &credentials.password) {
+        request = request.basic_auth(user, Some(expose(password)));
+    }
+    if let (Some(name), Some(value)) = (&target.auth.header_name, &credentials.header_value) {
+        request = request.header(name, expose(value));
+    }
+    let now = (context.clock)();
+    let live = credentials.signing.iter().filter(|(_, end)| end.is_none_or(|end| now < end));
+    let keys: Vec<&SigningKey> = live.map(|(key, _)| key).collect();
+    if !keys.is_empty() {
+        request = request
+            .header(WEBHOOK_ID, outgoing.id)
+            .header(WEBHOOK_TIMESTAMP, now.as_second().to_string())
+            .header(WEBHOOK_SIGNATURE, sign(keys, outgoing.id, now, &outgoing.body));
+    }
+    let request = request
+        .header("content-type", outgoing.content_type)
+        .header("idempotency-key", outgoing.id)
+        .body(outgoing.body);
+    Ok(http::send(request, timeout, context.clock).await?)
+}

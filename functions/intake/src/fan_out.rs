@@ -1,0 +1,206 @@
+//! Who wants a notification, and handing it to the queue for each of them.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use serde_json::Value;
+use shared::{
+    aws::notifications::{Kept, KeptState},
+    connection::{Connection, Incoming},
+    message::DeliveryMessage,
+    notification::{NotificationDelivery, Payload, Posted, content_hash, deliver_until, notification_id},
+    resource::Resource,
+};
+
+use crate::{Context, address::Address, refusal::Refusal, sources::Ready};
+
+/// A payload that would take more room than this in the queue, over all who want it, goes through the bucket.
+const MOST_INLINE_BYTES: usize = 64 * 1024;
+
+/// Notifications of one request that are looked up at once.
+const AT_ONCE: usize = 16;
+
+/// A verified event.
+pub(crate) struct Event<'a> {
+    pub(crate) id: String,
+    pub(crate) event_type: Option<String>,
+    pub(crate) content_type: String,
+    pub(crate) body: &'a [u8],
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is in the queue, or kept.
+    Accepted {
+        /// Id of the notification.
+        id: String,
+        /// Whether all of it was there already.
+        repeat: bool,
+    },
+    /// The same id came before with another payload.
+    Conflict {
+        /// Id of the notification.
+        id: String,
+    },
+}
+
+/// Hands events on, and answers what became of each. Nothing is acknowledged before the queue has it: where a call
+/// fails, the sender is told to send all of it again, and what is there already is known by then.
+pub(crate) async fn fan_out(
+    context: &Context,
+    address: &Address<'_>,
+    ready: &Ready,
+    events: &[Event<'_>],
+    now: Timestamp,
+) -> Result<Vec<Taken>, Refusal> {
+    // Of two events of one request with the same id, the first counts.
+    let mut seen: HashMap<&str, &[u8]> = HashMap::new();
+    let first: Vec<Option<Taken>> = events
+        .iter()
+        .map(|event| {
+            let before = seen.insert(&event.id, event.body)?;
+            seen.insert(&event.id, before);
+            let id = notification_id(address.account, address.source, &event.id);
+            Some(if before == event.body {
+                Taken::Accepted { id, repeat: true }
+            } else {
+                Taken::Conflict { id }
+            })
+        })
+        .collect();
+    let one = async |(event, known): (&Event<'_>, Option<Taken>)| match known {
+        Some(taken) => Ok((taken, Vec::new())),
+        None => hand_on(context, address, ready, event, now).await,
+    };
+    let handed: Vec<(Taken, Vec<DeliveryMessage>)> =
+        stream::iter(events.iter().zip(first)).map(one).buffered(AT_ONCE).try_collect().await?;
+    let (taken, messages): (Vec<_>, Vec<_>) = handed.into_iter().unzip();
+    let messages: Vec<_> = messages.into_iter().flatten().collect();
+    context.deliveries.send_all(address.account, &messages).await.map_err(Refusal::Unavailable)?;
+    Ok(taken)
+}
+
+/// The messages that an event becomes; what no connection wants is kept.
+async fn hand_on(
+    context: &Context,
+    address: &Address<'_>,
+    ready: &Ready,
+    event: &Event<'_>,
+    now: Timestamp,
+) -> Result<(Taken, Vec<DeliveryMessage>), Refusal> {
+    let id = notification_id(address.account, address.source, &event.id);
+    let body_hash = content_hash(&event.content_type, event.body);
+    let known = context.table.known_notification(address.account, &id, now).await;
+    let (kept, deliveries) = known.map_err(Refusal::Unavailable)?;
+    let is_other = |hash: &str| hash != body_hash;
+    if kept.as_ref().is_some_and(|k| is_other(&k.body_hash))
+        || deliveries.iter().any(|d| is_other(&d.body_hash))
+    {
+        return Ok((Taken::Conflict { id }, Vec::new()));
+    }
+    let wanted = wanted_by(address.source, ready, event);
+    if wanted.is_empty() {
+        let repeat = kept.is_some() || !deliveries.is_empty();
+        if !repeat {
+            keep(context, address, event, &id, &body_hash, now).await?;
+        }
+        return Ok((Taken::Accepted { id, repeat }, Vec::new()));
+    }
+    let left = left_to_send(&wanted, &deliveries);
+    if left.is_empty() {
+        return Ok((Taken::Accepted { id, repeat: true }, Vec::new()));
+    }
+    let payload = match event.body.len() * left.len() > MOST_INLINE_BYTES {
+        true => Payload::Object(put(context, address, &id, &body_hash, event.body).await?),
+        false => Payload::inline(event.body),
+    };
+    let posted = |connection: &&Resource<Connection>| {
+        DeliveryMessage::Posted(Box::new(Posted {
+            v: 1,
+            account: address.account.into(),
+            notification: id.clone(),
+            connection: connection.id.clone(),
+            target_server: connection.settings.target.target_server.clone(),
+            source: address.source.into(),
+            event_id: event.id.clone(),
+            event_type: event.event_type.clone(),
+            accepted_at: now.as_millisecond(),
+            deliver_until: deliver_until(connection.settings.target.deliver_for_secs, now),
+            content_type: event.content_type.clone(),
+            body_hash: body_hash.clone(),
+            size_bytes: event.body.len() as u64,
+            payload: payload.clone(),
+        }))
+    };
+    let messages = left.iter().map(posted).collect();
+    if let Some(kept) = kept.filter(|k| k.kept_state == KeptState::Unrouted) {
+        let routed = context.table.notification_routed(&kept, KeptState::Routed).await;
+        routed.map_err(Refusal::Unavailable)?;
+    }
+    Ok((Taken::Accepted { id, repeat: false }, messages))
+}
+
+fn wanted_by<'a>(source: &str, ready: &'a Ready, event: &Event<'_>) -> Vec<&'a Resource<Connection>> {
+    let sides = ready.connections.iter().filter_map(|c| Some((c, c.settings.notifications()?)));
+    let mut payload: Option<Option<Value>> = None; // read once, where a condition asks for it
+    sides
+        .filter(|(_, side)| {
+            if !side.conditions.is_empty() && payload.is_none() {
+                payload = Some(serde_json::from_slice(event.body).ok());
+            }
+            let payload = payload.as_ref().and_then(Option::as_ref);
+            side.takes(Incoming { source, event_type: event.event_type.as_deref(), payload })
+        })
+        .map(|(connection, _)| connection)
+        .collect()
+}
+
+/// Those of the connections that have no row for it yet: a request that was cut off is taken up where it stopped.
+fn left_to_send<'a>(
+    wanted: &[&'a Resource<Connection>],
+    deliveries: &[NotificationDelivery],
+) -> Vec<&'a Resource<Connection>> {
+    wanted.iter().filter(|c| deliveries.iter().all(|d| d.connection != c.id)).copied().collect()
+}
+
+async fn keep(
+    context: &Context,
+    address: &Address<'_>,
+    event: &Event<'_>,
+    id: &str,
+    body_hash: &str,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let object = put(context, address, id, body_hash, event.body).await?;
+    let kept = Kept {
+        account: address.account.into(),
+        notification: id.into(),
+        source: address.source.into(),
+        event_id: event.id.clone(),
+        event_type: event.event_type.clone(),
+        kept_state: KeptState::Unrouted,
+        accepted_at: now.as_millisecond(),
+        content_type: event.content_type.clone(),
+        body_hash: body_hash.into(),
+        size_bytes: event.body.len() as u64,
+        object,
+        to: Vec::new(),
+    };
+    // Another request with the same event may have been faster: then it is kept.
+    context.table.keep_notification(&kept, now).await.map_err(Refusal::Unavailable)?;
+    Ok(())
+}
+
+async fn put(
+    context: &Context,
+    address: &Address<'_>,
+    id: &str,
+    body_hash: &str,
+    body: &[u8],
+) -> Result<String, Refusal> {
+    let object = shared::keys::notification_object(address.account, id, body_hash);
+    context.bucket.put(&object, body.to_vec()).await.map_err(Refusal::Unavailable)?;
+    Ok(object)
+}

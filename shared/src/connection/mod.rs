@@ -1,0 +1,243 @@
+//! A connection: source side + mapping + target side.
+
+mod condition;
+mod files;
+mod notifications;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    problem::FieldError,
+    resource::{Reference, Settings},
+};
+
+pub use condition::Condition;
+pub use files::{FilesSide, PostAction, SameContent};
+pub use notifications::{HUB, Incoming, NotificationsSide};
+
+/// Whether a connection runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    /// Runs are admitted, and notifications taken.
+    #[default]
+    Active,
+    /// Runs are skipped, and say so; notifications go past it.
+    Disabled,
+}
+
+/// Where records come from: files of a folder, taken by runs, or notifications that a client posts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, try_from = "SourceFields")]
+#[schemars(!try_from)]
+pub enum SourceSide {
+    /// Files.
+    Files(FilesSide),
+    /// Notifications.
+    Notifications(NotificationsSide),
+}
+
+/// The fields of both kinds, so that a wrong one is named: an untagged enum would only say that nothing fits.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SourceFields {
+    target_server: Option<String>,
+    files: Option<String>,
+    settle_secs: Option<u32>,
+    done_suffix: Option<String>,
+    post_action: Option<PostAction>,
+    move_to: Option<String>,
+    same_content: Option<SameContent>,
+    source: Option<String>,
+    types: Option<Vec<String>>,
+    conditions: Option<Vec<Condition>>,
+}
+
+impl TryFrom<SourceFields> for SourceSide {
+    type Error = String;
+
+    fn try_from(f: SourceFields) -> Result<Self, String> {
+        let foreign = |there: &[(&str, bool)], what: &str| match there.iter().find(|(_, set)| *set) {
+            Some((name, _)) => Err(format!("unknown field `{name}` of a connection that takes {what}")),
+            None => Ok(()),
+        };
+        if let Some(source) = f.source {
+            let of_files = [
+                ("target_server", f.target_server.is_some()),
+                ("files", f.files.is_some()),
+                ("settle_secs", f.settle_secs.is_some()),
+                ("done_suffix", f.done_suffix.is_some()),
+                ("post_action", f.post_action.is_some()),
+                ("move_to", f.move_to.is_some()),
+                ("same_content", f.same_content.is_some()),
+            ];
+            foreign(&of_files, "notifications")?;
+            let (types, conditions) = (f.types.unwrap_or_default(), f.conditions.unwrap_or_default());
+            return Ok(Self::Notifications(NotificationsSide { source, types, conditions }));
+        }
+        foreign(&[("types", f.types.is_some()), ("conditions", f.conditions.is_some())], "files")?;
+        let missing = |name: &str| format!("missing field `{name}`; or state `source` for notifications");
+        Ok(Self::Files(FilesSide {
+            target_server: f.target_server.ok_or_else(|| missing("target_server"))?,
+            files: f.files.ok_or_else(|| missing("files"))?,
+            settle_secs: f.settle_secs.unwrap_or_else(files::default_settle_secs),
+            done_suffix: f.done_suffix,
+            post_action: f.post_action.unwrap_or_default(),
+            move_to: f.move_to,
+            same_content: f.same_content.unwrap_or_default(),
+        }))
+    }
+}
+
+/// Where records go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSide {
+    /// A target server of kind `webservice`.
+    pub target_server: String,
+    /// Of records: most in one request, 1 to 1000.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: u32,
+    /// Seconds until which a delivery is tried, 1 second to 25 days: of a run's batches after its release, of a
+    /// notification after it was accepted. Without it, a scheduled run tries until a minute before the schedule's
+    /// next time but one; a run without a schedule, and a notification, as long as the target's `retry_secs` say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_for_secs: Option<u32>,
+}
+
+/// Longest `deliver_for_secs`: well within the 35 days that a payload is kept.
+const MOST_DELIVER_SECS: u32 = 25 * 86_400;
+
+/// Source side, mapping, target side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    /// For people.
+    pub name: String,
+    /// Whether it runs.
+    #[serde(default)]
+    pub status: ConnectionStatus,
+    /// Where records come from.
+    pub source: SourceSide,
+    /// The mapping; a run takes its latest version at the start and keeps it. Without one, which only a connection
+    /// that takes notifications may be, payloads go out byte for byte as they came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
+    /// Where records go.
+    pub target: TargetSide,
+    /// Of files: whether records are compared with what the target acknowledged before; needs a mapping with a key.
+    #[serde(default = "default_compare")]
+    pub compare: bool,
+}
+
+fn default_batch_size() -> u32 {
+    500
+}
+
+fn default_compare() -> bool {
+    true
+}
+
+impl Settings for Connection {
+    const KIND: &'static str = "CONNECTION";
+    const PREFIX: &'static str = "con";
+    const WORD: &'static str = "connection";
+
+    fn validate(&self, _now: Timestamp) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let mut wrong = |field: &str, detail: &str| errors.push(FieldError::new(field, detail));
+        if self.name.trim().is_empty() {
+            wrong("name", "must not be empty");
+        }
+        if !(1..=1000).contains(&self.target.batch_size) {
+            wrong("target.batch_size", "must be 1 to 1000");
+        }
+        if self.target.deliver_for_secs.is_some_and(|s| !(1..=MOST_DELIVER_SECS).contains(&s)) {
+            wrong("target.deliver_for_secs", "must be 1 second to 25 days, in seconds");
+        }
+        match &self.source {
+            SourceSide::Files(files) => {
+                files.check(&mut errors);
+                if self.mapping.is_none() {
+                    errors.push(FieldError::new("mapping", "is required for files"));
+                }
+            }
+            SourceSide::Notifications(notifications) => {
+                notifications.check(&mut errors);
+                if self.mapping.is_some() {
+                    let detail =
+                        "must be left out: payloads go out as they came; mapping them is not there yet";
+                    errors.push(FieldError::new("mapping", detail));
+                }
+            }
+        }
+        errors
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let source = match &self.source {
+            SourceSide::Files(files) => {
+                Some(Reference::new("source.target_server", "TARGET", &files.target_server))
+            }
+            SourceSide::Notifications(n) if n.source == HUB => None,
+            SourceSide::Notifications(n) => Some(Reference::new("source.source", "SOURCE", &n.source)),
+        };
+        let mapping = self.mapping.as_ref().map(|id| Reference::new("mapping", "MAPPING", id));
+        let target = Reference::new("target.target_server", "TARGET", &self.target.target_server);
+        source.into_iter().chain(mapping).chain([target]).collect()
+    }
+}
+
+impl Connection {
+    /// The folder that it takes files from, if it takes files.
+    pub fn files(&self) -> Option<&FilesSide> {
+        match &self.source {
+            SourceSide::Files(files) => Some(files),
+            SourceSide::Notifications(_) => None,
+        }
+    }
+
+    /// What it takes of a source's notifications, if it takes any.
+    pub fn notifications(&self) -> Option<&NotificationsSide> {
+        match &self.source {
+            SourceSide::Files(_) => None,
+            SourceSide::Notifications(notifications) => Some(notifications),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: serde_json::Value) -> Result<SourceSide, String> {
+        serde_json::from_value(source).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_source_side_is_files_or_notifications_and_reads_as_it_was_written() {
+        let files = read(serde_json::json!({"target_server": "t", "files": "*.csv"})).unwrap();
+        assert!(matches!(&files, SourceSide::Files(f) if f.settle_secs == 5));
+        let notifications = read(serde_json::json!({"source": "s", "types": ["a.*"]})).unwrap();
+        assert!(matches!(&notifications, SourceSide::Notifications(n) if n.types == ["a.*"]));
+        for side in [files, notifications] {
+            assert_eq!(read(serde_json::to_value(&side).unwrap()), Ok(side));
+        }
+    }
+
+    #[test]
+    fn a_field_of_the_other_kind_is_named() {
+        for (source, named) in [
+            (serde_json::json!({"target_server": "t"}), "missing field `files`"),
+            (serde_json::json!({"files": "*"}), "missing field `target_server`"),
+            (serde_json::json!({"source": "s", "files": "*"}), "unknown field `files`"),
+            (serde_json::json!({"target_server": "t", "files": "*", "types": []}), "unknown field `types`"),
+            (serde_json::json!({"source": "s", "kind": "x"}), "unknown field `kind`"),
+        ] {
+            let error = read(source).unwrap_err();
+            assert!(error.starts_with(named), "{error}");
+        }
+    }
+}
