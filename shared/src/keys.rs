@@ -89,6 +89,19 @@ fn notification_pk(account: &str, notification: &str) -> String {
     format!("A#{account}#N#{notification}")
 }
 
+/// Whether a target is sent to, and the clock of its rate.
+pub fn gate(account: &str, target_server: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("{GATE}{target_server}") }
+}
+
+/// What the sort key of a gate begins with.
+pub const GATE: &str = "GATE#";
+
+/// One of the places for requests in flight that a target has.
+pub fn place(account: &str, target_server: &str, n: u32) -> Key {
+    Key { pk: format!("A#{account}#P#{target_server}"), sk: format!("P#{n:04}") }
+}
+
 /// A remote file that a connection has taken, by path, size and time of change.
 pub fn ledger_file(account: &str, connection: &str, fingerprint: &str) -> Key {
     Key { pk: ledger(account, connection), sk: format!("F#{fingerprint}") }

@@ -10,6 +10,7 @@ pub mod counts;
 pub mod delivery;
 pub mod dial;
 pub mod event;
+pub mod gate;
 pub mod http_api;
 pub mod id;
 pub mod keys;

@@ -65,6 +65,15 @@ pub enum DeliveryMessage {
         /// Id of the notification.
         notification: String,
     },
+    /// What waits for a target is to be looked at: its limits have left no room, or its breaker is open.
+    Target {
+        /// Version of this form.
+        v: u8,
+        /// Account of the target.
+        account: String,
+        /// Id of the target server.
+        target_server: String,
+    },
     /// A notification's delivery, which has a row, is to be sent.
     Notification {
         /// Version of this form.
@@ -75,7 +84,20 @@ pub enum DeliveryMessage {
         notification: String,
         /// The connection that takes it.
         connection: String,
+        /// Set where it comes out of what has waited for its target.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        let_out: Option<LetOut>,
     },
+}
+
+/// How a delivery comes out of what has waited for its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetOut {
+    /// In its turn.
+    InTurn,
+    /// To find out whether the target is back, for its gate's state with this epoch.
+    Probe(u64),
 }
 
 impl DeliveryMessage {
@@ -90,6 +112,7 @@ impl DeliveryMessage {
                 account: account.into(),
                 notification: name.notification.clone(),
                 connection: name.connection.clone(),
+                let_out: None,
             },
         }
     }
@@ -104,12 +127,18 @@ impl DeliveryMessage {
         Self::Route { v: 1, account: account.into(), notification: notification.into() }
     }
 
+    /// Says that what waits for a target is to be looked at.
+    pub fn target(account: &str, target_server: &str) -> Self {
+        Self::Target { v: 1, account: account.into(), target_server: target_server.into() }
+    }
+
     /// The account whose work it is about.
     pub fn account(&self) -> &str {
         match self {
             Self::Batch { account, .. }
             | Self::Notification { account, .. }
-            | Self::Route { account, .. } => account,
+            | Self::Route { account, .. }
+            | Self::Target { account, .. } => account,
             Self::Posted(posted) => &posted.account,
         }
     }

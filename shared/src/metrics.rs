@@ -167,6 +167,21 @@ pub fn notification(state: DeliveryState) -> Vec<Metric> {
     }
 }
 
+/// A target's breaker that opened or closed.
+pub fn breaker(opened: bool) -> Vec<Metric> {
+    vec![Metric::count(if opened { "BreakersOpened" } else { "BreakersClosed" }, 1)]
+}
+
+/// A target that has answered that it wants nothing more.
+pub fn target_disabled() -> Vec<Metric> {
+    vec![Metric::count("TargetsDisabled", 1)]
+}
+
+/// How long the oldest of what waits for a target has waited since it was accepted.
+pub fn oldest_owed(age_secs: u64) -> Vec<Metric> {
+    vec![Metric { name: "OldestOwedAge", value: age_secs, unit: Unit::Seconds }]
+}
+
 /// A tick of `dispatch`: rows woken and not, how long the oldest of them had been due, and the tick's time.
 pub fn tick(woken: usize, failed: usize, oldest_due_secs: u64, duration_ms: u64) -> Vec<Metric> {
     vec![

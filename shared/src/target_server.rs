@@ -56,6 +56,9 @@ pub struct TargetServer {
     /// For a webservice: further headers of every request. Shown to administrators: for secrets there is `auth`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// For a webservice: how much of it at once.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
     /// For a webservice: seconds to wait before each next attempt. Without it, the default over about three days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_secs: Option<Vec<u32>>,
@@ -65,6 +68,25 @@ pub struct TargetServer {
     /// For a webservice: what happens to a batch that was sent and whose answer never came. `resend` without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_unknown: Option<OnUnknown>,
+}
+
+/// How much a target is sent at once, over all functions that send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Requests a second, 1 to 1000. Without it, as many as come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// Requests in flight, 1 to 100. Without it, as many as come; of a target that answers slowly, ten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<u32>,
+}
+
+impl Limits {
+    /// Says whether there are none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happens to a batch that was sent and whose answer never came: the target may have taken it.
@@ -164,6 +186,7 @@ impl TargetServer {
             (self.on_unknown.is_some(), "on_unknown"),
             (!self.signing_secrets.is_empty(), "signing_secrets"),
             (!self.headers.is_empty(), "headers"),
+            (!self.limits.is_none(), "limits"),
         ] {
             if set {
                 errors.push(FieldError::new(field, "is for a webservice only"));
@@ -254,6 +277,12 @@ impl TargetServer {
                 let detail = "must be 1 to 50 waits of at least 1 second, 25 days in all";
                 errors.push(FieldError::new("retry_secs", detail));
             }
+        }
+        if self.limits.per_second.is_some_and(|n| !(1..=1000).contains(&n)) {
+            errors.push(FieldError::new("limits.per_second", "must be 1 to 1000"));
+        }
+        if self.limits.in_flight.is_some_and(|n| !(1..=100).contains(&n)) {
+            errors.push(FieldError::new("limits.in_flight", "must be 1 to 100"));
         }
         if self.timeout_secs.is_some_and(|s| !(1..=30).contains(&s)) {
             errors.push(FieldError::new("timeout_secs", "must be 1 to 30"));

@@ -46,9 +46,13 @@ pub(crate) async fn run() -> Result<()> {
         for pid in processes(&function, &endpoint)? {
             peak = peak.max(peak_kib(pid).unwrap_or_default()); // it may have ended just now
         }
-        let report = flow.api.get(&format!("/v1/runs/{run}")).await?;
-        let open = matches!(report["status"].as_str(), Some("QUEUED" | "RUNNING" | "DELIVERING"));
-        Ok((!open).then_some(report))
+        let answer = flow.api.call("GET", &format!("/v1/runs/{run}"), &[], None).await?;
+        if answer.status == 503 {
+            return Ok(None); // the local cloud is one process, and busy with the file; the API says to ask again
+        }
+        ensure!(answer.status == 200, "the API answered {}: {}", answer.status, answer.body);
+        let open = matches!(answer.body["status"].as_str(), Some("QUEUED" | "RUNNING" | "DELIVERING"));
+        Ok((!open).then_some(answer.body))
     })
     .await?;
     ensure!(peak > 0, "no process of sftp-pull was seen");

@@ -101,8 +101,8 @@ async fn look_after(context: &Context, body: &str) -> Result<(), AwsError> {
                     let name = shared::delivery::BatchName { run, first_ordinal, part };
                     batch::look_after(context, &account, &name, now).await
                 }
-                // Its row is due until it is handed out.
-                DeliveryMessage::Route { .. } => Ok(()),
+                // Their rows are due until they have been seen to.
+                DeliveryMessage::Route { .. } | DeliveryMessage::Target { .. } => Ok(()),
                 DeliveryMessage::Posted(posted) => notification::dropped(context, *posted, now).await,
                 DeliveryMessage::Notification { account, notification, connection, .. } => {
                     let name = shared::delivery::NotificationName { notification, connection };

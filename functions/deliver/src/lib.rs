@@ -6,6 +6,7 @@
 //! target's policy decides: it goes again under the same Idempotency-Key, or waits as UNKNOWN for a person.
 
 mod batch;
+mod gate;
 mod http;
 mod notification;
 mod request;
@@ -23,7 +24,8 @@ use shared::{
     aws::{AwsError, Table, clients, objects::Bucket, queues::Queue, sqs_batch::handle_each, vault::Vault},
     config::DeliverConfig,
     delivery::{BatchName, NotificationName},
-    message::{DeliveryMessage, PullMessage},
+    gate::Coming,
+    message::{DeliveryMessage, LetOut, PullMessage},
     metrics::Metric,
 };
 
@@ -36,6 +38,7 @@ pub struct Context {
     vault: Vault,
     http: http::Clients,
     targets: targets::Targets,
+    rates: gate::Rates,
     tally: Mutex<Vec<Metric>>,
     clock: fn() -> Timestamp,
     jitter: fn() -> f64,
@@ -54,6 +57,7 @@ impl Context {
             vault: Vault::new(clients::kms(sdk)),
             http: http::Clients::default(),
             targets: targets::Targets::default(),
+            rates: gate::Rates::default(),
             tally: Mutex::default(),
             clock: Timestamp::now,
             jitter: || getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX)),
@@ -92,9 +96,17 @@ async fn deliver(
             route::route(&context, &account, &notification).await
         }
         DeliveryMessage::Posted(posted) => notification::take(&context, *posted, lease_until).await,
-        DeliveryMessage::Notification { v: _, account, notification, connection } => {
+        DeliveryMessage::Target { v: _, account, target_server } => {
+            gate::drain(&context, &account, &target_server).await
+        }
+        DeliveryMessage::Notification { v: _, account, notification, connection, let_out } => {
             let name = NotificationName { notification, connection };
-            notification::go_on(&context, &account, &name, lease_until).await
+            let coming = match let_out {
+                None => Coming::ByItself,
+                Some(LetOut::InTurn) => Coming::Released,
+                Some(LetOut::Probe(epoch)) => Coming::Probe(epoch),
+            };
+            notification::go_on(&context, &account, &name, coming, lease_until).await
         }
     }
 }

@@ -181,6 +181,9 @@ impl Waking {
         if let Some(schedule) = row.key.sk.strip_prefix("SCHEDULE#") {
             return Some(Self::Schedule { account: rest.into(), schedule: schedule.into() });
         }
+        if let Some(target_server) = row.key.sk.strip_prefix(keys::GATE) {
+            return Some(Self::Delivery(DeliveryMessage::target(rest, target_server)));
+        }
         if let Some((account, notification)) = rest.split_once("#N#") {
             return Self::notification(account, notification, &row.key.sk);
         }
@@ -220,6 +223,8 @@ mod tests {
             due(keys::batch("acme", "run_1", 501, 2)),
             Some(Waking::Delivery(DeliveryMessage::batch("acme", "run_1", 501, 2)))
         );
+        let gate = keys::gate("acme", "tgt_1");
+        assert_eq!(due(gate), Some(Waking::Delivery(DeliveryMessage::target("acme", "tgt_1"))));
         let kept = keys::notification("acme", "ntf_1");
         assert_eq!(due(kept), Some(Waking::Delivery(DeliveryMessage::route("acme", "ntf_1"))));
         let name = NotificationName { notification: "ntf_1".into(), connection: "con_1".into() };

@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod due;
 pub mod emf;
 mod error;
+pub mod gates;
 mod lazy_http;
 pub mod ledger;
 pub mod notifications;

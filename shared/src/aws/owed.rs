@@ -48,6 +48,8 @@ pub struct OwedList<'a> {
     pub target_server: &'a str,
     /// In this state only.
     pub state: Option<DeliveryState>,
+    /// Waiting for this only.
+    pub waiting_for: Option<WaitingFor>,
     /// Of this connection only.
     pub connection: Option<&'a str>,
     /// Accepted at or after, milliseconds since 1970.
@@ -90,6 +92,10 @@ impl Table {
                     query = query
                         .expression_attribute_names("#state", "state")
                         .expression_attribute_values(":state", value(&state)?);
+                }
+                if let Some(waiting_for) = list.waiting_for {
+                    filters.push("waiting_for = :for");
+                    query = query.expression_attribute_values(":for", value(&waiting_for)?);
                 }
                 if let Some(connection) = list.connection {
                     filters.push("#connection = :connection");

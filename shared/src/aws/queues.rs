@@ -71,12 +71,29 @@ impl<M: Serialize> Queue<M> {
         self.send_bodies(messages.iter().map(with_body).collect::<Result<_, AwsError>>()?).await
     }
 
+    /// Sends messages of an account, each to become visible after so many seconds.
+    ///
+    /// # Errors
+    /// When a call fails, or when some are left out every time.
+    pub async fn send_delayed(&self, account: &str, messages: &[(M, i32)]) -> Result<(), AwsError> {
+        for chunk in messages.chunks(MESSAGES_PER_CALL) {
+            let with_body = |(message, delay): &(M, i32)| Ok((account, body(message)?, *delay));
+            self.send_entries(chunk.iter().map(with_body).collect::<Result<_, AwsError>>()?).await?;
+        }
+        Ok(())
+    }
+
     async fn send_bodies(&self, bodies: Vec<(&str, String)>) -> Result<(), AwsError> {
-        let entry = |(i, (account, body)): (usize, (&str, String))| {
+        self.send_entries(bodies.into_iter().map(|(account, body)| (account, body, 0)).collect()).await
+    }
+
+    async fn send_entries(&self, bodies: Vec<(&str, String, i32)>) -> Result<(), AwsError> {
+        let entry = |(i, (account, body, delay)): (usize, (&str, String, i32))| {
             SendMessageBatchRequestEntry::builder()
                 .id(i.to_string())
                 .message_body(body)
                 .message_group_id(account)
+                .delay_seconds(delay)
                 .build()
                 .map_err(|e| AwsError::damaged("a message", e))
         };

@@ -307,6 +307,7 @@ pub(crate) async fn list(
             account: &caller.account,
             target_server,
             state,
+            waiting_for: None,
             connection,
             from_ms,
             to_ms,

@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    aws::{AwsError, batches::Claimed},
+    aws::{
+        AwsError,
+        batches::{Claimed, NotMade},
+    },
     delivery::{DeathCause, DeliveryState, hub_wait_secs},
 };
 
@@ -40,7 +43,7 @@ pub(crate) async fn not_made(
     let wait = SignedDuration::from_secs(hub_wait_secs(batch.hub_failures + 1));
     let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX).min(until);
     let why = "the hub itself could not send it; the function's log says why";
-    context.table.batch_returns(claimed, due, why).await?;
+    context.table.batch_returns(claimed, due, NotMade::HubFailed(why)).await?;
     Ok(claimed.was)
 }
 

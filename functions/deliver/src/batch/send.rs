@@ -2,8 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    aws::{AwsError, batches::Claimed, runs::CancelledBy},
+    aws::{
+        AwsError,
+        batches::{Claimed, NotMade},
+        gates::Of,
+        runs::CancelledBy,
+    },
     delivery::{Attempts, Batch, DEFAULT_RETRY_SECS, DeathCause, DeliveryState, Next, why_cancelled},
+    gate::{Coming, GONE, GateState},
+    metrics,
     target_server::{OnUnknown, TargetServer},
     wire::StagedBatch,
 };
@@ -14,9 +21,11 @@ use super::{
     wake,
 };
 use crate::{
-    Context,
+    Context, gate,
     http::Answer,
     request::{self, Credentials, NotSent, Outgoing},
+    tally,
+    targets::{self, Ready},
 };
 
 /// After this long a batch is given up, whatever its schedule: its payload is kept for 35 days.
@@ -51,8 +60,28 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
         let why = "every attempt ended without a result";
         return die(context, batch, cause(claimed, DeathCause::Undeliverable), why).await;
     }
+    let ready = match targets::get(context, &batch.account, &batch.target_server).await {
+        Ok(ready) => ready,
+        Err(NotSent::Aws(error)) => return Err(BeforeSending(error)),
+        Err(_) => None, // what is wrong with its secrets, sending says
+    };
+    let leave = match &ready {
+        None => None,
+        Some(ready) => {
+            match gate::ask(context, ready, Coming::ByItself, &batch.id).await.map_err(BeforeSending)? {
+                None => return no_room(context, claimed).await,
+                leave => leave,
+            }
+        }
+    };
     let started = (context.clock)();
-    let failed = match post(context, batch, &target, &staged, parks).await {
+    let sent = post(context, batch, &target, &staged, parks).await;
+    if let (Some(leave), Some(ready)) = (leave, &ready) {
+        leave.give_back(context, ready).await;
+        tell(context, ready, &sent, started).await;
+    }
+    let failed = match sent {
+        Ok(answer) if answer.status == GONE => return gone(context, claimed).await,
         Err(NotSent::Aws(error)) => return Err(BeforeSending(error)),
         Err(not_sent) => Failed {
             why: not_sent.to_string(),
@@ -84,6 +113,49 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
             wake(context, batch, due).await?;
             Ok(DeliveryState::Waiting)
         }
+    }
+}
+
+/// How long a batch waits before it is looked at again whose target has no room for it.
+const NO_ROOM_WAIT: SignedDuration = SignedDuration::from_secs(45);
+
+/// Gives a batch back whose target has no room for it, or is not sent to at present. No attempt is spent; at the end
+/// of its run's time it is given up.
+async fn no_room(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
+    let batch = &claimed.batch;
+    let (now, until) = ((context.clock)(), until(context, batch).await?);
+    if now >= until {
+        let why = "its target was not sent to until its time was over";
+        return die(context, batch, cause(claimed, DeathCause::Expired), why).await;
+    }
+    let due = now.saturating_add(NO_ROOM_WAIT).unwrap_or(until).min(until);
+    context.table.batch_returns(claimed, due, NotMade::NoRoom).await?;
+    Ok(claimed.was)
+}
+
+/// Shuts the gate of a target that wants nothing more. The batch waits until a person has looked at the target.
+async fn gone(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
+    let batch = &claimed.batch;
+    let of = Of { account: &batch.account, target_server: &batch.target_server };
+    let why = "the target answered 410: it wants nothing more";
+    if context.table.shut_gate(of, GateState::Disabled, why, (context.clock)()).await? {
+        tracing::warn!(target_server.id = batch.target_server, "{why}");
+        tally::add(context, &metrics::target_disabled());
+    }
+    context.targets.forget(of);
+    no_room(context, claimed).await
+}
+
+async fn tell(context: &Context, ready: &Ready, sent: &Result<Answer, NotSent>, started: Timestamp) {
+    let duration_ms = (context.clock)().duration_since(started).as_millis().try_into().unwrap_or(0);
+    match sent {
+        Ok(answer) => {
+            let error = (!(200..300).contains(&answer.status))
+                .then(|| format!("the target answered {}", answer.status));
+            gate::tell(context, ready, Some(answer.status), error.as_deref(), duration_ms).await;
+        }
+        Err(NotSent::Aws(_)) => {}
+        Err(error) => gate::tell(context, ready, None, Some(&error.to_string()), duration_ms).await,
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use shared::{
     aws::{AwsError, notifications::ClaimedNotification},
     delivery::{Attempts, DeathCause, DeliveryState},
+    gate::Coming,
     notification::Payload,
     target_server::OnUnknown,
 };
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     Context,
+    gate::{self, Leave},
     request::{self, NotSent, Outgoing},
     targets,
 };
@@ -23,11 +25,13 @@ pub(crate) async fn make(
     context: &Context,
     claimed: &ClaimedNotification,
     body: &Payload,
+    coming: Coming,
+    leave: Option<Leave>,
 ) -> Result<(), AwsError> {
     let row = &claimed.delivery;
     let span = tracing::Span::current();
     span.record("delivery.id", row.name().to_string()).record("attempt", row.attempts);
-    let outcome = match attempt(context, claimed, body).await {
+    let outcome = match attempt(context, claimed, body, coming, leave).await {
         Ok(outcome) => outcome,
         Err(error) => {
             tracing::error!(error = shared::chain(&error), "the hub could not make the attempt");
@@ -48,6 +52,8 @@ async fn attempt(
     context: &Context,
     claimed: &ClaimedNotification,
     body: &Payload,
+    coming: Coming,
+    leave: Option<Leave>,
 ) -> Result<Outcome, AwsError> {
     let row = &claimed.delivery;
     if claimed.was == DeliveryState::Unknown {
@@ -73,30 +79,34 @@ async fn attempt(
         let why = "every attempt ended without a result";
         return Ok(Outcome::dies(cause(claimed, DeathCause::Undeliverable), why));
     }
-    let started = (context.clock)();
     let until = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
-    if started > until {
+    if (context.clock)() > until {
         return Ok(Outcome::dies(cause(claimed, DeathCause::Expired), "its time is over"));
     }
+    let body = context.bucket.payload(body).await?;
     let name = row.name().to_string();
-    let outgoing = Outgoing {
-        id: &name,
-        content_type: &row.content_type,
-        body: context.bucket.payload(body).await?,
-        alone: parks,
+    let leave = match leave {
+        Some(leave) => leave,
+        None => match gate::ask(context, &ready, coming, &name).await? {
+            Some(leave) => leave,
+            None => return Ok(Outcome::Held(ready)),
+        },
     };
-    let ended =
-        match request::post(context, &ready.settings, &ready.networks, &ready.credentials, outgoing).await {
-            Ok(answer) => Ended::answered(&answer),
-            Err(NotSent::Aws(error)) => return Err(error),
-            Err(not_sent) => Ended {
-                status: None,
-                may_have_arrived: matches!(&not_sent, NotSent::NoAnswer(e) if e.may_have_arrived()),
-                error: Some(not_sent.to_string()),
-                retry_after: None,
-                answer: String::new(),
-            },
-        };
+    let started = (context.clock)();
+    let outgoing = Outgoing { id: &name, content_type: &row.content_type, body, alone: parks };
+    let sent = request::post(context, &ready.settings, &ready.networks, &ready.credentials, outgoing).await;
+    leave.give_back(context, &ready).await;
+    let ended = match sent {
+        Ok(answer) => Ended::answered(&answer),
+        Err(NotSent::Aws(error)) => return Err(error),
+        Err(not_sent) => Ended {
+            status: None,
+            may_have_arrived: matches!(&not_sent, NotSent::NoAnswer(e) if e.may_have_arrived()),
+            error: Some(not_sent.to_string()),
+            retry_after: None,
+            answer: String::new(),
+        },
+    };
     let now = (context.clock)();
     let attempts = Attempts { retry_secs, until };
     let decision = decide(&ended, attempts, row.attempts, parks, (context.jitter)(), now);
@@ -105,6 +115,7 @@ async fn attempt(
         // Of the answer only the status: its text may repeat the payload.
         tracing::warn!(error, duration_ms, "an attempt failed");
     }
+    gate::tell(context, &ready, ended.status, ended.error.as_deref(), duration_ms).await;
     Ok(Outcome::Made { ended, decision, duration_ms, at: now })
 }
 

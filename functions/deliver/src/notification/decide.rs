@@ -1,7 +1,10 @@
 //! What an attempt with a notification comes to: a pure decision.
 
 use jiff::Timestamp;
-use shared::delivery::{Attempts, DeathCause, Next};
+use shared::{
+    delivery::{Attempts, DeathCause, Next},
+    gate::GONE,
+};
 
 use crate::http::Answer;
 
@@ -39,11 +42,6 @@ pub(crate) enum Decision {
     /// It is not sent any more.
     Die(DeathCause),
 }
-
-/// The status by which a target says that it wants nothing more.
-///
-/// Source: the Standard Webhooks specification, "Disabling endpoints".
-const GONE: u16 = 410;
 
 /// Most bytes of an answer's body that are kept.
 const MOST_ANSWER_BYTES: usize = 4096;

@@ -14,12 +14,18 @@ use shared::{
         AwsError,
         notifications::{ClaimedNotification, Known},
     },
-    delivery::{DeathCause, DeliveryState, NotificationName},
+    delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor},
+    gate::Coming,
     notification::{NotificationDelivery, Payload, Posted},
 };
 use tracing::instrument;
 
-use crate::{Context, tally};
+use crate::{
+    Context, gate,
+    request::NotSent,
+    tally,
+    targets::{self, Ready},
+};
 
 /// A message that is older than this is not sent any more: soon after, its row may be gone, and it would be taken for
 /// a new one.
@@ -34,13 +40,51 @@ pub(crate) async fn take(context: &Context, posted: Posted, lease_until: Timesta
     if now.as_millisecond() - posted.accepted_at > MOST_AGE.as_millis() as i64 {
         return bury(context, row, posted, now).await;
     }
+    // Leave is asked for before the claim, so that what has to wait is one write.
+    let ready = match targets::get(context, &row.account, &row.target_server).await {
+        Ok(ready) => ready,
+        Err(NotSent::Aws(error)) => return Err(error),
+        Err(_) => None, // said by the attempt, which reads it again
+    };
+    let leave = match &ready {
+        None => None,
+        Some(ready) => match gate::ask(context, ready, Coming::ByItself, &row.name().to_string()).await? {
+            None => return hold(context, row, posted, ready, lease_until).await,
+            leave => leave,
+        },
+    };
     match context.table.claim_first(&row, now, lease_until).await? {
         None => {
             let claimed = ClaimedNotification { delivery: row, was: DeliveryState::Waiting };
-            attempt::make(context, &claimed, &posted.payload).await
+            attempt::make(context, &claimed, &posted.payload, Coming::ByItself, leave).await
         }
-        Some(row) => known(context, posted, row, lease_until).await,
+        Some(row) => {
+            if let (Some(leave), Some(ready)) = (leave, &ready) {
+                leave.give_back(context, ready).await;
+            }
+            known(context, posted, row, lease_until).await
+        }
     }
+}
+
+/// Makes the row of a notification that has to wait for its target.
+async fn hold(
+    context: &Context,
+    mut row: NotificationDelivery,
+    posted: Posted,
+    ready: &Ready,
+    lease_until: Timestamp,
+) -> Result<(), AwsError> {
+    let now = (context.clock)();
+    row.state = DeliveryState::Waiting;
+    row.waiting_for = Some(WaitingFor::Target);
+    row.attempts = 0;
+    row.due = Some(outcome::looked_at_again(&row, now).as_millisecond());
+    row.object = Some(context.bucket.keep_payload(&row, &posted.payload).await?);
+    if let Some(known) = context.table.claim_first(&row, now, now).await? {
+        return self::known(context, posted, known, lease_until).await;
+    }
+    gate::note_held(context, ready).await
 }
 
 /// What a message means whose row is there.
@@ -66,7 +110,7 @@ async fn known(
         return Err(AwsError::LostLease(format!("notification {}", row.notification)));
     }
     match context.table.claim_notification(&row.account, &row.name(), now, lease_until).await? {
-        Some(claimed) => attempt::make(context, &claimed, &posted.payload).await,
+        Some(claimed) => attempt::make(context, &claimed, &posted.payload, Coming::ByItself, None).await,
         None => Ok(()), // someone else's by now, and due at the end of their lease
     }
 }
@@ -77,13 +121,14 @@ pub(crate) async fn go_on(
     context: &Context,
     account: &str,
     name: &NotificationName,
+    coming: Coming,
     lease_until: Timestamp,
 ) -> Result<(), AwsError> {
     let now = (context.clock)();
     match context.table.claim_notification(account, name, now, lease_until).await? {
         Some(claimed) => {
             let body = Payload::Object(claimed.delivery.object.clone().unwrap_or_default());
-            attempt::make(context, &claimed, &body).await
+            attempt::make(context, &claimed, &body, coming, None).await
         }
         None => {
             tracing::debug!("nothing to do: the notification is final, held, or not due");

@@ -1,22 +1,26 @@
 //! Writing down what an attempt came to. The payload is in the bucket before a row waits for anything.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::{
         AwsError,
+        gates::Of,
         notifications::{Attempt, ClaimedNotification, Last, Waits},
     },
     delivery::{DeathCause, DeliveryName, DeliveryState, WaitingFor, hub_wait_secs},
+    gate::GateState,
     message::DeliveryMessage,
     metrics,
-    notification::Payload,
+    notification::{NotificationDelivery, Payload},
 };
 
 use super::{
     attempt::cause,
     decide::{Decision, Ended},
 };
-use crate::{Context, tally, wake::wake};
+use crate::{Context, gate, tally, targets::Ready, wake::wake};
 
 /// What an attempt came to.
 pub(super) enum Outcome {
@@ -24,6 +28,8 @@ pub(super) enum Outcome {
     Made { ended: Ended, decision: Decision, duration_ms: u64, at: Timestamp },
     /// Nothing was sent, and something else than an attempt decides.
     Without { decision: Decision, why: String },
+    /// Nothing was sent: its target has no room for it, or is not sent to at present.
+    Held(Arc<Ready>),
     /// The hub itself failed before anything was sent.
     NotMade(AwsError),
 }
@@ -46,6 +52,7 @@ pub(super) async fn write_down(
 ) -> Result<(), AwsError> {
     let row = &claimed.delivery;
     let (decision, last) = match outcome {
+        Outcome::Held(ready) => return held(context, claimed, body, &ready).await,
         Outcome::NotMade(error) => return not_made(context, claimed, body, &error).await,
         Outcome::Without { decision, why } => (decision, Last { error: Some(why), ..Last::default() }),
         Outcome::Made { ended, decision, duration_ms, at } => {
@@ -81,8 +88,21 @@ pub(super) async fn write_down(
         }
         Decision::Disable => {
             let object = context.bucket.keep_payload(row, body).await?;
-            let due = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
-            let waits = Waits { due, waits_for: WaitingFor::Target, object: &object, counts: true };
+            let of = Of { account: &row.account, target_server: &row.target_server };
+            let now = (context.clock)();
+            // The gate first: if it stops here, the row is claimed again, and finds the gate shut.
+            let why = "the target answered 410: it wants nothing more";
+            if context.table.shut_gate(of, GateState::Disabled, why, now).await? {
+                tracing::warn!(target_server.id = row.target_server, "{why}");
+                tally::add(context, &metrics::target_disabled());
+            }
+            context.targets.forget(of);
+            let waits = Waits {
+                due: looked_at_again(row, now),
+                waits_for: WaitingFor::Target,
+                object: &object,
+                counts: true,
+            };
             context.table.notification_waits(row, &waits, &last).await?;
             tally::add(context, &metrics::notification(DeliveryState::Waiting));
         }
@@ -95,6 +115,28 @@ pub(super) async fn write_down(
         Decision::Die(cause) => die(context, claimed, body, cause, &last).await?,
     }
     Ok(())
+}
+
+/// When what waits for its target is looked at again, if the target's gate never lets it out: rarely, since that is a
+/// write for each, and at the end of its time.
+pub(super) fn looked_at_again(row: &NotificationDelivery, now: Timestamp) -> Timestamp {
+    let until = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
+    now.saturating_add(SignedDuration::from_hours(12)).unwrap_or(until).min(until)
+}
+
+/// Makes a claimed notification wait for its target. No attempt is spent.
+async fn held(
+    context: &Context,
+    claimed: &ClaimedNotification,
+    body: &Payload,
+    ready: &Ready,
+) -> Result<(), AwsError> {
+    let row = &claimed.delivery;
+    let object = context.bucket.keep_payload(row, body).await?;
+    let due = looked_at_again(row, (context.clock)());
+    let waits = Waits { due, waits_for: WaitingFor::Target, object: &object, counts: false };
+    context.table.notification_waits(row, &waits, &Last::default()).await?;
+    gate::note_held(context, ready).await
 }
 
 async fn die(

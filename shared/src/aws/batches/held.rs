@@ -20,6 +20,15 @@ use crate::{
     run::RunStatus,
 };
 
+/// Why an attempt with a claimed batch was not made.
+#[derive(Clone, Copy, Debug)]
+pub enum NotMade<'a> {
+    /// The hub itself failed, in these words.
+    HubFailed(&'a str),
+    /// The target has no room for it, or is not sent to at present.
+    NoRoom,
+}
+
 impl Table {
     /// SENDING → DELIVERED.
     ///
@@ -70,8 +79,8 @@ impl Table {
         Ok(())
     }
 
-    /// Back to what a claim found, after a failure of the hub itself: the attempt was not made, and does not count.
-    /// What was SENDING stays so, since what became of its last attempt is still not known.
+    /// Back to what a claim found, since the attempt was not made, and does not count: the hub itself failed, or the
+    /// target has no room for it. What was SENDING stays so, since what became of its last attempt is still not known.
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
@@ -79,9 +88,15 @@ impl Table {
         &self,
         claimed: &Claimed,
         due: Timestamp,
-        error: &str,
+        why: NotMade<'_>,
     ) -> Result<(), AwsError> {
         let batch = &claimed.batch;
+        let (error, failures, waits_for) = match why {
+            NotMade::HubFailed(_) => {
+                ("last_error = :error, ", batch.hub_failures + 1, WaitingFor::NextAttempt)
+            }
+            NotMade::NoRoom => ("", batch.hub_failures, WaitingFor::Target),
+        };
         let back = match claimed.was {
             DeliveryState::Sending => "lease_until = :due",
             DeliveryState::Unknown => "attempt_at = :due REMOVE lease_until",
@@ -91,18 +106,21 @@ impl Table {
             batch,
             &format!(
                 "SET #state = :state, due = :due, attempts = :attempts, hub_failures = :failures, \
-                 last_error = :error, owed_by = :owed, {back}"
+                 owed_by = :owed, {error}{back}"
             ),
         );
         let update = match claimed.was {
             DeliveryState::Sending | DeliveryState::Unknown => update,
-            _ => update.expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?),
+            _ => update.expression_attribute_values(":for", value(&waits_for)?),
+        };
+        let update = match why {
+            NotMade::HubFailed(error) => update.expression_attribute_values(":error", s(error)),
+            NotMade::NoRoom => update,
         };
         let update = update
             .expression_attribute_values(":state", value(&claimed.was)?)
             .expression_attribute_values(":attempts", n(batch.attempts.saturating_sub(1)))
-            .expression_attribute_values(":failures", n(batch.hub_failures + 1))
-            .expression_attribute_values(":error", s(error))
+            .expression_attribute_values(":failures", n(failures))
             .expression_attribute_values(":owed", owed_by(batch))
             .expression_attribute_values(":due", n(due.as_millisecond()));
         send_held(update, batch).await

@@ -2,6 +2,8 @@
 
 mod held;
 
+pub use held::NotMade;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 

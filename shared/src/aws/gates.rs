@@ -1,0 +1,370 @@
+//! Gates of targets, and the rate and the slots that their limits are kept by. Each write is one conditional update,
+//! so that any number of functions at once keep to them.
+
+use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::ReturnValue};
+use jiff::Timestamp;
+
+use super::{
+    AwsError, Table,
+    error::is_condition,
+    table::{Item, every_item, key_item, n, number, read, s, string, update_if, value},
+};
+use crate::{
+    gate::{Gate, GateState, OPENS_AT, probe_wait},
+    keys::{self, Key},
+};
+
+/// A target, within its account.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    /// Account.
+    pub account: &'a str,
+    /// Id of the target server.
+    pub target_server: &'a str,
+}
+
+impl Of<'_> {
+    fn key(&self) -> Key {
+        keys::gate(self.account, self.target_server)
+    }
+}
+
+/// What a request for a sending slot came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slots {
+    /// The first of them is at this time, milliseconds since 1970; each next one an interval later.
+    From(i64),
+    /// They would all be later than the caller can wait.
+    TooLate,
+}
+
+impl Table {
+    /// Reads a target's gate.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn gate(&self, of: Of<'_>) -> Result<Gate, AwsError> {
+        Ok(self.get(&of.key()).await?.unwrap_or_default())
+    }
+
+    /// Counts a failure of a target, and opens its breaker where it is one too many; says whether this did.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn target_failed(&self, of: Of<'_>, why: &str, now: Timestamp) -> Result<bool, AwsError> {
+        let counted = self
+            .gate_update(of, "ADD failures :one")
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(AwsError::call("dynamodb:UpdateItem"))?;
+        let gate: Gate = read(counted.attributes.unwrap_or_default())?;
+        if gate.gate_state != GateState::Active || gate.failures < OPENS_AT {
+            return Ok(false);
+        }
+        let due = now.saturating_add(probe_wait(0)).unwrap_or(now);
+        let update = self
+            .gate_update(
+                of,
+                "SET gate_state = :failing, since = :now, reason = :why, probes = :none, draining = :no, \
+                 held_at = :now, due = :due, due_shard = :shard ADD epoch :one",
+            )
+            .condition_expression("attribute_not_exists(gate_state) OR gate_state = :active")
+            .expression_attribute_values(":active", value(&GateState::Active)?)
+            .expression_attribute_values(":failing", value(&GateState::Failing)?)
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":why", s(why))
+            .expression_attribute_values(":none", n(0))
+            .expression_attribute_values(":no", value(&false)?)
+            .expression_attribute_values(":due", n(due.as_millisecond()))
+            .expression_attribute_values(":shard", s(keys::due_shard(&of.key())))
+            .expression_attribute_values(":one", n(1));
+        update_if(update).await
+    }
+
+    /// Forgets a target's failures, since it answered, and closes its breaker; says whether that was open. What has
+    /// waited goes first then.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn target_answered(&self, of: Of<'_>, now: Timestamp) -> Result<bool, AwsError> {
+        if self.open_gate(of, Some(GateState::Failing), now).await? {
+            return Ok(true);
+        }
+        let update = self
+            .gate_update(of, "SET failures = :none")
+            .condition_expression("failures > :none")
+            .expression_attribute_values(":none", n(0));
+        update_if(update).await.map(|_| false)
+    }
+
+    /// Lets a target be sent to again, beginning with what has waited; `false` where it is not in the state that it
+    /// is to be in before.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn open_gate(
+        &self,
+        of: Of<'_>,
+        from: Option<GateState>,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let update = self
+            .gate_update(
+                of,
+                "SET gate_state = :active, since = :now, failures = :none, probes = :none, draining = :yes, \
+                 held_at = :now, due = :now, due_shard = :shard REMOVE reason, drain_until ADD epoch :one",
+            )
+            .expression_attribute_values(":active", value(&GateState::Active)?)
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":none", n(0))
+            .expression_attribute_values(":yes", value(&true)?)
+            .expression_attribute_values(":shard", s(keys::due_shard(&of.key())))
+            .expression_attribute_values(":one", n(1));
+        let update = match from {
+            None => update,
+            Some(from) => update
+                .condition_expression("gate_state = :from")
+                .expression_attribute_values(":from", value(&from)?),
+        };
+        update_if(update).await
+    }
+
+    /// Shuts a target's gate: a person has paused it, or it has answered that it wants nothing more. Says whether it
+    /// was not so before.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn shut_gate(
+        &self,
+        of: Of<'_>,
+        state: GateState,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let update = self
+            .gate_update(
+                of,
+                "SET gate_state = :state, since = :now, reason = :why REMOVE due, due_shard, draining ADD epoch :one",
+            )
+            .condition_expression("attribute_not_exists(gate_state) OR gate_state <> :state")
+            .expression_attribute_values(":state", value(&state)?)
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":why", s(why))
+            .expression_attribute_values(":one", n(1));
+        update_if(update).await
+    }
+
+    /// Notes that something waits for a target, so that its backlog is looked at; says whether nothing did before.
+    /// A target that is paused or disabled is not looked at.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn note_held(&self, of: Of<'_>, look_at: Timestamp, now: Timestamp) -> Result<bool, AwsError> {
+        let update = self
+            .gate_update(
+                of,
+                "SET held_at = :now, draining = :yes, due = if_not_exists(due, :due), due_shard = :shard",
+            )
+            .condition_expression("attribute_not_exists(gate_state) OR gate_state = :active")
+            .expression_attribute_values(":active", value(&GateState::Active)?)
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":yes", value(&true)?)
+            .expression_attribute_values(":due", n(look_at.as_millisecond()))
+            .expression_attribute_values(":shard", s(keys::due_shard(&of.key())))
+            .return_values(ReturnValue::UpdatedOld);
+        match update.send().await {
+            Ok(old) => Ok(old.attributes.is_none_or(|old| !old.contains_key("due"))),
+            Err(e) if is_condition(&e) => {
+                // What waits for a failing target keeps its breaker from closing for want of anything to probe with.
+                let update = self
+                    .gate_update(of, "SET held_at = :now")
+                    .condition_expression("gate_state = :failing")
+                    .expression_attribute_values(":failing", value(&GateState::Failing)?)
+                    .expression_attribute_values(":now", n(now.as_millisecond()));
+                update_if(update).await.map(|_| false)
+            }
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
+    }
+
+    /// Takes the job of looking at a target's backlog until `until`; `None` when someone else has it.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn take_drain(
+        &self,
+        of: Of<'_>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Gate>, AwsError> {
+        let taken = self
+            .gate_update(of, "SET drain_until = :until")
+            .condition_expression(
+                "attribute_exists(due) AND (attribute_not_exists(drain_until) OR drain_until < :now)",
+            )
+            .expression_attribute_values(":until", n(until.as_millisecond()))
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match taken {
+            Ok(answer) => read(answer.attributes.unwrap_or_default()).map(Some),
+            Err(e) if is_condition(&e) => Ok(None),
+            Err(e) => Err(AwsError::call("dynamodb:UpdateItem")(e)),
+        }
+    }
+
+    /// Writes down when a target's backlog is looked at next, and whether what is new waits behind it. `None` ends
+    /// it, unless something was made to wait since `quiet_since`.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn drained(
+        &self,
+        of: Of<'_>,
+        seen: &Gate,
+        next: Option<Timestamp>,
+        draining: bool,
+        quiet_since: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let update = match next {
+            Some(next) => self
+                .gate_update(of, "SET due = :due, due_shard = :shard, draining = :draining, probes = :probes")
+                .condition_expression("epoch = :epoch OR attribute_not_exists(epoch)")
+                .expression_attribute_values(":due", n(next.as_millisecond()))
+                .expression_attribute_values(":shard", s(keys::due_shard(&of.key())))
+                .expression_attribute_values(":draining", value(&draining)?)
+                .expression_attribute_values(":probes", n(seen.probes)),
+            None => self
+                .gate_update(of, "REMOVE due, due_shard, draining, drain_until")
+                .condition_expression("(epoch = :epoch OR attribute_not_exists(epoch)) AND held_at < :quiet")
+                .expression_attribute_values(":quiet", n(quiet_since.as_millisecond())),
+        };
+        update_if(update.expression_attribute_values(":epoch", n(seen.epoch))).await
+    }
+
+    /// Reserves `slots` times to send at, `interval_ms` apart, none of them later than `latest`: a clock that each
+    /// reservation moves on, and that never runs behind the time.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn reserve_slots(
+        &self,
+        of: Of<'_>,
+        slots: u32,
+        interval_ms: i64,
+        now: Timestamp,
+        latest: Timestamp,
+    ) -> Result<Slots, AwsError> {
+        let (now_ms, span) = (now.as_millisecond(), i64::from(slots) * interval_ms);
+        // Two tries: the clock is ahead of the time, or it is behind it.
+        for _ in 0..3 {
+            let ahead = self
+                .gate_update(of, "SET tat = tat + :span")
+                .condition_expression("tat >= :now AND tat <= :latest")
+                .expression_attribute_values(":span", n(span))
+                .expression_attribute_values(":now", n(now_ms))
+                .expression_attribute_values(":latest", n(latest.as_millisecond() - span + interval_ms))
+                .return_values(ReturnValue::UpdatedOld)
+                .send()
+                .await;
+            match ahead {
+                Ok(old) => {
+                    let tat = old.attributes.as_ref().and_then(|old| number(old, "tat"));
+                    return Ok(tat.map_or(Slots::TooLate, Slots::From));
+                }
+                Err(e) if is_condition(&e) => {}
+                Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
+            }
+            let behind = self
+                .gate_update(of, "SET tat = :then")
+                .condition_expression("attribute_not_exists(tat) OR tat < :now")
+                .expression_attribute_values(":then", n(now_ms + span))
+                .expression_attribute_values(":now", n(now_ms));
+            if update_if(behind).await? {
+                return Ok(Slots::From(now_ms));
+            }
+            let row: Item = self.get_item(&of.key()).await?.unwrap_or_default();
+            let tat = number(&row, "tat").unwrap_or_default();
+            if tat >= now_ms && tat > latest.as_millisecond() - span + interval_ms {
+                return Ok(Slots::TooLate);
+            }
+        }
+        Ok(Slots::TooLate)
+    }
+
+    /// Takes one of a target's `most` places for requests in flight, until `until` at most; `None` when all are taken.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn take_place(
+        &self,
+        of: Of<'_>,
+        most: u32,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<u32>, AwsError> {
+        let pk = keys::place(of.account, of.target_server, 0).pk;
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(&pk))
+            .consistent_read(true);
+        let taken: std::collections::HashSet<String> = every_item(query)
+            .await?
+            .iter()
+            .filter(|row| number(row, "lease_until").is_some_and(|until| until >= now.as_millisecond()))
+            .filter_map(|row| string(row, "sk"))
+            .collect();
+        for place in 0..most {
+            let key = keys::place(of.account, of.target_server, place);
+            if taken.contains(&key.sk) {
+                continue;
+            }
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.name)
+                .set_key(Some(key_item(&key)))
+                .update_expression("SET lease_until = :until, holder = :holder, expires_at = :end")
+                .condition_expression("attribute_not_exists(lease_until) OR lease_until < :now")
+                .expression_attribute_values(":until", n(until.as_millisecond()))
+                .expression_attribute_values(":holder", s(holder))
+                .expression_attribute_values(":end", n(until.as_second() + 86_400))
+                .expression_attribute_values(":now", n(now.as_millisecond()));
+            if update_if(update).await? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives a place back.
+    ///
+    /// # Errors
+    /// When the call fails; the place is free again at the end of its time then.
+    pub async fn give_place_back(&self, of: Of<'_>, place: u32, holder: &str) -> Result<(), AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::place(of.account, of.target_server, place))))
+            .update_expression("REMOVE lease_until, holder")
+            .condition_expression("holder = :holder")
+            .expression_attribute_values(":holder", s(holder));
+        update_if(update).await.map(|_| ())
+    }
+
+    fn gate_update(&self, of: Of<'_>, expression: &str) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&of.key())))
+            .update_expression(expression)
+    }
+}
