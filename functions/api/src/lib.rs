@@ -15,6 +15,7 @@ mod resources;
 pub mod routes;
 mod runs;
 mod service;
+mod targets;
 
 use std::sync::Arc;
 

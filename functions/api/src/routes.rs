@@ -15,7 +15,7 @@ use crate::{
     http::{Request, Response},
     notifications, openapi,
     resources::{self, Rules},
-    runs,
+    runs, targets,
 };
 
 /// Who may call a route.
@@ -277,6 +277,48 @@ pub fn routes() -> Vec<Route> {
             |c, who, r| Box::pin(deliveries::confirm(c, who, r)),
         )
         .answer::<deliveries::DeliveryView>(200),
+        route(
+            "GET",
+            "/v1/target-servers/{id}/status",
+            Admin,
+            "Shows whether a target is sent to, and what waits for it",
+            |c, who, r| Box::pin(targets::status(c, who, r)),
+        )
+        .answer::<targets::TargetStatus>(200),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/pause",
+            Admin,
+            "Stops sending to a target; what is owed to it waits",
+            |c, who, r| Box::pin(targets::pause(c, who, r)),
+        )
+        .body::<targets::Pause>()
+        .answer::<targets::TargetStatus>(200),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/resume",
+            Admin,
+            "Sends to a target again, beginning with what has waited",
+            |c, who, r| Box::pin(targets::resume(c, who, r)),
+        )
+        .answer::<targets::TargetStatus>(200),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/recover",
+            Admin,
+            "Sends a target what it was not sent since a time",
+            |c, who, r| Box::pin(targets::recover(c, who, r)),
+        )
+        .body::<targets::Recover>()
+        .answer::<targets::Recovered>(202),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/test-event",
+            Admin,
+            "Sends a target an event to try it out",
+            |c, who, r| Box::pin(targets::test_event(c, who, r)),
+        )
+        .answer::<targets::TestEvent>(202),
         route(
             "GET",
             "/v1/notifications",

@@ -1,6 +1,6 @@
 //! What a person decides about a notification's delivery.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     super::{
@@ -27,6 +27,29 @@ impl Table {
         row: &NotificationDelivery,
         now: Timestamp,
     ) -> Result<bool, AwsError> {
+        self.resend(row, WaitingFor::NextAttempt, now, now).await
+    }
+
+    /// As [`Table::notification_resends`], but in its turn: its target's gate lets it out.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn notification_waits_again(
+        &self,
+        row: &NotificationDelivery,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let due = now.saturating_add(SignedDuration::from_hours(12)).unwrap_or(now);
+        self.resend(row, WaitingFor::Target, due, now).await
+    }
+
+    async fn resend(
+        &self,
+        row: &NotificationDelivery,
+        waits_for: WaitingFor,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
         let key = row.name().key(&row.account);
         let update = self
             .client
@@ -34,7 +57,7 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key_item(&key)))
             .update_expression(
-                "SET #state = :waiting, waiting_for = :for, due = :now, due_shard = :shard, attempt_at = :now, \
+                "SET #state = :waiting, waiting_for = :for, due = :due, due_shard = :shard, attempt_at = :now, \
                  attempts = :none, deliver_until = :until, owed_by = :owed \
                  REMOVE died_of, expires_at, hub_failures, dead_letters, last_dead_letter_at",
             )
@@ -43,7 +66,8 @@ impl Table {
             .expression_attribute_values(":seen", value(&row.state)?)
             .expression_attribute_values(":epoch", n(row.epoch))
             .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
-            .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
+            .expression_attribute_values(":for", value(&waits_for)?)
+            .expression_attribute_values(":due", n(due.as_millisecond()))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .expression_attribute_values(":shard", s(keys::due_shard(&key)))
             .expression_attribute_values(":none", n(0))

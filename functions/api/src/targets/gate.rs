@@ -1,0 +1,129 @@
+//! A target's gate: whether it is sent to, pausing, resuming.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shared::{
+    aws::{
+        gates::Of,
+        owed::{Owed, OwedList},
+    },
+    delivery::DeliveryState,
+    gate::{Gate, GateState},
+    message::DeliveryMessage,
+    problem::Problem,
+};
+
+use super::find;
+use crate::{
+    Context,
+    caller::Caller,
+    http::{self, Request, Response, unavailable},
+};
+
+/// How a target does.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TargetStatus {
+    /// Whether it is sent to.
+    state: GateState,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Failures one after another.
+    failures: u32,
+    /// Whether what has waited goes first at present.
+    draining: bool,
+    /// When the oldest of what waits for it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_waiting: Option<Timestamp>,
+}
+
+/// Why a person pauses it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pause {
+    /// For others who wonder.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Shows how a target does.
+pub(crate) async fn status(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let of = find(&context, &caller, &request).await?;
+    show(&context, of).await
+}
+
+async fn show(context: &Context, of: Of<'_>) -> Result<Response, Problem> {
+    let Gate { gate_state, since, reason, failures, draining, .. } =
+        context.table.gate(of).await.map_err(unavailable)?;
+    let list = OwedList {
+        account: of.account,
+        target_server: of.target_server,
+        state: Some(DeliveryState::Waiting),
+        waiting_for: None,
+        connection: None,
+        from_ms: 0,
+        to_ms: i64::MAX / 2,
+        limit: 1,
+    };
+    let oldest = context.table.owed(list).await.map_err(unavailable)?;
+    let oldest = oldest.first().map(Owed::place);
+    let status = TargetStatus {
+        state: gate_state,
+        since: Timestamp::from_millisecond(since).ok().filter(|_| since > 0),
+        reason,
+        failures,
+        draining,
+        oldest_waiting: oldest.and_then(|(at, _)| Timestamp::from_millisecond(at).ok()),
+    };
+    Response::json(200, &status)
+}
+
+/// Stops sending to a target. What is owed to it waits, and no attempt is spent.
+pub(crate) async fn pause(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: Pause = match request.body.is_empty() {
+        true => Pause::default(),
+        false => http::parse(&request.body)?,
+    };
+    let of = find(&context, &caller, &request).await?;
+    let why = body.reason.unwrap_or_else(|| "paused by an administrator".into());
+    let why: String = why.chars().take(200).collect();
+    let now = (context.clock)();
+    context.table.shut_gate(of, GateState::Paused, &why, now).await.map_err(unavailable)?;
+    show(&context, of).await
+}
+
+/// Sends to a target again, beginning with what has waited for it.
+pub(crate) async fn resume(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let of = find(&context, &caller, &request).await?;
+    open(&context, of).await?;
+    show(&context, of).await
+}
+
+/// Opens a target's gate and has what waits for it looked at.
+pub(super) async fn open(context: &Context, of: Of<'_>) -> Result<(), Problem> {
+    context.table.open_gate(of, None, (context.clock)()).await.map_err(unavailable)?;
+    // What is lost here is looked at by the next tick: the gate is due.
+    let message = DeliveryMessage::target(of.account, of.target_server);
+    if let Err(error) = context.deliveries.send(of.account, &message, 0).await {
+        tracing::warn!(error = shared::chain(&error), "the target was not woken; its gate is due");
+    }
+    Ok(())
+}
