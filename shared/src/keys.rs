@@ -97,6 +97,11 @@ pub fn gate(account: &str, target_server: &str) -> Key {
 /// What the sort key of a gate begins with.
 pub const GATE: &str = "GATE#";
 
+/// The access token of a target.
+pub fn token(account: &str, target_server: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("TOKEN#{target_server}") }
+}
+
 /// One of the places for requests in flight that a target has.
 pub fn place(account: &str, target_server: &str, n: u32) -> Key {
     Key { pk: format!("A#{account}#P#{target_server}"), sk: format!("P#{n:04}") }

@@ -101,7 +101,7 @@ pub enum OnUnknown {
 }
 
 /// Credentials. For SFTP: `user` with `private_key`, `password`, or both in sequence. For a webservice:
-/// `user` with `password` (basic), `bearer_token`, or `header_name` with `header_value`.
+/// `user` with `password` (basic), `bearer_token`, `oauth2`, or `header_name` with `header_value`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
@@ -126,6 +126,41 @@ pub struct Auth {
     /// Its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_value: Option<SecretField>,
+    /// OAuth2 client credentials, whose token goes out as `Authorization: Bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth2: Option<OAuth2>,
+}
+
+/// OAuth2 client credentials (RFC 6749, section 4.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth2 {
+    /// Where tokens are fetched: an `http://` or `https://` URL.
+    pub token_url: String,
+    /// Client id.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: SecretField,
+    /// Scopes, separated by spaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Audience, where the token server wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// How the client shows who it is.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+}
+
+/// How a client shows a token server who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// By `Authorization: Basic`.
+    #[default]
+    Basic,
+    /// In the body, as `client_id` and `client_secret`.
+    Body,
 }
 
 /// Longest time over which a batch is tried, in seconds: with 20% on top still shorter than its payload is kept.
@@ -147,6 +182,17 @@ const OWN_HEADERS: &[&str] = &[
     "webhook-id",
     "webhook-signature",
     "webhook-timestamp",
+];
+
+/// Ports at which something else than HTTP listens, which a request could be made to talk to.
+///
+/// Source: the Fetch standard, "Port blocking", as far as these are services of servers.
+const REFUSED_PORTS: &[u16] = &[
+    7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
+    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
+    526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
+    3306, 3389, 3659, 4045, 4190, 5060, 5061, 5432, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+    9200, 10080, 11211, 27017,
 ];
 
 /// Key types that can be pinned, with what the server must then sign with.
@@ -181,6 +227,7 @@ impl TargetServer {
             (self.auth.bearer_token.is_some(), "auth.bearer_token"),
             (self.auth.header_name.is_some(), "auth.header_name"),
             (self.auth.header_value.is_some(), "auth.header_value"),
+            (self.auth.oauth2.is_some(), "auth.oauth2"),
             (self.retry_secs.is_some(), "retry_secs"),
             (self.timeout_secs.is_some(), "timeout_secs"),
             (self.on_unknown.is_some(), "on_unknown"),
@@ -211,16 +258,11 @@ impl TargetServer {
     }
 
     fn check_webservice(&self, errors: &mut Vec<FieldError>) {
-        match url::Url::parse(&self.address) {
-            Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
-                errors.push(FieldError::new("address", "must be an http:// or https:// URL"));
-            }
-            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                errors.push(FieldError::new("address", "must not carry credentials; put them in auth"));
-            }
-            Ok(_) => {}
-            Err(e) => {
-                errors.push(FieldError::new("address", format!("must be an http:// or https:// URL: {e}")))
+        errors.extend(wrong_url("address", &self.address));
+        if let Some(oauth2) = &self.auth.oauth2 {
+            errors.extend(wrong_url("auth.oauth2.token_url", &oauth2.token_url));
+            if oauth2.client_id.trim().is_empty() {
+                errors.push(FieldError::new("auth.oauth2.client_id", "must not be empty"));
             }
         }
         let auth = &self.auth;
@@ -228,11 +270,12 @@ impl TargetServer {
             auth.user.is_some() || auth.password.is_some(),
             auth.bearer_token.is_some(),
             auth.header_name.is_some() || auth.header_value.is_some(),
+            auth.oauth2.is_some(),
         ];
         if ways.iter().filter(|w| **w).count() > 1 {
             errors.push(FieldError::new(
                 "auth",
-                "state one of basic (user, password), bearer_token, or header",
+                "state one of basic (user, password), bearer_token, oauth2, or header",
             ));
         }
         if auth.user.is_some() != auth.password.is_some() {
@@ -290,6 +333,22 @@ impl TargetServer {
     }
 }
 
+fn wrong_url(field: &str, address: &str) -> Option<FieldError> {
+    match url::Url::parse(address) {
+        Ok(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+            Some(FieldError::new(field, "must be an http:// or https:// URL"))
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Some(FieldError::new(field, "must not carry credentials; put them in auth"))
+        }
+        Ok(url) if url.port().is_some_and(|port| REFUSED_PORTS.contains(&port)) => {
+            Some(FieldError::new(field, "names a port of another protocol than HTTP"))
+        }
+        Ok(_) => None,
+        Err(e) => Some(FieldError::new(field, format!("must be an http:// or https:// URL: {e}"))),
+    }
+}
+
 fn wrong_header(field: &str, name: &str) -> Option<FieldError> {
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
         return Some(FieldError::new(field, "must be a header's name: letters, digits, '-' and '_'"));
@@ -334,6 +393,7 @@ impl Settings for TargetServer {
             ("auth.passphrase", auth.passphrase.as_mut()),
             ("auth.bearer_token", auth.bearer_token.as_mut()),
             ("auth.header_value", auth.header_value.as_mut()),
+            ("auth.oauth2.client_secret", auth.oauth2.as_mut().map(|o| &mut o.client_secret)),
         ]
         .into_iter()
         .filter_map(|(field, secret)| Some((field.to_string(), secret?)));

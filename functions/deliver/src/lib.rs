@@ -9,6 +9,7 @@ mod batch;
 mod gate;
 mod http;
 mod notification;
+mod oauth;
 mod request;
 mod route;
 mod tally;

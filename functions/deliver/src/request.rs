@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use shared::{
-    aws::{AwsError, vault::DataKey},
+    aws::{AwsError, gates::Of, vault::DataKey},
     secret::{Owner, SecretError, SecretField, expose},
     signature::{KeyError, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign},
     target_server::TargetServer,
@@ -15,6 +15,7 @@ use shared::{
 use crate::{
     Context,
     http::{self, Answer, NoAnswer},
+    oauth::{self, NoToken},
 };
 
 const DEFAULT_TIMEOUT_SECS: u32 = 15;
@@ -28,6 +29,8 @@ pub(crate) enum NotSent {
     Aws(#[from] AwsError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    NoToken(NoToken),
     #[error("a signing secret of the target server cannot be used: {0}")]
     SigningKey(#[from] KeyError),
 }
@@ -37,6 +40,7 @@ pub(crate) struct Credentials {
     bearer_token: Option<SecretString>,
     password: Option<SecretString>,
     header_value: Option<SecretString>,
+    oauth2: Option<oauth::Client>,
     signing: Vec<(SigningKey, Option<Timestamp>)>,
 }
 
@@ -63,6 +67,14 @@ impl Credentials {
             bearer_token: open_auth("auth.bearer_token", &auth.bearer_token)?,
             password: open_auth("auth.password", &auth.password)?,
             header_value: open_auth("auth.header_value", &auth.header_value)?,
+            oauth2: match &auth.oauth2 {
+                None => None,
+                Some(settings) => Some(oauth::Client {
+                    settings: settings.clone(),
+                    secret: open("auth.oauth2.client_secret", &settings.client_secret)?,
+                    data_key: key.clone(),
+                }),
+            },
             signing,
         })
     }
@@ -78,22 +90,46 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) alone: bool,
 }
 
-/// Posts to a target of an account that may dial `networks` beside public addresses. Every attempt is signed anew,
-/// with every signing secret that has not ended.
-pub(crate) async fn post(
+/// A target, and what a request to it needs.
+#[derive(Clone, Copy)]
+pub(crate) struct To<'a> {
+    pub(crate) of: Of<'a>,
+    pub(crate) settings: &'a TargetServer,
+    pub(crate) credentials: &'a Credentials,
+    /// Networks that its account allows beside public addresses.
+    pub(crate) networks: &'a [String],
+}
+
+/// The status by which a target refuses a token.
+const UNAUTHORIZED: u16 = 401;
+
+/// Posts to a target. Every attempt is signed anew, with every signing secret that has not ended. A token that the
+/// target refuses is fetched anew, once.
+pub(crate) async fn post(context: &Context, to: To<'_>, outgoing: Outgoing<'_>) -> Result<Answer, NotSent> {
+    let Some(oauth2) = &to.credentials.oauth2 else { return send(context, to, &outgoing, None).await };
+    let token = oauth2.token(context, to.of, to.networks, None).await?;
+    let answer = send(context, to, &outgoing, Some(&token)).await?;
+    if answer.status != UNAUTHORIZED {
+        return Ok(answer);
+    }
+    let token = oauth2.token(context, to.of, to.networks, Some(&token)).await?;
+    send(context, to, &outgoing, Some(&token)).await
+}
+
+async fn send(
     context: &Context,
-    target: &TargetServer,
-    networks: &[String],
-    credentials: &Credentials,
-    outgoing: Outgoing<'_>,
+    to: To<'_>,
+    outgoing: &Outgoing<'_>,
+    token: Option<&str>,
 ) -> Result<Answer, NotSent> {
+    let (target, credentials) = (to.settings, to.credentials);
     let timeout = Duration::from_secs(target.timeout_secs.unwrap_or(DEFAULT_TIMEOUT_SECS).into());
-    let mut request = context.http.post(&target.address, networks, timeout, outgoing.alone)?;
+    let mut request = context.http.post(&target.address, to.networks, timeout, outgoing.alone)?;
     for (name, value) in &target.headers {
         request = request.header(name, value);
     }
-    if let Some(token) = &credentials.bearer_token {
-        request = request.bearer_auth(expose(token));
+    if let Some(token) = token.or(credentials.bearer_token.as_ref().map(expose)) {
+        request = request.bearer_auth(token);
     }
     if let (Some(user), Some(password)) = (&target.auth.user, &credentials.password) {
         request = request.basic_auth(user, Some(expose(password)));
@@ -113,6 +149,15 @@ pub(crate) async fn post(
     let request = request
         .header("content-type", outgoing.content_type)
         .header("idempotency-key", outgoing.id)
-        .body(outgoing.body);
+        .body(outgoing.body.clone());
     Ok(http::send(request, timeout, context.clock).await?)
+}
+
+impl From<NoToken> for NotSent {
+    fn from(no_token: NoToken) -> Self {
+        match no_token {
+            NoToken::Aws(error) => Self::Aws(error),
+            other => Self::NoToken(other),
+        }
+    }
 }

@@ -19,7 +19,7 @@ use shared::{
 
 use crate::{
     Context,
-    request::{Credentials, NotSent},
+    request::{Credentials, NotSent, To},
 };
 
 /// How long a target server is used as it was read.
@@ -56,6 +56,16 @@ impl Ready {
     /// Which target it is.
     pub(crate) fn of(&self) -> Of<'_> {
         Of { account: &self.account, target_server: &self.id }
+    }
+
+    /// What a request to it needs.
+    pub(crate) fn to(&self) -> To<'_> {
+        To {
+            of: self.of(),
+            settings: &self.settings,
+            credentials: &self.credentials,
+            networks: &self.networks,
+        }
     }
 
     /// Says whether its last answer to this process took long.

@@ -29,6 +29,7 @@ pub mod runs;
 #[cfg(feature = "sqs")]
 pub mod sqs_batch;
 pub mod table;
+pub mod tokens;
 #[cfg(feature = "kms")]
 pub mod vault;
 

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Context, gate,
     http::Answer,
-    request::{self, Credentials, NotSent, Outgoing},
+    request::{self, Credentials, NotSent, Outgoing, To},
     tally,
     targets::{self, Ready},
 };
@@ -229,5 +229,11 @@ async fn post(
         body: staged.body.get().to_owned().into(),
         alone,
     };
-    request::post(context, target, &account.account.allowed_networks, &credentials, outgoing).await
+    let to = To {
+        of: Of { account: &batch.account, target_server: &batch.target_server },
+        settings: target,
+        credentials: &credentials,
+        networks: &account.account.allowed_networks,
+    };
+    request::post(context, to, outgoing).await
 }

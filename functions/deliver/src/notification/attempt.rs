@@ -94,7 +94,7 @@ async fn attempt(
     };
     let started = (context.clock)();
     let outgoing = Outgoing { id: &name, content_type: &row.content_type, body, alone: parks };
-    let sent = request::post(context, &ready.settings, &ready.networks, &ready.credentials, outgoing).await;
+    let sent = request::post(context, ready.to(), outgoing).await;
     leave.give_back(context, &ready).await;
     let ended = match sent {
         Ok(answer) => Ended::answered(&answer),
