@@ -4,6 +4,7 @@
 //! `config`) sit behind features of the same name, and pure modules never import them.
 
 pub mod account;
+pub mod announcement;
 pub mod change;
 pub mod connection;
 pub mod counts;

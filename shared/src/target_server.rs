@@ -303,7 +303,9 @@ impl TargetServer {
                 ));
             }
         }
-        errors.extend(signature::check_secrets("signing_secrets", &self.signing_secrets, true));
+        if !self.signing_secrets.is_empty() {
+            errors.extend(signature::check_secrets("signing_secrets", &self.signing_secrets, true));
+        }
         for (set, field) in [
             (auth.private_key.is_some(), "auth.private_key"),
             (auth.passphrase.is_some(), "auth.passphrase"),

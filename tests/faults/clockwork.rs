@@ -117,8 +117,13 @@ impl World {
             run.scheduled_for = Some(due);
             let next = Timestamp::from_millisecond(future_ms(86_400))?;
             let schedule_id = self.setting.schedule.clone();
-            schedule =
-                Some(ScheduleMove { schedule: schedule_id, seen: due, next: Some(next), missed: None });
+            schedule = Some(ScheduleMove {
+                schedule: schedule_id,
+                seen: due,
+                next: Some(next),
+                missed: None,
+                hears: false,
+            });
         }
         let admission = self.table.admit(&run, schedule.as_ref()).await?;
         ensure!(admission == Admission::Admitted, "{admission:?}");

@@ -38,6 +38,8 @@ pub enum Manner {
     LargeBody(usize),
     /// Hangs up and takes nothing.
     HangUp,
+    /// Answers 200 with this JSON, and takes nothing.
+    Answer(String),
     /// Never answers.
     Hang,
 }
@@ -253,6 +255,7 @@ async fn serve(inner: Arc<Mutex<Inner>>, request: Request<Incoming>) -> Answer {
         Manner::RetryAfter(status, after) => reply(status, Some(("retry-after", after)), Bytes::new()),
         Manner::Redirect(to) => reply(302, Some(("location", to)), Bytes::new()),
         Manner::LargeBody(bytes) => reply(500, None, vec![b'x'; bytes].into()),
+        Manner::Answer(body) => reply(200, Some(("content-type", "application/json".into())), body.into()),
         Manner::HangUp => Err("told to hang up".into()),
         Manner::Hang => {
             std::future::pending::<Infallible>().await;

@@ -104,7 +104,8 @@ async fn park(
     };
     let object = row.object.clone().unwrap_or_default();
     let last = Last { error: Some(why), ..Last::default() };
-    match context.table.notification_dies(row, cause, &object, &last).await {
+    let hears = context.table.hears(account).await?;
+    match context.table.notification_dies(row, cause, &object, &last, (hears, now)).await {
         Err(AwsError::LostLease(_)) => Ok(()),
         died => died,
     }

@@ -7,6 +7,7 @@
 
 mod batch;
 mod gate;
+mod hears;
 mod http;
 mod notification;
 mod oauth;
@@ -40,6 +41,7 @@ pub struct Context {
     http: http::Clients,
     targets: targets::Targets,
     rates: gate::Rates,
+    hears: hears::Hears,
     tally: Mutex<Vec<Metric>>,
     clock: fn() -> Timestamp,
     jitter: fn() -> f64,
@@ -59,6 +61,7 @@ impl Context {
             http: http::Clients::default(),
             targets: targets::Targets::default(),
             rates: gate::Rates::default(),
+            hears: Mutex::default(),
             tally: Mutex::default(),
             clock: Timestamp::now,
             jitter: || getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX)),

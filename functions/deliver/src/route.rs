@@ -3,13 +3,10 @@
 //! Doing it again does no harm: each connection's delivery has one id, and its first claim one row.
 
 use shared::{
-    aws::{
-        AwsError,
-        notifications::{Kept, KeptState},
-    },
+    aws::AwsError,
     connection::{Connection, ConnectionStatus, HUB, Incoming},
     message::DeliveryMessage,
-    notification::{Payload, Posted, deliver_until},
+    notification::{Kept, KeptState, Posted, deliver_until},
     resource::Resource,
 };
 use tracing::instrument;
@@ -50,7 +47,7 @@ async fn wanted(
     };
     let payload = match active.iter().any(has_conditions) {
         true => {
-            let bytes = context.bucket.payload(&Payload::Object(kept.object.clone())).await?;
+            let bytes = context.bucket.payload(&kept.payload()).await?;
             serde_json::from_slice::<serde_json::Value>(&bytes).ok()
         }
         false => None,
@@ -77,6 +74,6 @@ fn posted(context: &Context, kept: &Kept, connection: &Resource<Connection>) -> 
         content_type: kept.content_type.clone(),
         body_hash: kept.body_hash.clone(),
         size_bytes: kept.size_bytes,
-        payload: Payload::Object(kept.object.clone()),
+        payload: kept.payload(),
     }))
 }

@@ -80,7 +80,8 @@ async fn claim_one(
         let id = id::derived("run", &[account, schedule_id, "missed", &missed.first.to_string()]);
         queued(id).missed(schedule_id, missed, claim.run, now)
     });
-    let to = ScheduleMove { schedule: schedule_id.into(), seen: due, next: claim.next, missed };
+    let hears = missed.is_some() && context.table.hears(account).await?;
+    let to = ScheduleMove { schedule: schedule_id.into(), seen: due, next: claim.next, missed, hears };
     let Some(time) = claim.run else {
         context.table.move_on(account, &to).await?;
         return Ok(Claimed { run: None, next: claim.next });

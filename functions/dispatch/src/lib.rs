@@ -5,6 +5,7 @@
 //! by a conditional write before its message is sent. It never looks at what a run does.
 
 mod claim;
+mod remind;
 pub mod tick;
 
 use jiff::Timestamp;

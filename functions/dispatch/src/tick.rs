@@ -17,10 +17,12 @@ use shared::{
     keys::{self, DUE_SHARDS},
     message::{DeliveryMessage, PullMessage},
     metrics,
+    source::Source,
+    target_server::TargetServer,
 };
 use tokio::sync::Semaphore;
 
-use crate::{Context, claim::claim};
+use crate::{Context, claim::claim, remind::remind};
 
 /// Rows of one shard that are read at once.
 pub const ROWS_PER_PAGE: i32 = 100;
@@ -152,6 +154,14 @@ async fn wake(context: &Context, row: DueRow) -> Result<Vec<Hint>, AwsError> {
         Some(Waking::Schedule { account, schedule }) => {
             return claim(context, &account, &schedule, row.due).await;
         }
+        Some(Waking::Source { account, source }) => {
+            return remind::<Source>(context, &account, &source, &row).await.map(|()| Vec::new());
+        }
+        Some(Waking::Target { account, target_server }) => {
+            return remind::<TargetServer>(context, &account, &target_server, &row)
+                .await
+                .map(|()| Vec::new());
+        }
         Some(Waking::Run(message)) => Hint::Pull(message),
         Some(Waking::Delivery(message)) => Hint::Delivery(message),
         None => {
@@ -171,6 +181,8 @@ fn put_off(now: Timestamp) -> Timestamp {
 #[derive(Debug, PartialEq, Eq)]
 enum Waking {
     Schedule { account: String, schedule: String },
+    Source { account: String, source: String },
+    Target { account: String, target_server: String },
     Run(PullMessage),
     Delivery(DeliveryMessage),
 }
@@ -180,6 +192,12 @@ impl Waking {
         let rest = row.key.pk.strip_prefix("A#")?;
         if let Some(schedule) = row.key.sk.strip_prefix("SCHEDULE#") {
             return Some(Self::Schedule { account: rest.into(), schedule: schedule.into() });
+        }
+        if let Some(source) = row.key.sk.strip_prefix("SOURCE#") {
+            return Some(Self::Source { account: rest.into(), source: source.into() });
+        }
+        if let Some(target_server) = row.key.sk.strip_prefix("TARGET#") {
+            return Some(Self::Target { account: rest.into(), target_server: target_server.into() });
         }
         if let Some(target_server) = row.key.sk.strip_prefix(keys::GATE) {
             return Some(Self::Delivery(DeliveryMessage::target(rest, target_server)));
@@ -222,6 +240,11 @@ mod tests {
         assert_eq!(
             due(keys::batch("acme", "run_1", 501, 2)),
             Some(Waking::Delivery(DeliveryMessage::batch("acme", "run_1", 501, 2)))
+        );
+        let target = keys::resource("acme", "TARGET", "tgt_1");
+        assert_eq!(
+            due(target),
+            Some(Waking::Target { account: "acme".into(), target_server: "tgt_1".into() })
         );
         let gate = keys::gate("acme", "tgt_1");
         assert_eq!(due(gate), Some(Waking::Delivery(DeliveryMessage::target("acme", "tgt_1"))));

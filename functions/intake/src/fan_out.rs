@@ -6,10 +6,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 use shared::{
-    aws::notifications::{Kept, KeptState},
     connection::{Connection, Incoming},
     message::DeliveryMessage,
-    notification::{NotificationDelivery, Payload, Posted, content_hash, deliver_until, notification_id},
+    notification::{
+        Kept, KeptState, NotificationDelivery, Payload, Posted, content_hash, deliver_until, notification_id,
+    },
     resource::Resource,
 };
 
@@ -186,6 +187,7 @@ async fn keep(
         body_hash: body_hash.into(),
         size_bytes: event.body.len() as u64,
         object,
+        inline: None,
         to: Vec::new(),
     };
     // Another request with the same event may have been faster: then it is kept.

@@ -60,6 +60,22 @@ impl Table {
         Ok(DuePage { rows: rows.collect(), after: answer.last_evaluated_key })
     }
 
+    /// Says that a row has nothing more to be woken for, if its `due` is still as seen; `false` when it is another.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn no_longer_due(&self, row: &DueRow) -> Result<bool, AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&row.key)))
+            .update_expression("REMOVE due, due_shard, next_at")
+            .condition_expression("due = :seen")
+            .expression_attribute_values(":seen", n(row.due.as_millisecond()));
+        update_if(update).await
+    }
+
     /// Puts a row's `due` off, if it is still as seen; `false` when another tick was faster.
     ///
     /// # Errors

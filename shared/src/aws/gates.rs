@@ -3,6 +3,7 @@
 
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::ReturnValue};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     AwsError, Table,
@@ -10,8 +11,10 @@ use super::{
     table::{Item, every_item, key_item, n, number, read, s, string, update_if, value},
 };
 use crate::{
+    announcement::{Happened, announcement},
     gate::{Gate, GateState, OPENS_AT, probe_wait},
     keys::{self, Key},
+    notification::Kept,
 };
 
 /// A target, within its account.
@@ -38,6 +41,11 @@ pub enum Slots {
     TooLate,
 }
 
+fn gate_changed(of: Of<'_>, happened: Happened, occasion: u64, why: &str, now: Timestamp) -> Kept {
+    let data = json!({ "target_server": of.target_server, "reason": why });
+    announcement(of.account, happened, &[of.target_server, &occasion.to_string()], data, now)
+}
+
 impl Table {
     /// Reads a target's gate.
     ///
@@ -51,7 +59,13 @@ impl Table {
     ///
     /// # Errors
     /// When a call fails.
-    pub async fn target_failed(&self, of: Of<'_>, why: &str, now: Timestamp) -> Result<bool, AwsError> {
+    pub async fn target_failed(
+        &self,
+        of: Of<'_>,
+        why: &str,
+        hears: bool,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
         let counted = self
             .gate_update(of, "ADD failures :one")
             .expression_attribute_values(":one", n(1))
@@ -80,7 +94,8 @@ impl Table {
             .expression_attribute_values(":due", n(due.as_millisecond()))
             .expression_attribute_values(":shard", s(keys::due_shard(&of.key())))
             .expression_attribute_values(":one", n(1));
-        update_if(update).await
+        let announces = hears.then(|| gate_changed(of, Happened::BreakerOpened, gate.epoch, why, now));
+        self.update_announcing(update, announces.as_ref(), now).await
     }
 
     /// Forgets a target's failures, since it answered, and closes its breaker; says whether that was open. What has
@@ -88,8 +103,16 @@ impl Table {
     ///
     /// # Errors
     /// When a call fails.
-    pub async fn target_answered(&self, of: Of<'_>, now: Timestamp) -> Result<bool, AwsError> {
-        if self.open_gate(of, Some(GateState::Failing), now).await? {
+    pub async fn target_answered(
+        &self,
+        of: Of<'_>,
+        seen: &Gate,
+        hears: bool,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let why = "it answered";
+        let announces = hears.then(|| gate_changed(of, Happened::BreakerClosed, seen.epoch, why, now));
+        if self.open(of, Some(GateState::Failing), announces.as_ref(), now).await? {
             return Ok(true);
         }
         let update = self
@@ -110,6 +133,16 @@ impl Table {
         from: Option<GateState>,
         now: Timestamp,
     ) -> Result<bool, AwsError> {
+        self.open(of, from, None, now).await
+    }
+
+    async fn open(
+        &self,
+        of: Of<'_>,
+        from: Option<GateState>,
+        announces: Option<&Kept>,
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
         let update = self
             .gate_update(
                 of,
@@ -128,11 +161,11 @@ impl Table {
                 .condition_expression("gate_state = :from")
                 .expression_attribute_values(":from", value(&from)?),
         };
-        update_if(update).await
+        self.update_announcing(update, announces, now).await
     }
 
-    /// Shuts a target's gate: a person has paused it, or it has answered that it wants nothing more. Says whether it
-    /// was not so before.
+    /// Shuts a target's gate: a person has paused it, or it has answered that it wants nothing more, which is announced
+    /// where somebody `hears`. Says whether it was not so before.
     ///
     /// # Errors
     /// When the call fails.
@@ -141,6 +174,7 @@ impl Table {
         of: Of<'_>,
         state: GateState,
         why: &str,
+        hears: bool,
         now: Timestamp,
     ) -> Result<bool, AwsError> {
         let update = self
@@ -153,7 +187,10 @@ impl Table {
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .expression_attribute_values(":why", s(why))
             .expression_attribute_values(":one", n(1));
-        update_if(update).await
+        let announces = (hears && state == GateState::Disabled).then(|| {
+            gate_changed(of, Happened::TargetDisabled, now.as_millisecond().unsigned_abs(), why, now)
+        });
+        self.update_announcing(update, announces.as_ref(), now).await
     }
 
     /// Notes that something waits for a target, so that its backlog is looked at; says whether nothing did before.

@@ -3,6 +3,7 @@
 //! Each module maps the SDK's errors once, to [`AwsError`]. Decisions live in the pure modules.
 
 pub mod accounts;
+mod announcing;
 pub mod batches;
 pub mod clients;
 pub mod dead_letters;

@@ -1,6 +1,7 @@
 //! Notifications: events that clients post, and what of them is owed to the targets of connections.
 
 mod delivery;
+mod kept;
 mod payload;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id;
 
 pub use delivery::{NotificationDelivery, ROW_KEPT_SECS};
+pub use kept::{Kept, KeptState};
 pub use payload::{Payload, content_hash};
 
 /// The id of the notification that a source's event is: the same for every repeat.

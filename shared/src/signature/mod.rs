@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 
+mod ending;
 mod secrets;
 
+pub use ending::{ending, first_reminder, next_reminder};
 pub use secrets::{LiveSecret, MOST_SECRETS, check_secrets};
 
 /// Header with the id, which stays the same however often a message is sent.

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
-    aws::notifications::{Kept, KeptState},
-    notification::NotificationDelivery,
+    notification::{Kept, KeptState, NotificationDelivery},
     problem::Problem,
 };
 

@@ -12,7 +12,8 @@ use shared::{
     aws::resources::{Beside, Found, Removed},
     id,
     problem::Problem,
-    resource::Resource,
+    resource::{Resource, Settings},
+    schedule::Schedule,
 };
 
 pub(crate) use next::{NextTimes, next_times};
@@ -55,7 +56,12 @@ fn view<T: Rules>(account: &str, found: Found<T>) -> View<T> {
     for (_, secret) in resource.settings.secrets() {
         secret.hide();
     }
-    View { resource, next_at: found.beside.due, active_run: found.beside.active_run, notifications_path }
+    View {
+        resource,
+        next_at: found.beside.due.filter(|_| T::KIND == Schedule::KIND),
+        active_run: found.beside.active_run,
+        notifications_path,
+    }
 }
 
 fn shown<T: Rules>(status: u16, caller: &Caller, found: Found<T>) -> Result<Response, Problem> {

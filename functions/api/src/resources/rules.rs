@@ -8,6 +8,7 @@ use shared::{
     problem::{FieldError, Problem},
     resource::Settings,
     schedule::Schedule,
+    signature::{LiveSecret, first_reminder},
     source::Source,
     target_server::{TargetServer, TargetServerKind},
 };
@@ -41,9 +42,29 @@ pub(crate) trait Rules: Settings {
     }
 }
 
-impl Rules for TargetServer {}
+impl Rules for TargetServer {
+    fn due(&self, _id: &str, now: Timestamp) -> Option<Timestamp> {
+        first_reminder(&self.signing_secrets, now)
+    }
+
+    fn has_times_of(&self, before: &Self) -> bool {
+        ends(&self.signing_secrets) == ends(&before.signing_secrets)
+    }
+}
+
+fn ends(secrets: &[LiveSecret]) -> Vec<(&str, Option<Timestamp>)> {
+    secrets.iter().map(|s| (s.name.as_str(), s.ends_at)).collect()
+}
 
 impl Rules for Source {
+    fn due(&self, _id: &str, now: Timestamp) -> Option<Timestamp> {
+        first_reminder(&self.secrets, now)
+    }
+
+    fn has_times_of(&self, before: &Self) -> bool {
+        ends(&self.secrets) == ends(&before.secrets)
+    }
+
     fn notifications_path(&self, account: &str, id: &str) -> Option<String> {
         Some(format!("/v1/sources/{account}.{id}/notifications"))
     }

@@ -102,7 +102,7 @@ pub(crate) async fn pause(
     let why = body.reason.unwrap_or_else(|| "paused by an administrator".into());
     let why: String = why.chars().take(200).collect();
     let now = (context.clock)();
-    context.table.shut_gate(of, GateState::Paused, &why, now).await.map_err(unavailable)?;
+    context.table.shut_gate(of, GateState::Paused, &why, false, now).await.map_err(unavailable)?;
     show(&context, of).await
 }
 

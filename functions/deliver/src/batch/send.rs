@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Context, gate,
+    hears::hears,
     http::Answer,
     request::{self, Credentials, NotSent, Outgoing, To},
     tally,
@@ -138,7 +139,8 @@ async fn gone(context: &Context, claimed: &Claimed) -> Result<DeliveryState, Hub
     let batch = &claimed.batch;
     let of = Of { account: &batch.account, target_server: &batch.target_server };
     let why = "the target answered 410: it wants nothing more";
-    if context.table.shut_gate(of, GateState::Disabled, why, (context.clock)()).await? {
+    let hears = hears(context, &batch.account).await?;
+    if context.table.shut_gate(of, GateState::Disabled, why, hears, (context.clock)()).await? {
         tracing::warn!(target_server.id = batch.target_server, "{why}");
         tally::add(context, &metrics::target_disabled());
     }
@@ -152,10 +154,10 @@ async fn tell(context: &Context, ready: &Ready, sent: &Result<Answer, NotSent>, 
         Ok(answer) => {
             let error = (!(200..300).contains(&answer.status))
                 .then(|| format!("the target answered {}", answer.status));
-            gate::tell(context, ready, Some(answer.status), error.as_deref(), duration_ms).await;
+            gate::tell(context, ready, Some(answer.status), error.as_deref(), duration_ms, false).await;
         }
         Err(NotSent::Aws(_)) => {}
-        Err(error) => gate::tell(context, ready, None, Some(&error.to_string()), duration_ms).await,
+        Err(error) => gate::tell(context, ready, None, Some(&error.to_string()), duration_ms, false).await,
     }
 }
 

@@ -15,7 +15,7 @@ use shared::{
     metrics,
 };
 
-use crate::{Context, tally, targets::Ready};
+use crate::{Context, hears::hears, tally, targets::Ready};
 
 pub(crate) use drain::drain;
 pub(crate) use places::Place;
@@ -88,16 +88,18 @@ pub(crate) async fn note_held(context: &Context, ready: &Ready) -> Result<(), Aw
     Ok(())
 }
 
-/// Tells a target's gate how an attempt ended. Nothing of the delivery depends on it.
+/// Tells a target's gate how an attempt ended. Nothing of the delivery depends on it. What becomes of the hub's own
+/// announcements (`quietly`) is announced to no one.
 pub(crate) async fn tell(
     context: &Context,
     ready: &Ready,
     status: Option<u16>,
     error: Option<&str>,
     duration_ms: u64,
+    quietly: bool,
 ) {
     ready.note_duration(duration_ms);
-    if let Err(error) = told(context, ready, status, error).await {
+    if let Err(error) = told(context, ready, status, error, quietly).await {
         tracing::warn!(
             error = shared::chain(&error),
             "a target's gate could not be told how an attempt ended"
@@ -110,11 +112,13 @@ async fn told(
     ready: &Ready,
     status: Option<u16>,
     error: Option<&str>,
+    quietly: bool,
 ) -> Result<(), AwsError> {
     let (of, now) = (ready.of(), (context.clock)());
     if let Some(why) = error.filter(|_| is_trouble(status)) {
         ready.note_trouble();
-        if context.table.target_failed(of, why, now).await? {
+        let hears = !quietly && hears(context, of.account).await?;
+        if context.table.target_failed(of, why, hears, now).await? {
             tracing::warn!(
                 target_server.id = of.target_server,
                 "the target fails time after time: its breaker is open"
@@ -125,7 +129,11 @@ async fn told(
         return Ok(());
     }
     let failing = ready.gate.gate_state == GateState::Failing;
-    if (failing || ready.has_trouble()) && context.table.target_answered(of, now).await? {
+    if !failing && !ready.has_trouble() {
+        return Ok(());
+    }
+    let hears = !quietly && hears(context, of.account).await?;
+    if context.table.target_answered(of, &ready.gate, hears, now).await? {
         tracing::info!(target_server.id = of.target_server, "the target is back: its breaker is closed");
         tally::add(context, &metrics::breaker(false));
         let message = DeliveryMessage::target(of.account, of.target_server);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use shared::{
     aws::{AwsError, notifications::ClaimedNotification},
+    connection::HUB,
     delivery::{Attempts, DeathCause, DeliveryState},
     gate::Coming,
     notification::Payload,
@@ -115,7 +116,8 @@ async fn attempt(
         // Of the answer only the status: its text may repeat the payload.
         tracing::warn!(error, duration_ms, "an attempt failed");
     }
-    gate::tell(context, &ready, ended.status, ended.error.as_deref(), duration_ms).await;
+    let quietly = row.source == HUB;
+    gate::tell(context, &ready, ended.status, ended.error.as_deref(), duration_ms, quietly).await;
     Ok(Outcome::Made { ended, decision, duration_ms, at: now })
 }
 

@@ -9,6 +9,7 @@ use shared::{
         gates::Of,
         notifications::{Attempt, ClaimedNotification, Last, Waits},
     },
+    connection::HUB,
     delivery::{DeathCause, DeliveryName, DeliveryState, WaitingFor, hub_wait_secs},
     gate::GateState,
     message::DeliveryMessage,
@@ -20,7 +21,7 @@ use super::{
     attempt::cause,
     decide::{Decision, Ended},
 };
-use crate::{Context, gate, tally, targets::Ready, wake::wake};
+use crate::{Context, gate, hears::hears, tally, targets::Ready, wake::wake};
 
 /// What an attempt came to.
 pub(super) enum Outcome {
@@ -92,7 +93,8 @@ pub(super) async fn write_down(
             let now = (context.clock)();
             // The gate first: if it stops here, the row is claimed again, and finds the gate shut.
             let why = "the target answered 410: it wants nothing more";
-            if context.table.shut_gate(of, GateState::Disabled, why, now).await? {
+            let hears = row.source != HUB && hears(context, &row.account).await?;
+            if context.table.shut_gate(of, GateState::Disabled, why, hears, now).await? {
                 tracing::warn!(target_server.id = row.target_server, "{why}");
                 tally::add(context, &metrics::target_disabled());
             }
@@ -149,7 +151,8 @@ async fn die(
     let row = &claimed.delivery;
     let object = context.bucket.keep_payload(row, body).await?;
     tracing::warn!(cause = cause.code(), "the notification is not sent any more");
-    context.table.notification_dies(row, cause, &object, last).await?;
+    let hears = hears(context, &row.account).await?;
+    context.table.notification_dies(row, cause, &object, last, (hears, (context.clock)())).await?;
     tally::add(context, &metrics::notification(DeliveryState::Dead));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     super::{
@@ -11,6 +12,8 @@ use super::{
     ClaimedNotification, owed_by,
 };
 use crate::{
+    announcement::{Happened, announcement},
+    connection::HUB,
     delivery::{DeathCause, DeliveryState, WaitingFor},
     keys,
     notification::{NotificationDelivery, ROW_KEPT_SECS},
@@ -170,7 +173,8 @@ impl Table {
         send_held(update, row).await
     }
 
-    /// SENDING → DEAD: it is not sent any more. It stays listed as owed by its target.
+    /// SENDING → DEAD: it is not sent any more. It stays listed as owed by its target. Announced where somebody `hears`,
+    /// unless it is itself an announcement.
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
@@ -180,6 +184,7 @@ impl Table {
         cause: DeathCause,
         object: &str,
         last: &Last,
+        (hears, now): (bool, Timestamp),
     ) -> Result<(), AwsError> {
         let update = self
             .attempted(
@@ -194,7 +199,19 @@ impl Table {
             .expression_attribute_values(":owed", owed_by(row))
             .expression_attribute_values(":object", s(object))
             .expression_attribute_values(":end", n(end_of(row)));
-        send_held(update, row).await
+        let announces = (hears && row.source != HUB).then(|| {
+            let data = json!({
+                "delivery": row.name().to_string(), "notification": row.notification, "source": row.source,
+                "event_id": row.event_id, "connection": row.connection, "target_server": row.target_server,
+                "cause": cause.code(), "last_error": last.error,
+            });
+            let (name, epoch) = (row.name().to_string(), row.epoch.to_string());
+            announcement(&row.account, Happened::DeliveryDead, &[&name, &epoch], data, now)
+        });
+        match self.update_announcing(update, announces.as_ref(), now).await? {
+            true => Ok(()),
+            false => Err(lost(row)),
+        }
     }
 
     /// An update by the holder; `{last}` in the expression becomes what is set of the last attempt.
@@ -238,6 +255,10 @@ impl Table {
 async fn send_held(update: UpdateItemFluentBuilder, row: &NotificationDelivery) -> Result<(), AwsError> {
     match update_if(update).await? {
         true => Ok(()),
-        false => Err(AwsError::LostLease(format!("notification {}", row.notification))),
+        false => Err(lost(row)),
     }
+}
+
+fn lost(row: &NotificationDelivery) -> AwsError {
+    AwsError::LostLease(format!("notification {}", row.notification))
 }

@@ -1,83 +1,55 @@
 //! Notifications that are kept as themselves: those that no connection wanted, and those that are still to be
 //! handed out to the connections that want them.
 
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::super::{
     AwsError, Table,
     error::is_condition,
-    table::{item, key_item, n, read, s, update_if, value},
+    table::{Item, item, key_item, n, read, s, update_if, value},
 };
 use crate::{
     keys::{self, OWED_SHARDS},
-    notification::ROW_KEPT_SECS,
+    notification::{Kept, KeptState, ROW_KEPT_SECS},
 };
 
-/// Where a notification stands that is kept as itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum KeptState {
-    /// No connection wanted it.
-    Unrouted,
-    /// It is to be handed out.
-    Pending,
-    /// It was handed out.
-    Routed,
-}
-
-/// A notification that is kept as itself, with its payload in the bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    /// Account.
-    pub account: String,
-    /// Id.
-    pub notification: String,
-    /// Id of the source.
-    pub source: String,
-    /// What the client calls the event.
-    pub event_id: String,
-    /// Its type, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_type: Option<String>,
-    /// Where it stands.
-    pub kept_state: KeptState,
-    /// When it was accepted, milliseconds since 1970.
-    pub accepted_at: i64,
-    /// Content type of the payload.
-    pub content_type: String,
-    /// Hash of the payload.
-    pub body_hash: String,
-    /// Bytes of the payload.
-    pub size_bytes: u64,
-    /// The payload in the bucket.
-    pub object: String,
-    /// The connections that it is to be handed out to; without any, to those that want it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<String>,
+fn row(kept: &Kept, now: Timestamp) -> Result<Item, AwsError> {
+    let key = keys::notification(&kept.account, &kept.notification);
+    let mut row = item(&key, kept)?;
+    let end = kept.accepted_at / 1000 + ROW_KEPT_SECS;
+    row.insert("expires_at".into(), n(end));
+    match kept.kept_state {
+        KeptState::Unrouted => {
+            row.insert("owed_by".into(), s(keys::unrouted_by(&kept.account, &kept.notification)));
+        }
+        KeptState::Pending => {
+            row.insert("due".into(), n(now.as_millisecond()));
+            row.insert("due_shard".into(), s(keys::due_shard(&key)));
+        }
+        KeptState::Routed => {}
+    }
+    Ok(row)
 }
 
 impl Table {
+    /// The write that has a notification of the hub's own handed out, as a part of the transaction that makes it true.
+    pub(in crate::aws) fn announcing(
+        &self,
+        kept: &Kept,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, AwsError> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(row(kept, now)?)).build();
+        let put = put.map_err(|e| AwsError::damaged("a transaction", e))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
     /// Keeps a notification, unless it is kept already; says whether it was written.
     ///
     /// # Errors
     /// When the call fails.
     pub async fn keep_notification(&self, kept: &Kept, now: Timestamp) -> Result<bool, AwsError> {
-        let key = keys::notification(&kept.account, &kept.notification);
-        let mut row = item(&key, kept)?;
-        let end = kept.accepted_at / 1000 + ROW_KEPT_SECS;
-        row.insert("expires_at".into(), n(end));
-        match kept.kept_state {
-            KeptState::Unrouted => {
-                row.insert("owed_by".into(), s(keys::unrouted_by(&kept.account, &kept.notification)));
-            }
-            KeptState::Pending => {
-                row.insert("due".into(), n(now.as_millisecond()));
-                row.insert("due_shard".into(), s(keys::due_shard(&key)));
-            }
-            KeptState::Routed => {}
-        }
+        let row = row(kept, now)?;
         let put = self
             .client
             .put_item()

@@ -17,12 +17,11 @@ use super::{
 use crate::{
     delivery::{DeliveryState, NotificationName},
     keys::{self, Key},
-    notification::NotificationDelivery,
+    notification::{Kept, NotificationDelivery},
 };
 
 pub use attempts::Attempt;
 pub use held::{Last, Waits};
-pub use kept::{Kept, KeptState};
 
 /// How early a message may come before the next attempt: queues count whole seconds.
 const EARLY_MS: i64 = 1000;

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::super::{
     AwsError, Table, emf,
@@ -11,6 +12,7 @@ use super::super::{
     table::{item, key_item, n, s, string, value},
 };
 use crate::{
+    announcement::{Happened, announcement},
     delivery::DeliveryState,
     keys, metrics,
     resource::Settings,
@@ -66,6 +68,8 @@ pub struct ScheduleMove {
     pub next: Option<Timestamp>,
     /// The MISSED run that stands for due times between the two, if any were missed.
     pub missed: Option<Run>,
+    /// Whether somebody in the account takes what the hub has to tell: then what was missed is announced.
+    pub hears: bool,
 }
 
 /// How long after admission a run that no message reached is woken, in milliseconds.
@@ -150,7 +154,7 @@ impl Table {
                 }
                 Err(e) => match conditions(&e).as_slice() {
                     // What was missed has its row already; the schedule still has to move.
-                    [false, true] => {
+                    [false, true, ..] => {
                         (writes, writes_missed) = (vec![self.move_schedule(account, to)?], false)
                     }
                     [true, ..] => return Ok(()),
@@ -164,7 +168,15 @@ impl Table {
     fn moving(&self, account: &str, to: Option<&ScheduleMove>) -> Result<Vec<TransactWriteItem>, AwsError> {
         let Some(to) = to else { return Ok(Vec::new()) };
         let missed = to.missed.iter().map(|run| self.put_run(run, None));
-        std::iter::once(self.move_schedule(account, to)).chain(missed).collect()
+        // Behind all that has a condition.
+        let announced = to.missed.iter().filter(|_| to.hears).map(|run| {
+            let data = json!({
+                "run": run.id, "connection": run.connection, "schedule": to.schedule, "missed": run.missed,
+            });
+            let kept = announcement(account, Happened::RunMissed, &[&run.id], data, run.requested_at);
+            self.announcing(&kept, run.requested_at)
+        });
+        std::iter::once(self.move_schedule(account, to)).chain(missed).chain(announced).collect()
     }
 
     fn put_run(&self, run: &Run, due: Option<i64>) -> Result<TransactWriteItem, AwsError> {

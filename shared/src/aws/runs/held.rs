@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValue, TransactWriteItem, Update, builders::UpdateBuilder,
 };
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::super::{
     AwsError, Table, emf,
@@ -11,6 +12,7 @@ use super::super::{
     table::{Item, key_item, n, read, s, update_if, value},
 };
 use crate::{
+    announcement::{Happened, announcement},
     connection::Connection,
     counts::Counts,
     keys, metrics,
@@ -216,7 +218,17 @@ impl Table {
             .expression_attribute_values(":run", s(&run.id))
             .build()
             .map_err(damaged)?;
-        self.transact_held(run, [end, free]).await?;
+        let mut writes: Vec<_> =
+            [end, free].into_iter().map(|u| TransactWriteItem::builder().update(u).build()).collect();
+        if matches!(status, RunStatus::Error | RunStatus::Partial) && self.hears(&run.account).await? {
+            let data = json!({
+                "run": run.id, "connection": run.connection, "status": status, "counts": counts,
+                "failure": failure,
+            });
+            let kept = announcement(&run.account, Happened::RunFailed, &[&run.id], data, now);
+            writes.push(self.announcing(&kept, now)?);
+        }
+        self.send_held(run, writes).await?;
         emf::print(&metrics::run_ended(status, &counts));
         Ok(())
     }
@@ -256,11 +268,6 @@ impl Table {
         let puts = with.into_iter().map(|p| TransactWriteItem::builder().put(p).build());
         let writes = std::iter::once(TransactWriteItem::builder().update(update).build()).chain(puts);
         self.send_held(run, writes.collect()).await
-    }
-
-    async fn transact_held(&self, run: &Run, updates: [Update; 2]) -> Result<(), AwsError> {
-        let writes = updates.into_iter().map(|u| TransactWriteItem::builder().update(u).build()).collect();
-        self.send_held(run, writes).await
     }
 
     async fn send_held(&self, run: &Run, writes: Vec<TransactWriteItem>) -> Result<(), AwsError> {
