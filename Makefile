@@ -10,7 +10,7 @@ WITH_STACK = set -a && . .local/env && set +a &&
 PACKAGED_FLOW = every_record_of_a_file_arrives_once_and_is_reported
 
 .DEFAULT_GOAL := help
-.PHONY: help tools up down demo test faults check package test-packaged bench bench-functions bench-dispatch clean
+.PHONY: help tools up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -33,6 +33,9 @@ test: up ## Run all tests, whole flows against the local stack included
 
 faults: up ## Interrupt every call of every path, and count what is survived; takes a while
 	@$(WITH_STACK) cargo run -p tests --bin faults
+
+soak: up ## Post 5,000 notifications while targets fail and functions are killed; takes a while
+	@$(WITH_STACK) cargo run -p tests --bin soak
 
 check: tools ## Run what can be checked without running Crossdock
 	cargo fmt --all --check

@@ -35,6 +35,14 @@ pub(crate) fn variable(name: &str) -> Result<String> {
         .with_context(|| format!("{name} is not set; run `make up`, then `set -a; . .local/env; set +a`"))
 }
 
+/// What the deployed stack calls a function.
+///
+/// # Errors
+/// When it is not known.
+pub fn function_name(function: &str) -> Result<String> {
+    variable(&format!("CROSSDOCK_{}_FUNCTION", function.replace('-', "_").to_uppercase()))
+}
+
 /// An HTTP client for calls to this machine.
 pub fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -177,7 +185,7 @@ impl Stack {
     /// # Errors
     /// When the call or the function fails.
     pub async fn hand_over(&self, function: &str, messages: &[Value]) -> Result<Vec<String>> {
-        let name = variable(&format!("CROSSDOCK_{}_FUNCTION", function.replace('-', "_").to_uppercase()))?;
+        let name = function_name(function)?;
         let record = |(i, message): (usize, &Value)| json!({ "messageId": i.to_string(), "body": message.to_string(), "eventSource": "aws:sqs" });
         let records: Vec<_> = messages.iter().enumerate().map(record).collect();
         let answer = self.invoke(&name, &json!({ "Records": records })).await?;

@@ -7,6 +7,7 @@ use tests::{
     api::{Api, id},
     flow::{Flow, new_account, settings_of, simple_mapping},
     report::{expect, expect_failure, in_short},
+    webhooks::Webhooks,
 };
 
 /// An account with everything in it, runs included, and the API as another account sees it.
@@ -66,6 +67,11 @@ async fn no_one_sees_changes_or_runs_what_is_another_accounts() -> Result<()> {
         ("GET", format!("/v1/deliveries/{run}-1-0")),
         ("POST", format!("/v1/deliveries/{run}-1-0/retry")),
         ("POST", format!("/v1/deliveries/{run}-1-0/confirm")),
+        ("GET", format!("/v1/target-servers/{}/status", flow.target)),
+        ("POST", format!("/v1/target-servers/{}/pause", flow.target)),
+        ("POST", format!("/v1/target-servers/{}/resume", flow.target)),
+        ("POST", format!("/v1/target-servers/{}/test-event", flow.target)),
+        ("POST", format!("/v1/target-servers/{}/rotate-secret", flow.target)),
     ] {
         let answer = other.call(method, &path, &[], None).await?;
         assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{method} {path}");
@@ -76,6 +82,46 @@ async fn no_one_sees_changes_or_runs_what_is_another_accounts() -> Result<()> {
     assert_eq!(other.all(&format!("/v1/runs?connection={}", flow.connection)).await?, Vec::<Value>::new());
     assert_eq!(flow.api.all("/v1/runs").await?.len(), 2, "no run was started");
     flow.agrees(&runs.iter().collect::<Vec<_>>()).await
+}
+
+#[tokio::test]
+async fn no_one_sees_sends_or_routes_another_accounts_notifications() -> Result<()> {
+    let flow = Webhooks::new().await?;
+    let (other_account, other) = new_account(&flow.stack, "UTC").await?;
+    let notification = flow.accepted("evt-1", &json!({ "n": 1 })).await?;
+    let delivery = flow.delivery(&notification);
+    let own = flow.in_state(&delivery, "DELIVERED").await?;
+    let since = json!({ "since": "2026-01-01T00:00:00Z" }).to_string();
+    for (method, path, body) in [
+        ("GET", format!("/v1/sources/{}", flow.source), None),
+        ("DELETE", format!("/v1/sources/{}", flow.source), None),
+        ("POST", format!("/v1/sources/{}/rotate-secret", flow.source), None),
+        ("GET", format!("/v1/notifications/{notification}"), None),
+        ("POST", format!("/v1/notifications/{notification}/route"), None),
+        ("GET", format!("/v1/deliveries/{delivery}"), None),
+        ("POST", format!("/v1/deliveries/{delivery}/retry"), None),
+        ("POST", format!("/v1/deliveries/{delivery}/confirm"), None),
+        ("POST", format!("/v1/target-servers/{}/recover", flow.target), Some(since.as_str())),
+    ] {
+        let answer = other.call(method, &path, &[], body).await?;
+        assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{method} {path}");
+    }
+    for path in ["sources", "notifications?routed=no"] {
+        assert_eq!(other.all(&format!("/v1/{path}")).await?, Vec::<Value>::new(), "{path}");
+    }
+    let owed = other.all(&format!("/v1/deliveries?target={}", flow.target)).await?;
+    assert_eq!(owed, Vec::<Value>::new());
+    // The source's secret opens nothing under another account's name.
+    let path = format!("/v1/sources/{other_account}.{}/notifications", flow.source);
+    let answer = flow.stack.api("").send("POST", &path, &[("webhook-id", "evt-2")], b"{}".to_vec()).await?;
+    assert_eq!(answer.status, 404, "{}", answer.body);
+    let connection = json!({
+        "name": "c", "source": { "source": flow.source }, "target": { "target_server": flow.target },
+    });
+    let answer = other.call("POST", "/v1/connections", &[], Some(&connection.to_string())).await?;
+    assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!("source.source")));
+    assert_eq!(flow.api.get(&format!("/v1/deliveries/{delivery}")).await?, own, "it is as it was");
+    Ok(())
 }
 
 #[tokio::test]

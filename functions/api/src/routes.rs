@@ -201,6 +201,24 @@ pub fn routes() -> Vec<Route> {
     routes.extend(settings::<Connection>("/v1/connections", "/v1/connections/{id}"));
     routes.extend(settings::<Schedule>("/v1/schedules", "/v1/schedules/{id}"));
     routes.extend([
+        route(
+            "POST",
+            "/v1/sources/{id}/rotate-secret",
+            Admin,
+            "Adds a secret, shown this once if the hub makes it, and lets the others go after a while",
+            |c, who, r| Box::pin(resources::rotate::<Source>(c, who, r)),
+        )
+        .body::<resources::Rotate>()
+        .answer::<resources::Rotated>(201),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/rotate-secret",
+            Admin,
+            "Adds a signing secret, shown this once if the hub makes it, and lets the others go after a while",
+            |c, who, r| Box::pin(resources::rotate::<TargetServer>(c, who, r)),
+        )
+        .body::<resources::Rotate>()
+        .answer::<resources::Rotated>(201),
         route("GET", "/v1/schedules/{id}/next", Admin, "Shows the next times of a schedule", |c, who, r| {
             Box::pin(resources::next_times(c, who, r))
         })

@@ -8,6 +8,7 @@ use shared::{
         notifications::{Known, Last},
     },
     delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor},
+    mapping::Mapping,
     notification::{NotificationDelivery, Posted},
 };
 use tracing::instrument;
@@ -20,6 +21,10 @@ pub(crate) async fn dropped(context: &Context, posted: Posted, now: Timestamp) -
     let Decision::Wake { due, n } = decide(0, None, now) else { return Ok(()) };
     let mut row = NotificationDelivery::posted(&posted, DeliveryState::Waiting);
     row.object = Some(context.bucket.keep_payload(&row, &posted.payload).await?);
+    if let Some(mapping) = &row.mapping {
+        let found = context.table.find::<Mapping>(&row.account, mapping).await?;
+        row.mapping_version = found.map(|f| f.resource.version);
+    }
     row.waiting_for = Some(WaitingFor::NextAttempt);
     row.due = Some(due.as_millisecond());
     row.attempt_at = row.due;

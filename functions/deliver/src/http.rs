@@ -63,6 +63,8 @@ impl NoAnswer {
     }
 }
 
+/// Resolves names anew for every connection, and hands on only addresses that may be dialled: what is dialled is what
+/// was checked, whatever the name says a moment later.
 struct CheckedResolver(Dialling);
 
 impl Resolve for CheckedResolver {
@@ -70,14 +72,19 @@ impl Resolve for CheckedResolver {
         let dialling = self.0.clone();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let mut refused = None;
-            let checked: Vec<SocketAddr> =
-                found.filter(|a| dialling.check(a.ip()).map_err(|e| refused = Some(e)).is_ok()).collect();
-            match refused {
-                Some(refused) if checked.is_empty() => Err(refused.into()),
-                _ => Ok(Box::new(checked.into_iter()) as Addrs),
-            }
+            Ok(Box::new(allowed(&dialling, found)?.into_iter()) as Addrs)
         })
+    }
+}
+
+/// Those of a name's addresses that may be dialled.
+fn allowed(dialling: &Dialling, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
+    let mut refused = None;
+    let checked: Vec<SocketAddr> =
+        found.filter(|a| dialling.check(a.ip()).map_err(|e| refused = Some(e)).is_ok()).collect();
+    match refused {
+        Some(refused) if checked.is_empty() => Err(refused),
+        _ => Ok(checked),
     }
 }
 
@@ -165,6 +172,26 @@ fn read_retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_answers_a_public_and_then_a_private_address_is_dialled_at_the_public_one_only() {
+        let address = |text: &str| SocketAddr::new(text.parse().unwrap(), 0);
+        let (public, private) = (address("93.184.215.14"), address("10.0.0.1"));
+        let nowhere = Dialling::new(&[]);
+        let of = |answer: &[SocketAddr]| allowed(&nowhere, answer.iter().copied());
+        assert_eq!(of(&[public, private]).unwrap(), [public], "every address of an answer is looked at");
+        assert_eq!(of(&[private, public]).unwrap(), [public]);
+        // The name is asked again for the next connection, and its answer is looked at again.
+        assert_eq!(of(&[private]).unwrap_err(), Refused(private.ip()));
+        for inside in
+            ["::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "fd00:ec2::254", "::1"]
+        {
+            assert!(of(&[address(inside)]).is_err(), "{inside}");
+        }
+        assert_eq!(of(&[]).unwrap(), []);
+        let own = Dialling::new(&["10.0.0.0/8".into()]);
+        assert_eq!(allowed(&own, [private].into_iter()).unwrap(), [private], "unless the account allows it");
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {

@@ -9,6 +9,7 @@ mod batch;
 mod gate;
 mod hears;
 mod http;
+mod mappings;
 mod notification;
 mod oauth;
 mod request;
@@ -42,6 +43,7 @@ pub struct Context {
     targets: targets::Targets,
     rates: gate::Rates,
     hears: hears::Hears,
+    mappings: mappings::Mappings,
     tally: Mutex<Vec<Metric>>,
     clock: fn() -> Timestamp,
     jitter: fn() -> f64,
@@ -62,6 +64,7 @@ impl Context {
             targets: targets::Targets::default(),
             rates: gate::Rates::default(),
             hears: Mutex::default(),
+            mappings: mappings::Mappings::default(),
             tally: Mutex::default(),
             clock: Timestamp::now,
             jitter: || getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use shared::{
     aws::{AwsError, gates::Of, vault::DataKey},
@@ -100,6 +100,10 @@ pub(crate) struct To<'a> {
     pub(crate) networks: &'a [String],
 }
 
+/// A request is not repeated with another token where this much time has gone: all of it is to be over before the
+/// function's own time is.
+const TIME_FOR_ANOTHER: SignedDuration = SignedDuration::from_secs(5);
+
 /// The status by which a target refuses a token.
 const UNAUTHORIZED: u16 = 401;
 
@@ -107,9 +111,11 @@ const UNAUTHORIZED: u16 = 401;
 /// target refuses is fetched anew, once.
 pub(crate) async fn post(context: &Context, to: To<'_>, outgoing: Outgoing<'_>) -> Result<Answer, NotSent> {
     let Some(oauth2) = &to.credentials.oauth2 else { return send(context, to, &outgoing, None).await };
+    let begun = (context.clock)();
     let token = oauth2.token(context, to.of, to.networks, None).await?;
     let answer = send(context, to, &outgoing, Some(&token)).await?;
-    if answer.status != UNAUTHORIZED {
+    let is_late = (context.clock)().duration_since(begun) > TIME_FOR_ANOTHER;
+    if answer.status != UNAUTHORIZED || is_late {
         return Ok(answer);
     }
     let token = oauth2.token(context, to.of, to.networks, Some(&token)).await?;

@@ -66,6 +66,7 @@ fn posted(context: &Context, kept: &Kept, connection: &Resource<Connection>) -> 
         notification: kept.notification.clone(),
         connection: connection.id.clone(),
         target_server: target.target_server.clone(),
+        mapping: connection.settings.mapping.clone(),
         source: kept.source.clone(),
         event_id: kept.event_id.clone(),
         event_type: kept.event_type.clone(),

@@ -124,6 +124,7 @@ async fn hand_on(
             notification: id.clone(),
             connection: connection.id.clone(),
             target_server: connection.settings.target.target_server.clone(),
+            mapping: connection.settings.mapping.clone(),
             source: address.source.into(),
             event_id: event.id.clone(),
             event_type: event.event_type.clone(),

@@ -164,14 +164,7 @@ impl Settings for Connection {
                     errors.push(FieldError::new("mapping", "is required for files"));
                 }
             }
-            SourceSide::Notifications(notifications) => {
-                notifications.check(&mut errors);
-                if self.mapping.is_some() {
-                    let detail =
-                        "must be left out: payloads go out as they came; mapping them is not there yet";
-                    errors.push(FieldError::new("mapping", detail));
-                }
-            }
+            SourceSide::Notifications(notifications) => notifications.check(&mut errors),
         }
         errors
     }

@@ -49,6 +49,10 @@ pub enum DeathCause {
     DeadLetter,
     /// A person cancelled the run.
     Cancelled,
+    /// Its payload does not fit the connection's mapping.
+    Unmappable,
+    /// The connection's mapping filters it: on purpose, nothing is sent.
+    Filtered,
 }
 
 impl DeathCause {
@@ -60,6 +64,8 @@ impl DeathCause {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::DeadLetter => "dead_letter",
             Self::Cancelled => "cancelled",
+            Self::Unmappable => "unmappable",
+            Self::Filtered => "filtered",
         }
     }
 }

@@ -39,7 +39,15 @@ pub struct Mapping {
 pub enum Input {
     /// Text with one record a line and fields between delimiters.
     Csv(CsvInput),
+    /// A JSON object, or an array of objects, in UTF-8: the payload of a notification. `from` of a column is a member's
+    /// name, or a JSON pointer.
+    Json(JsonInput),
 }
+
+/// What there is to say of JSON: nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JsonInput {}
 
 /// How a CSV file is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -13,7 +13,8 @@
 //!
 //! Deliberately absent: guessing (a cell that does not fit is its record's error, never a default),
 //! I/O other than the reader it is given, comparison with earlier runs, and sending. Input formats
-//! other than CSV join at [`Input`] and at `reading`, which is all that knows about CSV.
+//! other than CSV join at [`Input`] and at `reading`, which is all that knows about CSV; the JSON of
+//! notifications' payloads joins at `payload`, as a table.
 
 mod cell;
 mod compile;
@@ -27,6 +28,7 @@ mod identity;
 mod json;
 mod map;
 mod outcome;
+mod payload;
 mod raw_record;
 mod reading;
 mod scan;
@@ -37,11 +39,12 @@ mod tests;
 
 pub use compile::Compiled;
 pub use decode::{Utf8Reader, WrongEncoding};
-pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, Mapping};
+pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping};
 pub use duplicates::{KeyPass, Settling, Winners};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };
+pub use payload::{MappedPayload, Unmappable};
 pub use reading::{Records, records};

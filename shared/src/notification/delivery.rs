@@ -21,6 +21,12 @@ pub struct NotificationDelivery {
     pub connection: String,
     /// Target server.
     pub target_server: String,
+    /// The mapping, if its payload is mapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
+    /// Version of the mapping: every attempt has the same body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping_version: Option<u64>,
     /// Id of the source.
     pub source: String,
     /// What the client calls the event.
@@ -102,6 +108,8 @@ impl NotificationDelivery {
             notification: posted.notification.clone(),
             connection: posted.connection.clone(),
             target_server: posted.target_server.clone(),
+            mapping: posted.mapping.clone(),
+            mapping_version: None,
             source: posted.source.clone(),
             event_id: posted.event_id.clone(),
             event_type: posted.event_type.clone(),

@@ -49,6 +49,9 @@ pub struct Posted {
     pub connection: String,
     /// The connection's target when it was accepted.
     pub target_server: String,
+    /// The connection's mapping when it was accepted; without one the payload goes out as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<String>,
     /// Id of the source.
     pub source: String,
     /// What the client calls the event.

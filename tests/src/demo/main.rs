@@ -1,9 +1,10 @@
-//! `make demo`: the main job, shown on this machine with a real SFTP server and a real receiver.
+//! `make demo`: files and notifications, shown on this machine with a real SFTP server and real receivers.
 //!
 //! It ends well only if the receiver's own log agrees, record by record, with what the runs report.
 
 mod check;
 mod inputs;
+mod notifications;
 mod setup;
 mod tables;
 
@@ -148,6 +149,8 @@ async fn demo(api: &Api, home: &Path, schedules: &mut Vec<String>) -> Result<()>
     one_updated(&run)?;
     println!("  nothing was lost: 1 updated, {} unchanged, 0 owed\n", count(&run, "unchanged"));
     reports.push(run);
+
+    notifications::show().await?;
 
     step("all runs, and the receiver's own log");
     let runs = every_run(api, &all).await?;

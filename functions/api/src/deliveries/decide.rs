@@ -14,7 +14,10 @@ use shared::{
     run::{RetryOf, Run, Trigger},
 };
 
-use super::view::{DeliveryView, find};
+use super::{
+    remap::remap,
+    view::{DeliveryView, find},
+};
 use crate::{
     Context, accounts,
     caller::Caller,
@@ -48,10 +51,11 @@ pub(crate) async fn retry(
     }
 }
 
-async fn retry_notification(context: &Context, row: NotificationDelivery) -> Result<Response, Problem> {
+async fn retry_notification(context: &Context, mut row: NotificationDelivery) -> Result<Response, Problem> {
     if matches!(row.state, DeliveryState::Sending | DeliveryState::Delivered) {
         return Err(Problem::new(409, "not_dead", "it is delivered, or being sent just now"));
     }
+    remap(context, &mut row).await?;
     let now = (context.clock)();
     if !context.table.notification_resends(&row, now).await.map_err(unavailable)? {
         return Err(moved_on());

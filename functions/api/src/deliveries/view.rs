@@ -46,6 +46,9 @@ pub(crate) struct DeliveryView {
     /// Of a notification: its type.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_type: Option<String>,
+    /// Of a notification: the version of the connection's mapping that it goes out by, if it is mapped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mapping_version: Option<u64>,
     /// Of a notification: bytes of its payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     size_bytes: Option<u64>,
@@ -153,6 +156,7 @@ impl From<Batch> for DeliveryView {
             source: None,
             event_id: None,
             event_type: None,
+            mapping_version: None,
             size_bytes: None,
             connection: batch.connection,
             target_server: batch.target_server,
@@ -187,6 +191,7 @@ impl From<NotificationDelivery> for DeliveryView {
             source: Some(row.source),
             event_id: Some(row.event_id),
             event_type: row.event_type,
+            mapping_version: row.mapping_version,
             size_bytes: Some(row.size_bytes),
             connection: row.connection,
             target_server: row.target_server,

@@ -1,6 +1,7 @@
 //! What administrators set up: the same five routes for every kind.
 
 mod next;
+mod rotate;
 mod rules;
 mod secrets;
 
@@ -17,6 +18,7 @@ use shared::{
 };
 
 pub(crate) use next::{NextTimes, next_times};
+pub(crate) use rotate::{Rotate, Rotated, rotate};
 pub(crate) use rules::Rules;
 
 use crate::{

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use shared::{
     connection::{Connection, SourceSide},
-    mapping::Mapping,
+    mapping::{Input, Mapping},
     problem::{FieldError, Problem},
     resource::Settings,
     schedule::Schedule,
@@ -119,6 +119,15 @@ impl Rules for Connection {
                 return Ok(errors);
             };
             let mapping = context.table.find::<Mapping>(account, mapping).await.map_err(unavailable)?;
+            if self.files().is_none() {
+                return Ok(errors);
+            }
+            if mapping.as_ref().is_some_and(|m| matches!(m.resource.settings.input, Input::Json(_))) {
+                errors.push(FieldError::new(
+                    "mapping",
+                    "reads JSON, which is for notifications; files take CSV",
+                ));
+            }
             if self.compare && mapping.is_some_and(|m| m.resource.settings.key.is_empty()) {
                 errors.push(FieldError::new(
                     "compare",

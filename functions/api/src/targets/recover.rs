@@ -21,6 +21,7 @@ use super::{find, gate::open};
 use crate::{
     Context,
     caller::Caller,
+    deliveries::remap,
     http::{self, Request, Response, unavailable},
 };
 
@@ -66,6 +67,9 @@ pub(crate) async fn recover(
                 Owed::Batch(_) => batches_left += 1,
             }
         }
+    }
+    for row in &mut rows {
+        remap(&context, row).await?;
     }
     let now = (context.clock)();
     let again = |row: NotificationDelivery| {

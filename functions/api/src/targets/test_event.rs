@@ -56,6 +56,7 @@ pub(crate) async fn test_event(
         notification,
         connection: CONNECTION.into(),
         target_server: of.target_server.into(),
+        mapping: None,
         source: HUB.into(),
         event_id,
         event_type: Some("crossdock.test".into()),

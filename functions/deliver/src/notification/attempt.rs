@@ -1,12 +1,14 @@
 //! One attempt with a claimed notification.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use shared::{
     aws::{AwsError, notifications::ClaimedNotification},
     connection::HUB,
     delivery::{Attempts, DeathCause, DeliveryState},
     gate::Coming,
-    notification::Payload,
+    mapping::MappedPayload,
+    notification::{NotificationDelivery, Payload},
     target_server::OnUnknown,
 };
 
@@ -17,6 +19,7 @@ use super::{
 use crate::{
     Context,
     gate::{self, Leave},
+    mappings,
     request::{self, NotSent, Outgoing},
     targets,
 };
@@ -85,6 +88,15 @@ async fn attempt(
         return Ok(Outcome::dies(cause(claimed, DeathCause::Expired), "its time is over"));
     }
     let body = context.bucket.payload(body).await?;
+    let (body, content_type) = match mapped(context, row, body).await? {
+        Ok(mapped) => mapped,
+        Err(outcome) => {
+            if let Some(leave) = leave {
+                leave.give_back(context, &ready).await;
+            }
+            return Ok(outcome);
+        }
+    };
     let name = row.name().to_string();
     let leave = match leave {
         Some(leave) => leave,
@@ -94,7 +106,7 @@ async fn attempt(
         },
     };
     let started = (context.clock)();
-    let outgoing = Outgoing { id: &name, content_type: &row.content_type, body, alone: parks };
+    let outgoing = Outgoing { id: &name, content_type: &content_type, body, alone: parks };
     let sent = request::post(context, ready.to(), outgoing).await;
     leave.give_back(context, &ready).await;
     let ended = match sent {
@@ -119,6 +131,24 @@ async fn attempt(
     let quietly = row.source == HUB;
     gate::tell(context, &ready, ended.status, ended.error.as_deref(), duration_ms, quietly).await;
     Ok(Outcome::Made { ended, decision, duration_ms, at: now })
+}
+
+/// The payload as it goes out, with its content type; or what it comes to where nothing goes out.
+async fn mapped(
+    context: &Context,
+    row: &NotificationDelivery,
+    body: Bytes,
+) -> Result<Result<(Bytes, String), Outcome>, AwsError> {
+    let Some(mapping) = &row.mapping else { return Ok(Ok((body, row.content_type.clone()))) };
+    let Some(version) = row.mapping_version else {
+        return Ok(Err(Outcome::dies(DeathCause::Unmappable, "the mapping has been removed")));
+    };
+    let compiled = mappings::compiled(context, &row.account, mapping, version).await?;
+    Ok(match compiled.map_payload(&body) {
+        Ok(MappedPayload::Mapped(json)) => Ok((json.into(), "application/json".into())),
+        Ok(MappedPayload::Filtered(reason)) => Err(Outcome::dies(DeathCause::Filtered, &reason)),
+        Err(error) => Err(Outcome::dies(DeathCause::Unmappable, &error.to_string())),
+    })
 }
 
 /// What it dies of: where an earlier attempt may have arrived, of that.

@@ -21,7 +21,7 @@ use shared::{
 use tracing::instrument;
 
 use crate::{
-    Context, gate,
+    Context, gate, mappings,
     request::NotSent,
     tally,
     targets::{self, Ready},
@@ -39,6 +39,10 @@ pub(crate) async fn take(context: &Context, posted: Posted, lease_until: Timesta
     row.attempts = 1;
     if now.as_millisecond() - posted.accepted_at > MOST_AGE.as_millis() as i64 {
         return bury(context, row, posted, now).await;
+    }
+    // Every attempt maps with the version that the first one found.
+    if let Some(mapping) = &row.mapping {
+        row.mapping_version = mappings::latest(context, &row.account, mapping).await?;
     }
     // Leave is asked for before the claim, so that what has to wait is one write.
     let ready = match targets::get(context, &row.account, &row.target_server).await {

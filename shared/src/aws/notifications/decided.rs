@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl Table {
-    /// DEAD, UNKNOWN or WAITING → WAITING for an attempt now, under the same id, with the whole schedule before it.
-    /// `false` when it has moved on since it was read.
+    /// DEAD, UNKNOWN or WAITING → WAITING for an attempt now, under the same id, with the whole schedule before it,
+    /// mapped by the version that the caller's row names. `false` when it has moved on since it was read.
     ///
     /// # Errors
     /// When the call fails.
@@ -58,7 +58,7 @@ impl Table {
             .set_key(Some(key_item(&key)))
             .update_expression(
                 "SET #state = :waiting, waiting_for = :for, due = :due, due_shard = :shard, attempt_at = :now, \
-                 attempts = :none, deliver_until = :until, owed_by = :owed \
+                 attempts = :none, deliver_until = :until, owed_by = :owed, mapping_version = :version \
                  REMOVE died_of, expires_at, hub_failures, dead_letters, last_dead_letter_at",
             )
             .condition_expression("#state = :seen AND epoch = :epoch")
@@ -72,6 +72,7 @@ impl Table {
             .expression_attribute_values(":shard", s(keys::due_shard(&key)))
             .expression_attribute_values(":none", n(0))
             .expression_attribute_values(":until", n(resend_until(row.accepted_at, now)))
+            .expression_attribute_values(":version", value(&row.mapping_version)?)
             .expression_attribute_values(":owed", owed_by(row));
         update_if(update).await
     }

@@ -190,16 +190,28 @@ impl Table {
             .attempted(
                 row,
                 last,
-                "SET #state = :state, died_of = :cause, owed_by = :owed, #object = :object, \
-                 expires_at = :end{last} REMOVE due, due_shard, lease_until",
+                match cause {
+                    // Nobody owes an answer for it.
+                    DeathCause::Filtered => {
+                        "SET #state = :state, died_of = :cause, #object = :object, expires_at = :end{last} \
+                         REMOVE due, due_shard, lease_until, owed_by"
+                    }
+                    _ => {
+                        "SET #state = :state, died_of = :cause, owed_by = :owed, #object = :object, \
+                         expires_at = :end{last} REMOVE due, due_shard, lease_until"
+                    }
+                },
             )
             .expression_attribute_names("#object", "object")
             .expression_attribute_values(":state", value(&DeliveryState::Dead)?)
             .expression_attribute_values(":cause", value(&cause)?)
-            .expression_attribute_values(":owed", owed_by(row))
             .expression_attribute_values(":object", s(object))
             .expression_attribute_values(":end", n(end_of(row)));
-        let announces = (hears && row.source != HUB).then(|| {
+        let update = match cause {
+            DeathCause::Filtered => update,
+            _ => update.expression_attribute_values(":owed", owed_by(row)),
+        };
+        let announces = (hears && row.source != HUB && cause != DeathCause::Filtered).then(|| {
             let data = json!({
                 "delivery": row.name().to_string(), "notification": row.notification, "source": row.source,
                 "event_id": row.event_id, "connection": row.connection, "target_server": row.target_server,

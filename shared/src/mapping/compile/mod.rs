@@ -16,7 +16,10 @@ pub(super) use column::CompiledColumn;
 pub(super) use filter::CompiledFilter;
 pub(super) use input::CompiledCsv;
 
-use super::document::{Duplicates, Input, Mapping};
+use super::{
+    document::{CsvInput, Duplicates, Input, Mapping},
+    payload,
+};
 use crate::problem::FieldError;
 
 /// A mapping that is valid and ready to read files with.
@@ -30,6 +33,8 @@ pub struct Compiled {
     pub(super) record_name: Option<usize>,
     pub(super) duplicates: Duplicates,
     pub(super) filters: Vec<CompiledFilter>,
+    /// Of JSON: the members that are named, which are the columns of the table that it is read as.
+    pub(super) members: Option<Vec<String>>,
 }
 
 impl Compiled {
@@ -55,8 +60,16 @@ impl Mapping {
         if self.name.trim().is_empty() {
             errors.push(FieldError::new("name", "is blank; give the mapping a name"));
         }
-        let Input::Csv(csv) = &self.input;
-        let compiled_csv = input::compile(csv, &mut errors);
+        let csv = match &self.input {
+            Input::Csv(csv) => csv.clone(),
+            Input::Json(_) => CsvInput {
+                encoding: "utf-8".into(),
+                delimiter: ",".into(),
+                quote: Some("\"".into()),
+                header: true,
+            },
+        };
+        let compiled_csv = input::compile(&csv, &mut errors);
         if self.columns.is_empty() {
             errors.push(FieldError::new("columns", "is empty; map at least one column"));
         }
@@ -96,7 +109,11 @@ impl Mapping {
         }
         match compiled_csv {
             Some(csv) if errors.is_empty() => {
-                Ok(Compiled { csv, columns, key, record_name, duplicates: self.duplicates, filters })
+                let named = self.columns.iter().map(|c| c.from.clone());
+                let named = named.chain(self.filters.iter().map(|f| f.column.clone()));
+                let members = payload::members(&self.input, named);
+                let duplicates = self.duplicates;
+                Ok(Compiled { csv, columns, key, record_name, duplicates, filters, members })
             }
             _ => Err(errors),
         }

@@ -1,0 +1,267 @@
+//! Sources: every scheme by which a sender proves who they are, batches, and what senders get wrong.
+
+use anyhow::{Result, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use tests::{
+    api::{Answer, id},
+    rows::now,
+    wait::until,
+    webhooks::{INBOUND, WITHIN, Webhooks, standard_source},
+};
+
+fn hmac_hex(key: &str, text: &[u8]) -> String {
+    // An implementation that is not the hub's: the block cipher construction by hand, over SHA-256.
+    use sha2::{Digest, Sha256};
+    let mut block = [0u8; 64];
+    block[..key.len()].copy_from_slice(key.as_bytes());
+    let pad = |byte: u8| block.map(|b| b ^ byte);
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
+    let outer = Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize();
+    shared::id::hex(&outer)
+}
+
+fn source(verification: Value, secret: &str, event_id: Value) -> Value {
+    json!({
+        "name": "client", "verification": verification, "secrets": [{ "name": "first", "secret": secret }],
+        "event_id": event_id,
+    })
+}
+
+async fn delivered(flow: &Webhooks, answer: &Answer) -> Result<()> {
+    ensure!(answer.status == 202, "{answer:?}");
+    flow.in_state(&flow.delivery(&id(&answer.body)), "DELIVERED").await.map(|_| ())
+}
+
+fn unverified(answer: &Answer) -> Result<()> {
+    ensure!(answer.status == 401 && answer.body["code"] == "unverified", "{answer:?}");
+    ensure!(!answer.body.to_string().contains("expected"), "it says no more than needed: {answer:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signature_in_a_header_as_github_sends_it() -> Result<()> {
+    let secret = "a secret of sixteen and more";
+    let verification =
+        json!({ "scheme": "hmac_header", "header": "X-Hub-Signature-256", "prefix": "sha256=" });
+    let flow = Webhooks::from(source(verification, secret, json!({ "header": "X-GitHub-Delivery" }))).await?;
+    let body = br#"{"action": "opened"}"#;
+    let signature = format!("sha256={}", hmac_hex(secret, body));
+    let post = async |signature: &str, body: &[u8]| {
+        let headers = [
+            ("x-hub-signature-256", signature),
+            ("x-github-delivery", "d-1"),
+            ("content-type", "application/json"),
+        ];
+        flow.post_with(&headers, body).await
+    };
+    delivered(&flow, &post(&signature, body).await?).await?;
+    unverified(&post(&signature, br#"{"action": "closed"}"#).await?)?;
+    unverified(&post(&signature[..40], body).await?)?;
+    unverified(&post(&signature[7..], body).await?)
+}
+
+#[tokio::test]
+async fn a_timestamp_and_signatures_in_one_header_as_stripe_sends_them() -> Result<()> {
+    let secret = "whsec_of_stripe_is_plain_text";
+    let flow =
+        Webhooks::from(source(json!({ "scheme": "stripe" }), secret, json!({ "pointer": "/id" }))).await?;
+    let body = br#"{"id": "evt_1", "object": "event"}"#;
+    let signed = |at: i64, body: &[u8]| {
+        let text = [at.to_string().as_bytes(), b".", body].concat();
+        format!("t={at},v1={},v0=old", hmac_hex(secret, &text))
+    };
+    let post = async |header: &str, body: &[u8]| flow.post_with(&[("stripe-signature", header)], body).await;
+    let at = now().as_second();
+    delivered(&flow, &post(&signed(at, body), body).await?).await?;
+    for skew in [-600, 600] {
+        unverified(&post(&signed(at + skew, body), body).await?)?;
+    }
+    for skew in [-240, 240] {
+        let body = format!("{{\"id\": \"evt_{skew}\"}}").into_bytes();
+        delivered(&flow, &post(&signed(at + skew, &body), &body).await?).await?;
+    }
+    unverified(&post("t=,v1=", body).await?)?;
+    unverified(&post(&signed(at, b"other"), body).await?)
+}
+
+#[tokio::test]
+async fn an_api_key_or_a_password_and_the_events_id_under_idempotency_key() -> Result<()> {
+    let key = "an-api-key-of-a-client";
+    let event_id = json!({ "header": "Idempotency-Key" });
+    let by_key =
+        Webhooks::from(source(json!({ "scheme": "api_key", "header": "x-api-key" }), key, event_id.clone()))
+            .await?;
+    let xml = "<event id=\"1\"><navn>Åse</navn></event>".as_bytes();
+    let post = async |key: &str, event: &str| {
+        let headers = [("x-api-key", key), ("idempotency-key", event), ("content-type", "application/xml")];
+        by_key.post_with(&headers, xml).await
+    };
+    delivered(&by_key, &post(key, "1").await?).await?;
+    unverified(&post("another-key-of-some-length", "2").await?)?;
+    let hooks = by_key.endpoint.hooks();
+    ensure!(
+        hooks[0].body == xml && hooks[0].headers["content-type"] == "application/xml",
+        "any content type: {hooks:?}"
+    );
+    let basic =
+        Webhooks::from(source(json!({ "scheme": "basic", "user": "client" }), "a-password", event_id))
+            .await?;
+    let post = async |user: &str, password: &str| {
+        let credentials = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+        basic.post_with(&[("authorization", &credentials), ("idempotency-key", "1")], b"{}").await
+    };
+    delivered(&basic, &post("client", "a-password").await?).await?;
+    unverified(&post("client", "another").await?)?;
+    unverified(&post("other", "a-password").await?)
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_arrive_as_they_were_sent() -> Result<()> {
+    let flow = Webhooks::new().await?;
+    let body: Vec<u8> = (0..=255).collect();
+    let at = now().as_second();
+    // The library signs text only; this is the same construction over bytes.
+    let signature = {
+        use sha2::{Digest, Sha256};
+        let key = STANDARD.decode(&INBOUND[6..])?;
+        let mut block = [0u8; 64];
+        block[..key.len()].copy_from_slice(&key);
+        let text = [format!("evt-bytes.{at}.").as_bytes(), &body].concat();
+        let inner = Sha256::new().chain_update(block.map(|b| b ^ 0x36)).chain_update(text).finalize();
+        STANDARD.encode(Sha256::new().chain_update(block.map(|b| b ^ 0x5c)).chain_update(inner).finalize())
+    };
+    flow.change(&format!("/v1/sources/{}", flow.source), |s| {
+        s.as_object_mut().expect("an object").remove("event_type");
+    })
+    .await?;
+    let headers = [
+        ("content-type", "application/octet-stream"),
+        ("webhook-id", "evt-bytes"),
+        ("webhook-timestamp", &at.to_string()),
+        ("webhook-signature", &format!("v1,{signature}")),
+    ];
+    // The settings that were changed count after some seconds.
+    let answer = until("the source without a type", WITHIN, async || {
+        let answer = flow.post_with(&headers, &body).await?;
+        Ok((answer.status != 422).then_some(answer))
+    })
+    .await?;
+    delivered(&flow, &answer).await?;
+    ensure!(flow.endpoint.hooks()[0].body == body, "byte for byte");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_item_by_item() -> Result<()> {
+    let key = "an-api-key-of-a-client";
+    let flow =
+        Webhooks::from(source(json!({ "scheme": "api_key" }), key, json!({ "pointer": "/id" }))).await?;
+    let bearer = format!("Bearer {key}");
+    let post = async |body: String| {
+        let path = format!("{}/batch", flow.path());
+        flow.stack.api("").send("POST", &path, &[("authorization", &bearer)], body.into_bytes()).await
+    };
+    let array = json!([{ "id": "a", "n": 1 }, { "n": 2 }, { "id": "b", "n": 3 }, { "id": "a", "n": 1 }, { "id": "b", "n": 4 }]);
+    let answer = post(array.to_string()).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    let results = answer.body["results"].as_array().cloned().unwrap_or_default();
+    let statuses: Vec<_> = results.iter().map(|r| r["status"].as_u64().unwrap_or_default()).collect();
+    ensure!(statuses == [202, 422, 202, 202, 409], "{answer:?}");
+    ensure!(results[0]["id"] == results[3]["id"] && results[1]["code"] == "no_event_id", "{answer:?}");
+    ensure!(results[4]["code"] == "conflict", "{answer:?}");
+    for item in [0, 2] {
+        flow.in_state(&flow.delivery(&id(&results[item])), "DELIVERED").await?;
+    }
+    ensure!(flow.endpoint.hooks().len() == 2, "each event once");
+    let lines: String = (0..300).map(|i| format!("{{\"id\": \"line-{i}\"}}\n")).collect();
+    let answer = post(lines).await?;
+    let accepted =
+        answer.body["results"].as_array().map_or(0, |r| r.iter().filter(|r| r["status"] == 202).count());
+    ensure!(answer.status == 200 && accepted == 300, "{answer:?}");
+    until("all lines to arrive", WITHIN, async || Ok((flow.endpoint.taken().len() == 302).then_some(())))
+        .await?;
+    for bad in ["", "[]", "[1,", "nonsense"] {
+        let answer = post(bad.into()).await?;
+        ensure!(answer.status == 422 && answer.body["code"] == "invalid_batch", "{bad}: {answer:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_senders_get_wrong_is_refused_with_what_to_do() -> Result<()> {
+    let flow = Webhooks::from({
+        let mut source = standard_source();
+        source["event_id"] = json!({ "pointer": "/id" });
+        source
+    })
+    .await?;
+    let mut checked = 0;
+    let mut expect = |answer: Answer, status: u16, code: &str| {
+        checked += 1;
+        ensure!(answer.status == status && answer.body["code"] == code, "{status} {code}: {answer:?}");
+        ensure!(answer.content_type == "application/problem+json", "{answer:?}");
+        Ok(())
+    };
+    let deep = format!("{{\"id\":\"1\",\"x\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+    for body in [
+        "{}",
+        "{\"id\": {}}",
+        "{\"id\": \"\"}",
+        "not json",
+        &format!("{{\"id\":\"{}\"}}", "x".repeat(300)),
+        &deep,
+    ] {
+        expect(flow.post("msg", body.as_bytes()).await?, 422, "no_event_id")?;
+    }
+    let unknown = format!("/v1/sources/{}.src_unknown/notifications", flow.account);
+    for path in
+        [unknown.as_str(), "/v1/sources/nobody.src_1/notifications", "/v1/sources/a%23b.c/notifications"]
+    {
+        expect(flow.stack.api("").send("POST", path, &[], b"{}".to_vec()).await?, 404, "not_found")?;
+    }
+    let large = vec![b' '; 4 * 1024 * 1024 + 1];
+    expect(flow.post("msg", &large).await?, 413, "too_large")?;
+    flow.change(&format!("/v1/sources/{}", flow.source), |s| s["status"] = json!("disabled")).await?;
+    until("the source to be disabled", WITHIN, async || {
+        let answer = flow.post("msg", br#"{"id": "1"}"#).await?;
+        Ok((answer.status == 403 && answer.body["code"] == "source_disabled").then_some(()))
+    })
+    .await?;
+    ensure!(checked == 10);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_is_replaced_without_a_gap() -> Result<()> {
+    let flow = Webhooks::new().await?;
+    let path = format!("/v1/sources/{}/rotate-secret", flow.source);
+    let rotated = flow.api.post(&path, &json!({ "name": "second", "overlap_secs": 20 })).await?;
+    let second = rotated["secret"].as_str().unwrap_or_default().to_string();
+    ensure!(second.starts_with("whsec_"), "{rotated}");
+    let at = || now().as_second();
+    for (secret, event) in [(INBOUND, "evt-1"), (second.as_str(), "evt-2")] {
+        let answer = flow.post_signed(secret, event, at(), br#"{"n": 1}"#).await?;
+        ensure!(answer.status == 202, "both count: {answer:?}");
+    }
+    let shown = flow.api.get(&format!("/v1/sources/{}", flow.source)).await?;
+    ensure!(!shown.to_string().contains(&second) && shown["secrets"][1]["secret"] == "(set)", "{shown}");
+    until("the first to end", WITHIN, async || {
+        let answer = flow.post_signed(INBOUND, "evt-3", at(), br#"{"n": 3}"#).await?;
+        Ok((answer.status == 401).then_some(()))
+    })
+    .await?;
+    let answer = flow.post_signed(&second, "evt-4", at(), br#"{"n": 4}"#).await?;
+    ensure!(answer.status == 202, "{answer:?}");
+    let own = flow.api.post(&format!("/v1/target-servers/{}/rotate-secret", flow.target), &json!({})).await?;
+    let new = own["secret"].as_str().unwrap_or_default().to_string();
+    flow.endpoint.verify_with(&[&new])?;
+    until("the new secret to sign", WITHIN, async || {
+        let event = format!("evt-{}", now().as_millisecond());
+        let answer = flow.post_signed(&second, &event, at(), br#"{"n": 5}"#).await?;
+        ensure!(answer.status == 202, "{answer:?}");
+        let verified = |h: &tests::hooks::Hook| h.id().starts_with(&id(&answer.body)) && h.refused.is_none();
+        Ok(flow.endpoint.hooks().iter().any(verified).then_some(()))
+    })
+    .await
+}
