@@ -207,3 +207,45 @@ async fn what_no_connection_wants_is_kept_listed_and_can_be_routed_later() -> Re
     ensure!(flow.endpoint.hooks().len() == 1, "routing twice sends once");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_payload_is_mapped_whole_or_not_at_all_and_looked_at_again_once_the_mapping_is_mended() -> Result<()>
+{
+    let flow = Webhooks::new().await?;
+    let mapping = json!({
+        "name": "hired", "input": { "format": "json" },
+        "columns": [
+            { "name": "employee", "from": "/employee/id", "type": "text", "required": true },
+            { "name": "hours", "from": "hours", "type": "decimal", "decimal_mark": "," },
+        ],
+        "filters": [{ "column": "type", "equals": "employee.test", "reason": "test_event" }],
+    });
+    let mapping = tests::api::id(&flow.api.post("/v1/mappings", &mapping).await?);
+    flow.change(&format!("/v1/connections/{}", flow.connection), |c| c["mapping"] = json!(mapping)).await?;
+    let good = flow.accepted("evt-1", &json!({ "employee": { "id": "0042" }, "hours": "7,50" })).await?;
+    let shown = flow.in_state(&flow.delivery(&good), "DELIVERED").await?;
+    ensure!(shown["mapping_version"] == 1, "{shown}");
+    let test = flow.accepted("evt-2", &json!({ "type": "employee.test", "employee": { "id": "1" } })).await?;
+    let shown = flow.in_state(&flow.delivery(&test), "DEAD").await?;
+    ensure!(shown["died_of"] == "filtered" && shown["last_error"] == "test_event", "{shown}");
+    let bad = flow.accepted("evt-3", &json!({ "employee": { "id": "7" }, "hours": "8.25" })).await?;
+    let shown = flow.in_state(&flow.delivery(&bad), "DEAD").await?;
+    let error = shown["last_error"].as_str().unwrap_or_default();
+    ensure!(shown["died_of"] == "unmappable" && error.starts_with("record 1, hours:"), "{shown}");
+    let owed = flow.api.all(&format!("/v1/deliveries?target={}", flow.target)).await?;
+    ensure!(
+        owed.len() == 1 && owed[0]["event_id"] == "evt-3",
+        "what was filtered is owed to no one: {owed:?}"
+    );
+    flow.change(&format!("/v1/mappings/{mapping}"), |m| m["columns"][1]["decimal_mark"] = json!(".")).await?;
+    flow.api.post(&format!("/v1/deliveries/{}/retry", flow.delivery(&bad)), &json!({})).await?;
+    let shown = flow.in_state(&flow.delivery(&bad), "DELIVERED").await?;
+    ensure!(shown["mapping_version"] == 2, "{shown}");
+    let bodies: Vec<_> =
+        flow.endpoint.hooks().iter().map(|h| String::from_utf8_lossy(&h.body).into_owned()).collect();
+    ensure!(
+        bodies == [r#"{"employee":"0042","hours":"7.50"}"#, r#"{"employee":"7","hours":"8.25"}"#],
+        "{bodies:?}"
+    );
+    Ok(())
+}
