@@ -273,7 +273,7 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
             world.tick().await;
             world.lose_messages().await?;
         }
-        Path::Intake | Path::Notify => unreachable!("they have no run"),
+        Path::Intake | Path::Notify => unreachable!("no run is of these paths"),
     }
     world.run_out().await?;
     let mut left = Left::of(world).await?;

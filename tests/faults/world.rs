@@ -223,7 +223,7 @@ impl World {
     }
 
     /// Ends a function's process, and with it all that it keeps for some seconds.
-    pub(super) fn forget(&mut self, name: &'static str) {
+    pub fn forget(&mut self, name: &'static str) {
         self.functions.remove(name);
     }
 

@@ -48,7 +48,7 @@ impl World {
     /// When it is refused, or not taken after all.
     pub async fn post_until_accepted(&mut self, event: &Event) -> Result<()> {
         for _ in 0..MOST_POSTS {
-            match self.post(event.id, &event.body).await? {
+            match self.post(&event.id, &event.body).await? {
                 202 => return Ok(()),
                 status => ensure!(status >= 500, "{} was answered {status}", event.id),
             }

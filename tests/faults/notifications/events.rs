@@ -19,7 +19,7 @@ pub const CONTENT_TYPE: &str = "application/json";
 #[derive(Clone, Debug)]
 pub struct Event {
     /// What the client calls it.
-    pub id: &'static str,
+    pub id: String,
     /// Its type, as the source reads it.
     pub event_type: Option<&'static str>,
     /// Its bytes.
@@ -30,10 +30,10 @@ pub struct Event {
     pub by_bucket: bool,
 }
 
-fn event(id: &'static str, event_type: &'static str, padding: usize, takers: &[&Taker]) -> Event {
+fn event(id: &str, event_type: &'static str, padding: usize, takers: &[&Taker]) -> Event {
     let body = json!({ "type": event_type, "id": id, "navn": "Åse  Ø", "padding": "x".repeat(padding) });
     Event {
-        id,
+        id: id.into(),
         event_type: Some(event_type),
         body: body.to_string().into_bytes(),
         takers: takers.iter().copied().cloned().collect(),
@@ -71,15 +71,20 @@ pub(super) fn held(wiring: &Wiring) -> Event {
     event("evt-held", "order.created", 0, &[&wiring.limited])
 }
 
-/// Was kept, and is handed out to those that want it.
-pub(super) fn kept(wiring: &Wiring) -> Event {
+/// Was kept before the plain connection wanted it, and is handed out to those that want it.
+pub fn kept(wiring: &Wiring) -> Event {
     event("evt-kept", "order.closed", 0, &[&wiring.plain])
+}
+
+/// One that the plain connection takes, with so many bytes more than it needs.
+pub fn plain(id: &str, padding: usize, wiring: &Wiring) -> Event {
+    event(id, "order.closed", padding, &[&wiring.plain])
 }
 
 impl Event {
     /// Id of the notification that it is.
     pub fn notification(&self, world: &World) -> String {
-        notification_id(world.account(), &world.setting.wiring.source, self.id)
+        notification_id(world.account(), &world.setting.wiring.source, &self.id)
     }
 
     /// Its deliveries.
@@ -117,7 +122,7 @@ impl Event {
                 connection: taker.connection.clone(),
                 target_server: taker.target.clone(),
                 source: world.setting.wiring.source.clone(),
-                event_id: self.id.into(),
+                event_id: self.id.clone(),
                 event_type: self.event_type.map(str::to_string),
                 accepted_at: now().as_millisecond(),
                 deliver_until: deliver_until(None, now()),

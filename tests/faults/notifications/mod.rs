@@ -22,10 +22,13 @@ use crate::{
     api::{Api, id},
     hooks::Manner,
     rows::now,
-    webhooks::{standard_source, webservice},
+    webhooks::{OUTBOUND, standard_source, webservice},
 };
 use events::{CONTENT_TYPE, Event};
 use promises::Wanted;
+
+/// The second secret that the hub signs with.
+const NEXT: &str = "whsec_bmV4dC1uZXh0LW5leHQtbmV4dC1uZXh0LW5leHQ=";
 
 /// What notifications go through, made once through the deployed API.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ impl Wiring {
             // Nothing is to depend on how busy the machine is.
             target["timeout_secs"] = 30.into();
             target["limits"] = limits;
+            target["signing_secrets"] =
+                json!([{ "name": "first", "secret": OUTBOUND }, { "name": "next", "secret": NEXT }]);
             let target = id(&api.post("/v1/target-servers", &target).await?);
             let connection = json!({
                 "name": name, "source": { "source": source, "types": types }, "target": { "target_server": target },
@@ -73,31 +78,34 @@ impl Wiring {
     }
 }
 
-/// A careful client posts three events; `deliver` takes what comes of them.
+/// A careful client posts three events, and again one that no connection wanted when it came first; `deliver` takes
+/// what comes of them.
 ///
 /// # Errors
 /// When a promise is broken, or a call fails.
 pub(super) async fn play_intake(world: &mut World) -> Result<()> {
     let wiring = world.setting.wiring.clone();
-    let events = events::posted(&wiring);
-    let mut owed = 0;
-    for event in &events {
-        world.post_until_accepted(event).await?;
+    let wanted_by_now = events::kept(&wiring);
+    keep(world, &wanted_by_now).await?;
+    let mut events = vec![(wanted_by_now, Some(KeptState::Routed))];
+    for event in events::posted(&wiring) {
+        let kept = event.takers.is_empty().then_some(KeptState::Unrouted);
+        events.push((event, kept));
+    }
+    let (mut owed, mut wanted) = (0, Wanted::default());
+    for (event, kept) in events {
+        world.post_until_accepted(&event).await?;
         // The answer may not be ahead of what it acknowledges.
         owed += event.takers.len() as u64;
         let queued = world.messages().await?;
         ensure!(queued >= owed, "{} was answered 202, and {queued} of {owed} messages are there", event.id);
-        if event.takers.is_empty() {
-            let kept = world.table.kept_notification(world.account(), &event.notification(world)).await?;
-            ensure!(kept.is_some(), "{} was answered 202, and is not kept", event.id);
-        }
+        let row = world.table.kept_notification(world.account(), &event.notification(world)).await?;
+        let state = row.map(|row| row.kept_state);
+        ensure!(state == kept, "{} was answered 202, and is kept as {state:?}", event.id);
+        wanted.of(world, &event, kept);
     }
     world.plan.is_over();
     world.run_out().await?;
-    let mut wanted = Wanted::default();
-    for event in events {
-        wanted.of(world, &event, event.takers.is_empty().then_some(KeptState::Unrouted));
-    }
     // Nothing interrupts `deliver` here: however often the client repeats, the endpoint gets each once.
     wanted.requests = Some(wanted.deliveries.len());
     promises::hold(world, &wanted).await
@@ -153,13 +161,16 @@ pub(super) async fn play_notify(world: &mut World) -> Result<()> {
 }
 
 /// Keeps an event as `intake` does when no connection wants it; the notification's id.
-async fn keep(world: &World, event: &Event) -> Result<String> {
+///
+/// # Errors
+/// When it is kept already, or when a call fails.
+pub async fn keep(world: &World, event: &Event) -> Result<String> {
     let (account, notification) = (world.account(), event.notification(world));
     let kept = Kept {
         account: account.into(),
         notification: notification.clone(),
         source: world.setting.wiring.source.clone(),
-        event_id: event.id.into(),
+        event_id: event.id.clone(),
         event_type: event.event_type.map(str::to_string),
         kept_state: KeptState::Unrouted,
         accepted_at: now().as_millisecond(),

@@ -22,8 +22,10 @@ pub struct Wanted {
     pub deliveries: BTreeMap<String, Vec<u8>>,
     /// Requests that the endpoint got, where that is certain.
     pub requests: Option<usize>,
-    kept: BTreeMap<String, KeptState>,
-    objects: BTreeMap<String, Vec<u8>>,
+    /// What is kept as itself, by the id of the notification.
+    pub kept: BTreeMap<String, KeptState>,
+    /// Bytes by the key of the object that may have them.
+    pub objects: BTreeMap<String, Vec<u8>>,
 }
 
 impl Wanted {
@@ -148,10 +150,11 @@ async fn kept(world: &World, rows: &[Value], wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-/// Whatever is in the bucket is an event, byte for byte; and where a row says that its payload is there, it is.
+/// Whatever the account has in the bucket is an event, byte for byte; and where a row says that its payload is there, it is.
 async fn payloads(world: &World, rows: &[Value], wanted: &Wanted) -> Result<()> {
+    let of_account = format!("{}/", world.account());
     let objects = world.rows.objects().await?;
-    for key in &objects {
+    for key in objects.iter().filter(|key| key.starts_with(&of_account)) {
         let bytes = world.bucket.get(key).await?.context("an object that is listed")?.bytes;
         let body = wanted.objects.get(key).with_context(|| format!("{key} is of no event"))?;
         ensure!(bytes == *body, "{key} has {} other bytes", bytes.len());
