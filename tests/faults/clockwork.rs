@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
     aws::runs::{Admission, ScheduleMove},
-    delivery::Batch,
+    delivery::{Batch, DeliveryName},
     id::derived,
     keys::{self, Key},
     message::{DeliveryMessage, PullMessage},
+    notification::NotificationDelivery,
     run::{Run, Trigger},
 };
 
-use super::world::World;
+use super::{cloud::Queue, world::World};
 use crate::{
     rows::{future_ms, now, past_ms},
     runtime_api::Outcome,
@@ -22,6 +23,12 @@ use crate::{
 
 /// How often time may have to pass before a world has nothing left to do.
 const MOST_WAITS: usize = 12;
+
+/// How much time passes each time: a few minutes, in milliseconds.
+const PASSES_MS: i64 = 180_000;
+
+/// Times that rows state, which are over once it has passed.
+const ENDS: [&str; 3] = ["lease_until", "attempt_at", "drain_until"];
 
 impl World {
     /// Plays on until no message and no row has anything left to do.
@@ -59,16 +66,23 @@ impl World {
         let rows = self.rows.all().await?;
         let open = rows.iter().filter(|row| is_open(row) && row["due"].is_i64());
         let is_dispatch = self.under == "dispatch";
-        let due = if is_dispatch { past_ms() } else { future_ms(180) };
+        let due = if is_dispatch { past_ms() } else { future_ms(PASSES_MS / 1000) };
         for row in open {
             let mut change = json!({ "due": due });
-            for name in ["lease_until", "attempt_at"].into_iter().filter(|name| row[*name].is_i64()) {
+            for name in ENDS.into_iter().filter(|name| row[*name].is_i64()) {
                 change[name] = past_ms().into();
+            }
+            if let Some(held_at) = row["held_at"].as_i64() {
+                change["held_at"] = (held_at - PASSES_MS).into();
             }
             self.rows.edit(&key(row), change).await?;
             if !is_dispatch {
                 self.wake(row).await?;
             }
+        }
+        // What a process keeps of targets and their gates for some seconds is kept no longer.
+        if rows.iter().any(is_of_notifications) {
+            self.forget("deliver");
         }
         if is_dispatch {
             self.tick().await;
@@ -76,7 +90,22 @@ impl World {
         Ok(())
     }
 
-    /// Sends a message for every run or batch that is not final.
+    /// Lets the time pass until the queue makes a message visible again that was not deleted, which is longer than any
+    /// lease. Only those of rows end that nothing else wakes: the message is all there is of them.
+    ///
+    /// # Errors
+    /// When the local cloud fails.
+    pub(super) async fn visibility_ends(&self) -> Result<()> {
+        for row in self.rows.all().await? {
+            let is_claimed = sort_key(&row).starts_with(keys::DELIVERY) && row["lease_until"].is_i64();
+            if is_claimed && row["due"].is_null() {
+                self.rows.edit(&key(&row), json!({ "lease_until": past_ms() })).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message for every row that has work.
     ///
     /// # Errors
     /// When the local cloud fails.
@@ -87,16 +116,40 @@ impl World {
         Ok(())
     }
 
-    /// Sends the message that a run or batch has work.
+    /// Sends the message that a row has work, as `dispatch` does.
     async fn wake(&self, row: &Value) -> Result<()> {
-        let (queue, body) = if row["sk"] == "RUN" {
-            let run: Run = serde_json::from_value(row.clone())?;
-            (&self.pulls, serde_json::to_string(&PullMessage::run(&run.account, &run.id))?)
-        } else {
-            let b: Batch = serde_json::from_value(row.clone())?;
-            let message = DeliveryMessage::batch(&b.account, &b.run, b.first_ordinal, b.part);
-            (&self.deliveries, serde_json::to_string(&message)?)
+        let account = self.account();
+        let message = match sort_key(row) {
+            "RUN" => {
+                let run: Run = serde_json::from_value(row.clone())?;
+                let body = serde_json::to_string(&PullMessage::run(&run.account, &run.id))?;
+                return self.send(&self.pulls, body).await;
+            }
+            "N" => DeliveryMessage::route(account, row["notification"].as_str().context("an id")?),
+            sk if sk.starts_with(keys::DELIVERY) => {
+                let delivery: NotificationDelivery = serde_json::from_value(row.clone())?;
+                DeliveryMessage::of(account, &DeliveryName::Notification(delivery.name()))
+            }
+            sk => match sk.strip_prefix(keys::GATE) {
+                Some(target) => DeliveryMessage::target(account, target),
+                None => {
+                    let b: Batch = serde_json::from_value(row.clone())?;
+                    DeliveryMessage::batch(&b.account, &b.run, b.first_ordinal, b.part)
+                }
+            },
         };
+        self.deliver_later(&message).await
+    }
+
+    /// Puts a message into the queue of `deliver`.
+    ///
+    /// # Errors
+    /// When the local cloud fails.
+    pub async fn deliver_later(&self, message: &DeliveryMessage) -> Result<()> {
+        self.send(&self.deliveries, serde_json::to_string(message)?).await
+    }
+
+    async fn send(&self, queue: &Queue, body: String) -> Result<()> {
         self.setting.sqs.send_message().queue_url(&queue.url).message_body(body).send().await?;
         Ok(())
     }
@@ -148,7 +201,7 @@ impl World {
         }
     }
 
-    /// Runs and batches that are not final, and whether the schedule is due.
+    /// Whether a row has work, or the schedule is due.
     async fn has_work(&self) -> Result<bool> {
         let rows = self.rows.all().await?;
         Ok(rows.iter().any(|row| is_open(row) || is_schedule_due(row)))
@@ -160,15 +213,30 @@ fn key(row: &Value) -> Key {
     Key { pk: text("pk"), sk: text("sk") }
 }
 
-/// A run that is not final, or a batch that waits or is being sent.
+fn sort_key(row: &Value) -> &str {
+    row["sk"].as_str().unwrap_or_default()
+}
+
+/// A run that is not final; a batch or a notification that waits or is being sent, unless it waits for its target; a
+/// notification that is to be handed out; a gate whose backlog is looked at.
 pub(super) fn is_open(row: &Value) -> bool {
-    let sk = row["sk"].as_str().unwrap_or_default();
+    let sk = sort_key(row);
     let of = |name: &str, open: &[&str]| row[name].as_str().is_some_and(|state| open.contains(&state));
     (sk == "RUN" && of("status", &["QUEUED", "RUNNING", "DELIVERING"]))
-        || (sk.starts_with("B#") && of("state", &["WAITING", "SENDING"]))
+        || (sk.starts_with(keys::BATCH) && of("state", &["WAITING", "SENDING"]))
+        || (sk.starts_with(keys::DELIVERY)
+            && of("state", &["WAITING", "SENDING"])
+            && row["waiting_for"] != "target")
+        || (sk == "N" && of("kept_state", &["pending"]))
+        || (sk.starts_with(keys::GATE) && row["due"].is_i64())
+}
+
+fn is_of_notifications(row: &Value) -> bool {
+    let sk = sort_key(row);
+    sk == "N" || sk.starts_with(keys::DELIVERY)
 }
 
 fn is_schedule_due(row: &Value) -> bool {
-    let is_schedule = row["sk"].as_str().is_some_and(|sk| sk.starts_with("SCHEDULE#"));
-    is_schedule && row["due"].as_i64().is_some_and(|due| due <= now().as_millisecond())
+    sort_key(row).starts_with("SCHEDULE#")
+        && row["due"].as_i64().is_some_and(|due| due <= now().as_millisecond())
 }

@@ -8,9 +8,12 @@
 //!
 //! Time passes in a world by moving leases and due times into the past. What it does not do: interrupt twice in one
 //! run, lose writes that were acknowledged, or let a process live on past its lease.
+//!
+//! Two kinds of path are walked: those of runs ([`promises`]), and those of notifications ([`notifications`]).
 
 mod clockwork;
 pub mod cloud;
+pub mod notifications;
 pub mod plan;
 pub mod promises;
 pub mod proxy;

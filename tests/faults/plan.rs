@@ -123,6 +123,13 @@ impl Plan {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From now on interrupts at another point.
+    pub fn then(&self, point: Point) {
+        let mut inner = self.lock();
+        inner.known.clear();
+        (inner.point, inner.is_reached) = (Some(point), false);
+    }
+
     /// Counts a call, or knows it as a retry by its `id`; what is to be done to it, if anything.
     pub fn meet(&self, call: &str, id: Option<&str>) -> Option<Mode> {
         let mut inner = self.lock();

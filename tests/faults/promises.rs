@@ -250,7 +250,7 @@ async fn report(world: &World, left: &Left) -> Result<()> {
 }
 
 /// No message was given up. That none is left is what made the world run out.
-async fn queues(world: &World) -> Result<()> {
+pub(super) async fn queues(world: &World) -> Result<()> {
     for queue in [&world.pulls, &world.deliveries] {
         let dead = world.depth(&queue.dead_letters).await?;
         ensure!(dead == 0, "{dead} messages were given up");
@@ -276,6 +276,11 @@ pub async fn describe(world: &World) -> String {
             _ if sk.starts_with("F#") => {
                 json!({ "run": row["run"], "path": row["path"], "post_action": row["post_action"] })
             }
+            "N" => json!({ "kept_state": row["kept_state"], "due": row["due"] }),
+            _ if sk.starts_with(keys::DELIVERY) || sk.starts_with(keys::GATE) || sk.starts_with("P#") => {
+                row.clone()
+            }
+            _ if sk.starts_with(keys::ATTEMPT) => json!({ "n": row["n"], "error": row["error"] }),
             _ if sk.starts_with("CONNECTION#") => json!({ "active_run": row["active_run"] }),
             _ => continue,
         };
@@ -283,5 +288,6 @@ pub async fn describe(world: &World) -> String {
     }
     let taken = world.receiver.taken().unwrap_or_default();
     let taken: Vec<_> = taken.iter().map(|t| format!("{} in {}", t.source_id, t.batch)).collect();
-    format!("{text}taken: {taken:?}\n{}", world.logs())
+    let came: Vec<_> = world.endpoint.hooks().iter().map(|hook| hook.id().to_string()).collect();
+    format!("{text}taken: {taken:?}\nnotifications: {came:?}\n{}", world.logs())
 }

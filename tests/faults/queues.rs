@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use serde_json::{Value, json};
+use shared::message::DeliveryMessage;
 
 use super::{cloud::Queue, world::World};
 use crate::runtime_api::Outcome;
@@ -44,6 +45,9 @@ impl World {
         let failed = failed_items(&outcome);
         let is_again = |m: &Message| failed.as_ref().is_none_or(|ids| ids.contains(&m.message_id));
         let (again, done): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_again);
+        if again.iter().any(is_posted) {
+            self.visibility_ends().await?;
+        }
         self.give_back(queue, again).await?;
         self.lose_received(queue, done).await?;
         Ok(true)
@@ -147,6 +151,12 @@ impl World {
         }
         Ok(count)
     }
+}
+
+/// Whether a message is a notification, and no mere hint at a row.
+fn is_posted(message: &Message) -> bool {
+    let body = message.body.as_deref().map(serde_json::from_str);
+    matches!(body, Some(Ok(DeliveryMessage::Posted(_))))
 }
 
 fn sqs_event(messages: &[Message]) -> Value {

@@ -49,3 +49,13 @@ async fn a_delivery_survives_interruptions() -> Result<()> {
 async fn a_dispatch_survives_interruptions() -> Result<()> {
     sample(Path::Dispatch, 13, 5).await
 }
+
+#[tokio::test]
+async fn an_intake_survives_interruptions() -> Result<()> {
+    sample(Path::Intake, 11, 5).await
+}
+
+#[tokio::test]
+async fn notifications_survive_interruptions() -> Result<()> {
+    sample(Path::Notify, 41, 5).await
+}

@@ -16,7 +16,10 @@ use serde_json::json;
 use shared::aws::clients;
 use tempfile::TempDir;
 
-use super::sftp::{self, Gate};
+use super::{
+    notifications::Wiring,
+    sftp::{self, Gate},
+};
 use crate::{
     api::id,
     flow::{Flow, simple_mapping},
@@ -35,6 +38,8 @@ pub struct Setting {
     pub flow: Flow,
     /// The schedule of its connection.
     pub schedule: String,
+    /// What notifications go through.
+    pub wiring: Wiring,
     /// The account's rows.
     pub items: Vec<Item>,
     /// What the table is like.
@@ -72,6 +77,7 @@ impl Setting {
         let schedule =
             json!({ "connection": flow.connection, "cron": "0 0 1 1 ? 2198", "time_zone": "Europe/Oslo" });
         let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
+        let wiring = Wiring::make(&flow.api).await?;
         let sdk = clients::sdk_config().await;
         let dynamodb = clients::dynamodb(&sdk);
         let table = Stack::table_name()?;
@@ -92,6 +98,7 @@ impl Setting {
         Ok(Arc::new(Self {
             flow,
             schedule,
+            wiring,
             items,
             table: described.context("a table has a description")?,
             dynamodb,

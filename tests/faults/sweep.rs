@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{
-    Plan,
+    Plan, notifications,
     plan::{Boundary, Point},
     promises::{self, Expected, FILE, Left},
     setting::Setting,
@@ -33,17 +33,23 @@ pub enum Path {
     Deliver,
     /// `dispatch`: a due schedule becomes a run, the run's message is lost, and the run is woken once it is due.
     Dispatch,
+    /// `intake`: events that a careful client posts, until each is acknowledged.
+    Intake,
+    /// `deliver`: notifications, of which some are refused, held, or handed out later.
+    Notify,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Pull, Self::PullLarge, Self::Close, Self::Deliver, Self::Dispatch];
+    pub const ALL: [Self; 7] =
+        [Self::Pull, Self::PullLarge, Self::Close, Self::Deliver, Self::Dispatch, Self::Intake, Self::Notify];
 
     fn under(self) -> &'static str {
         match self {
             Self::Pull | Self::PullLarge | Self::Close => "sftp-pull",
-            Self::Deliver => "deliver",
+            Self::Deliver | Self::Notify => "deliver",
             Self::Dispatch => "dispatch",
+            Self::Intake => "intake",
         }
     }
 
@@ -51,7 +57,7 @@ impl Path {
         self != Self::PullLarge || call.contains("Multipart") || call.contains("UploadPart")
     }
 
-    /// The file, and what it must come to.
+    /// The file of a path of runs, and what it must come to.
     pub fn expected(self) -> Expected {
         let mut content = String::from("id;value;padding\r\n");
         let padding = "x".repeat(128 * 1024);
@@ -77,6 +83,8 @@ impl fmt::Display for Path {
             Self::Close => "close",
             Self::Deliver => "deliver",
             Self::Dispatch => "dispatch",
+            Self::Intake => "intake",
+            Self::Notify => "notify",
         })
     }
 }
@@ -116,7 +124,7 @@ struct Begin {
 pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
     let begin = match path {
         Path::Close | Path::Deliver => Some(begin(setting, path).await?),
-        Path::Pull | Path::PullLarge | Path::Dispatch => None,
+        Path::Pull | Path::PullLarge | Path::Dispatch | Path::Intake | Path::Notify => None,
     };
     let mut route = Route { path, calls: BTreeMap::new(), begin };
     let plan = Plan::new(None);
@@ -225,6 +233,19 @@ async fn play(setting: &Arc<Setting>, slot: usize, route: &Route, plan: Arc<Plan
 }
 
 async fn within(world: &mut World, route: &Route) -> Result<()> {
+    match route.path {
+        Path::Intake => notifications::play_intake(world).await?,
+        Path::Notify => notifications::play_notify(world).await?,
+        _ => play_run(world, route).await?,
+    }
+    let planned = world.plan.point().is_some();
+    if planned && !world.plan.is_reached() {
+        return Err(NotReached.into());
+    }
+    Ok(())
+}
+
+async fn play_run(world: &mut World, route: &Route) -> Result<()> {
     let expected = route.path.expected();
     match &route.begin {
         Some(begin) => {
@@ -252,6 +273,7 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
             world.tick().await;
             world.lose_messages().await?;
         }
+        Path::Intake | Path::Notify => unreachable!("no run is of these paths"),
     }
     world.run_out().await?;
     let mut left = Left::of(world).await?;
@@ -262,10 +284,5 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         world.run_out().await?;
         left = Left::of(world).await?;
     }
-    promises::hold(world, &left, &expected).await?;
-    let planned = world.plan.point().is_some();
-    if planned && !world.plan.is_reached() {
-        return Err(NotReached.into());
-    }
-    Ok(())
+    promises::hold(world, &left, &expected).await
 }

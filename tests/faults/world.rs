@@ -19,10 +19,12 @@ use super::{
 };
 use crate::{
     flow::put_file,
+    hooks::Endpoint,
     receiver::{Manner, Receiver},
     rows::{Rows, past_ms},
     runtime_api::{Function, development_build},
     stack::http_client,
+    webhooks::OUTBOUND,
 };
 
 /// The world.
@@ -41,6 +43,8 @@ pub struct World {
     pub deliveries: Queue,
     /// Where records go.
     pub receiver: Receiver,
+    /// Where notifications go.
+    pub endpoint: Endpoint,
     /// Where files come from.
     pub folder: PathBuf,
     /// Counts, and interrupts, the calls of one function.
@@ -51,7 +55,8 @@ pub struct World {
     pub(super) name: String,
     logs: PathBuf,
     cloud: Proxy,
-    _target: Proxy,
+    target: Proxy,
+    hooks: Proxy,
 }
 
 impl World {
@@ -76,10 +81,15 @@ impl World {
         make_bucket(setting, &name).await?;
         let receiver = Receiver::start(&home.join("taken.ndjson"), Manner::TakeEach).await?;
         let http = http_client();
-        let upstream = receiver.url();
-        let upstream = upstream.trim_end_matches("/records");
+        let endpoint = Endpoint::start().await?;
+        endpoint.verify_with(&[OUTBOUND])?;
         let of_sends = if under == "deliver" { plan.clone() } else { Plan::new(None) };
-        let target = Proxy::start(upstream, Boundary::Http, of_sends, http.clone()).await?;
+        let to = async |url: String, path| {
+            let upstream = url.trim_end_matches(path);
+            Proxy::start(upstream, Boundary::Http, of_sends.clone(), http.clone()).await
+        };
+        let target = to(receiver.url(), "/records").await?;
+        let hooks = to(endpoint.url(), "/hooks").await?;
         let cloud = Proxy::start(setting.flow.stack.endpoint(), Boundary::Aws, plan.clone(), http).await?;
         let world = Self {
             rows: Rows::new(setting.dynamodb.clone(), name.clone(), setting.s3.clone(), name.clone()),
@@ -89,6 +99,7 @@ impl World {
             deliveries: make_queue(setting, &format!("{name}-deliveries")).await?,
             setting: setting.clone(),
             receiver,
+            endpoint,
             folder,
             plan,
             under,
@@ -96,15 +107,21 @@ impl World {
             name,
             logs,
             cloud,
-            _target: target,
+            target,
+            hooks,
         };
-        world.settle_in(slot, &format!("{}/records", world._target.url)).await?;
+        world.settle_in(slot).await?;
         Ok(world)
     }
 
-    /// Copies the account's rows, with this world's folder and target in them.
-    async fn settle_in(&self, slot: usize, target: &str) -> Result<()> {
-        let Setting { flow, items, .. } = &*self.setting;
+    /// Copies the account's rows, with this world's folder and targets in them.
+    async fn settle_in(&self, slot: usize) -> Result<()> {
+        let Setting { flow, items, wiring, .. } = &*self.setting;
+        let targets = [
+            (&flow.target, format!("{}/records", self.target.url)),
+            (&wiring.plain.target, format!("{}/plain", self.hooks.url)),
+            (&wiring.limited.target, format!("{}/limited", self.hooks.url)),
+        ];
         let text = |value: String| AttributeValue::S(value);
         let mut items = items.clone();
         for item in &mut items {
@@ -115,8 +132,8 @@ impl World {
                     item.insert("address".into(), text(format!("127.0.0.1:{port}")));
                 }
             }
-            if sort_key(item) == format!("TARGET#{}", flow.target) {
-                item.insert("address".into(), text(target.into()));
+            if let Some((_, url)) = targets.iter().find(|(id, _)| sort_key(item) == format!("TARGET#{id}")) {
+                item.insert("address".into(), text(url.clone()));
             }
         }
         snapshot::write(self, items).await
@@ -205,6 +222,11 @@ impl World {
         self.functions.get_mut(name).context("it was just started")
     }
 
+    /// Ends a function's process, and with it all that it keeps for some seconds.
+    pub fn forget(&mut self, name: &'static str) {
+        self.functions.remove(name);
+    }
+
     /// The end of what the functions logged.
     pub fn logs(&self) -> String {
         let of = |name: &str| {
@@ -212,7 +234,7 @@ impl World {
             let lines: Vec<_> = text.lines().collect();
             format!("--- {name}\n{}\n", lines[lines.len().saturating_sub(25)..].join("\n"))
         };
-        ["dispatch", "sftp-pull", "deliver"].map(of).concat()
+        ["dispatch", "sftp-pull", "intake", "deliver"].map(of).concat()
     }
 
     /// Waits a moment, where only real time helps.

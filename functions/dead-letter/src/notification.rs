@@ -107,7 +107,7 @@ async fn park(
         DeliveryState::Waiting => DeathCause::DeadLetter,
         _ => DeathCause::OutcomeUnknown,
     };
-    let object = row.object.clone().unwrap_or_default();
+    let object = row.payload_object();
     let last = Last { error: Some(why), ..Last::default() };
     let hears = context.table.hears(account).await?;
     match context.table.notification_dies(row, cause, &object, &last, (hears, now)).await {

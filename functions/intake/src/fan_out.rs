@@ -72,25 +72,43 @@ pub(crate) async fn fan_out(
         })
         .collect();
     let one = async |(event, known): (&Event<'_>, Option<Taken>)| match known {
-        Some(taken) => Ok((taken, Vec::new())),
+        Some(taken) => Ok(Handed::done(taken)),
         None => hand_on(context, address, ready, event, now).await,
     };
-    let handed: Vec<(Taken, Vec<DeliveryMessage>)> =
+    let mut handed: Vec<Handed> =
         stream::iter(events.iter().zip(first)).map(one).buffered(AT_ONCE).try_collect().await?;
-    let (taken, messages): (Vec<_>, Vec<_>) = handed.into_iter().unzip();
-    let messages: Vec<_> = messages.into_iter().flatten().collect();
+    let messages: Vec<_> = handed.iter_mut().flat_map(|h| std::mem::take(&mut h.messages)).collect();
     context.deliveries.send_all(address.account, &messages).await.map_err(Refusal::Unavailable)?;
-    Ok(taken)
+    // What was listed as unrouted stays so until the queue has it.
+    for kept in handed.iter().filter_map(|h| h.routes.as_ref()) {
+        let routed = context.table.notification_routed(kept, KeptState::Routed).await;
+        routed.map_err(Refusal::Unavailable)?;
+    }
+    Ok(handed.into_iter().map(|h| h.taken).collect())
 }
 
-/// The messages that an event becomes; what no connection wants is kept.
+/// What an event becomes.
+struct Handed {
+    taken: Taken,
+    messages: Vec<DeliveryMessage>,
+    /// What was kept of it, which a connection wants by now.
+    routes: Option<Kept>,
+}
+
+impl Handed {
+    fn done(taken: Taken) -> Self {
+        Self { taken, messages: Vec::new(), routes: None }
+    }
+}
+
+/// What an event becomes; what no connection wants is kept.
 async fn hand_on(
     context: &Context,
     address: &Address<'_>,
     ready: &Ready,
     event: &Event<'_>,
     now: Timestamp,
-) -> Result<(Taken, Vec<DeliveryMessage>), Refusal> {
+) -> Result<Handed, Refusal> {
     let id = notification_id(address.account, address.source, &event.id);
     let body_hash = content_hash(&event.content_type, event.body);
     let known = context.table.known_notification(address.account, &id, now).await;
@@ -99,7 +117,7 @@ async fn hand_on(
     if kept.as_ref().is_some_and(|k| is_other(&k.body_hash))
         || deliveries.iter().any(|d| is_other(&d.body_hash))
     {
-        return Ok((Taken::Conflict { id }, Vec::new()));
+        return Ok(Handed::done(Taken::Conflict { id }));
     }
     let wanted = wanted_by(address.source, ready, event);
     if wanted.is_empty() {
@@ -107,11 +125,11 @@ async fn hand_on(
         if !repeat {
             keep(context, address, event, &id, &body_hash, now).await?;
         }
-        return Ok((Taken::Accepted { id, repeat }, Vec::new()));
+        return Ok(Handed::done(Taken::Accepted { id, repeat }));
     }
     let left = left_to_send(&wanted, &deliveries);
     if left.is_empty() {
-        return Ok((Taken::Accepted { id, repeat: true }, Vec::new()));
+        return Ok(Handed::done(Taken::Accepted { id, repeat: true }));
     }
     let payload = match event.body.len() * left.len() > MOST_INLINE_BYTES {
         true => Payload::Object(put(context, address, &id, &body_hash, event.body).await?),
@@ -137,11 +155,8 @@ async fn hand_on(
         }))
     };
     let messages = left.iter().map(posted).collect();
-    if let Some(kept) = kept.filter(|k| k.kept_state == KeptState::Unrouted) {
-        let routed = context.table.notification_routed(&kept, KeptState::Routed).await;
-        routed.map_err(Refusal::Unavailable)?;
-    }
-    Ok((Taken::Accepted { id, repeat: false }, messages))
+    let routes = kept.filter(|k| k.kept_state == KeptState::Unrouted);
+    Ok(Handed { taken: Taken::Accepted { id, repeat: false }, messages, routes })
 }
 
 fn wanted_by<'a>(source: &str, ready: &'a Ready, event: &Event<'_>) -> Vec<&'a Resource<Connection>> {

@@ -3,10 +3,7 @@
 use bytes::Bytes;
 
 use super::{AwsError, objects::Bucket};
-use crate::{
-    keys,
-    notification::{NotificationDelivery, Payload},
-};
+use crate::notification::{NotificationDelivery, Payload};
 
 impl Bucket {
     /// Reads a payload, wherever it is.
@@ -38,7 +35,7 @@ impl Bucket {
         if let Payload::Object(key) = payload {
             return Ok(key.clone());
         }
-        let key = keys::notification_object(&row.account, &row.notification, &row.body_hash);
+        let key = row.payload_object();
         self.put(&key, self.payload(payload).await?).await?;
         Ok(key)
     }

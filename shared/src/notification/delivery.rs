@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Posted;
-use crate::delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor};
+use crate::{
+    delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor},
+    keys,
+};
 
 /// How long a row is kept that nothing more will happen to: a repeat of the event within this time is known as one.
 pub const ROW_KEPT_SECS: i64 = 30 * 86_400;
@@ -140,5 +143,11 @@ impl NotificationDelivery {
     /// What it is called: also the id under which its target gets it, with every attempt.
     pub fn name(&self) -> NotificationName {
         NotificationName { notification: self.notification.clone(), connection: self.connection.clone() }
+    }
+
+    /// Where its payload is in the bucket, once it waits: also where its holder died before the row said so.
+    pub fn payload_object(&self) -> String {
+        let key = || keys::notification_object(&self.account, &self.notification, &self.body_hash);
+        self.object.clone().unwrap_or_else(key)
     }
 }

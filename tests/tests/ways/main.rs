@@ -4,6 +4,7 @@
 //! `cargo nextest run way_` runs all.
 
 mod deaths;
+mod notifications;
 mod queues;
 mod rows;
 

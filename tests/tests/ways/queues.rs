@@ -37,7 +37,7 @@ async fn way_01_batches_that_were_released_and_whose_messages_were_not_sent_are_
 }
 
 /// Answers as if the queue had taken the first message and left out the rest.
-fn takes_the_first(request: &Value) -> Value {
+pub(super) fn takes_the_first(request: &Value) -> Value {
     let ids: Vec<_> = request["Entries"].as_array().into_iter().flatten().map(|e| e["Id"].clone()).collect();
     let failed = |id: &Value| json!({ "Id": id, "Code": "InternalError", "SenderFault": false });
     json!({

@@ -113,6 +113,8 @@ async fn known(
         // Its holder may be gone. Until the lease ends nobody knows, and nothing else wakes this row.
         return Err(AwsError::LostLease(format!("notification {}", row.notification)));
     }
+    // From this claim on the row is due by itself, and its message is done with: the payload may not be in it alone.
+    context.bucket.keep_payload(&row, &posted.payload).await?;
     match context.table.claim_notification(&row.account, &row.name(), now, lease_until).await? {
         Some(claimed) => attempt::make(context, &claimed, &posted.payload, Coming::ByItself, None).await,
         None => Ok(()), // someone else's by now, and due at the end of their lease
@@ -131,7 +133,7 @@ pub(crate) async fn go_on(
     let now = (context.clock)();
     match context.table.claim_notification(account, name, now, lease_until).await? {
         Some(claimed) => {
-            let body = Payload::Object(claimed.delivery.object.clone().unwrap_or_default());
+            let body = Payload::Object(claimed.delivery.payload_object());
             attempt::make(context, &claimed, &body, coming, None).await
         }
         None => {

@@ -108,7 +108,8 @@ impl Table {
         update_if(update).await
     }
 
-    /// Says that a notification was handed out, or that no connection wanted it.
+    /// Says that a notification was handed out, or that no connection wanted it; `false` when it is no longer as it was
+    /// read: a person may have had it handed out to others meanwhile, which is still to be done.
     ///
     /// # Errors
     /// When the call fails.
@@ -123,8 +124,10 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(key_item(&keys::notification(&kept.account, &kept.notification))))
             .update_expression(expression)
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression("kept_state = :seen AND (attribute_not_exists(#to) OR #to = :to)")
             .expression_attribute_names("#to", "to")
+            .expression_attribute_values(":seen", value(&kept.kept_state)?)
+            .expression_attribute_values(":to", value(&kept.to)?)
             .expression_attribute_values(":state", value(&state)?);
         let update = match state {
             KeptState::Unrouted => {
