@@ -10,7 +10,7 @@ WITH_STACK = set -a && . .local/env && set +a &&
 PACKAGED_FLOW = every_record_of_a_file_arrives_once_and_is_reported
 
 .DEFAULT_GOAL := help
-.PHONY: help tools up down demo test faults check package test-packaged bench bench-functions bench-dispatch bench-webhooks clean
+.PHONY: help tools up down demo test faults check package test-packaged bench bench-functions bench-dispatch bench-webhooks cost clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -70,6 +70,11 @@ bench-dispatch:
 bench-webhooks:
 	@$(MAKE) --no-print-directory package ARCH=host ALSO=bare-function
 	cargo run --release -p bench -- webhooks
+
+cost: ## Count what a million notifications and a million records cost in AWS, line by line
+	@$(MAKE) --no-print-directory package ARCH=host
+	@$(MAKE) --no-print-directory up
+	@$(WITH_STACK) cargo run -p bench -- cost
 
 clean: down ## Remove all that was made, the local stack's data included
 	rm -rf .local .venv .aws-sam

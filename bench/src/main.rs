@@ -1,5 +1,6 @@
-//! `make bench AREA=…`: measures, and prints one line a figure: `figure NAME VALUE UNIT`.
+//! `make bench AREA=…` and `make cost`: measure, and print one line a figure: `figure NAME VALUE UNIT`.
 
+mod cost;
 mod dispatch_simulation;
 mod functions;
 mod packed;
@@ -19,6 +20,7 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.first().map(String::as_str) {
+            Some("cost") => cost::run().await,
             Some("dispatch") => dispatch_simulation::run().await,
             Some("functions") => functions::run().await,
             Some("webhooks") => webhooks::run().await,
