@@ -1,15 +1,30 @@
-//! `make bench AREA=…`: measures, and prints one line a figure: `figure NAME VALUE UNIT`.
+//! `make bench AREA=…` and `make cost`: measure, and print one line a figure: `figure NAME VALUE UNIT`.
 
+mod cost;
 mod dispatch_simulation;
 mod functions;
+mod packed;
+mod process;
+mod webhooks;
 
 use anyhow::{Result, bail};
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("dispatch") => dispatch_simulation::run().await,
-        Some("functions") => functions::run().await,
-        other => bail!("AREA={} is none of: dispatch, functions", other.unwrap_or_default()),
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // What a bench starts as a process of its own, beside the one under measurement.
+    if let [stand_in, which @ ..] = arguments.as_slice()
+        && stand_in == webhooks::STAND_IN
+    {
+        return webhooks::stand_in(which);
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match arguments.first().map(String::as_str) {
+            Some("cost") => cost::run().await,
+            Some("dispatch") => dispatch_simulation::run().await,
+            Some("functions") => functions::run().await,
+            Some("webhooks") => webhooks::run().await,
+            other => bail!("AREA={} is none of: dispatch, functions, webhooks", other.unwrap_or_default()),
+        }
+    })
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -70,13 +70,11 @@ async fn handle(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let (call, id) = match inner.boundary {
-        Boundary::Aws => {
-            (name(&parts.method, &parts.uri, &parts.headers), text(&parts.headers, "amz-sdk-invocation-id"))
-        }
+        Boundary::Aws => (call_name(&parts), text(&parts.headers, "amz-sdk-invocation-id")),
         _ => (format!("http:{}", parts.method), None),
     };
     let Some(mode) = inner.plan.meet(&call, id) else {
-        return inner.forward(parts, body).await;
+        return forward(&inner.http, &inner.upstream, parts, body).await;
     };
     match mode {
         Mode::KilledBefore => {
@@ -84,13 +82,13 @@ async fn handle(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
             bail!("killed before {call}")
         }
         Mode::KilledAfter => {
-            inner.forward(parts, body).await?;
+            forward(&inner.http, &inner.upstream, parts, body).await?;
             inner.plan.kill().await?;
             bail!("killed after {call}")
         }
         Mode::CutBefore => bail!("cut before {call}"),
         Mode::AnswerLostOnce | Mode::AnswerLost => {
-            inner.forward(parts, body).await?;
+            forward(&inner.http, &inner.upstream, parts, body).await?;
             bail!("the answer to {call} is lost")
         }
         Mode::Fails => refusal(&call, &parts.method, false),
@@ -104,33 +102,41 @@ async fn handle(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
     }
 }
 
-impl Inner {
-    async fn forward(&self, parts: http::request::Parts, body: Bytes) -> Result<Response<Full<Bytes>>> {
-        let path = parts.uri.path_and_query().context("a request has a path")?;
-        let mut headers = parts.headers;
-        for own in [header::CONNECTION, header::TRANSFER_ENCODING, header::EXPECT, header::CONTENT_LENGTH] {
-            headers.remove(own);
-        }
-        let url = format!("{}{path}", self.upstream);
-        let is_head = parts.method == Method::HEAD;
-        let answer = self.http.request(parts.method, url).headers(headers).body(body).send().await?;
-        let mut response = Response::builder().status(answer.status());
-        for (name, value) in answer.headers() {
-            let own = name == header::CONNECTION || name == header::TRANSFER_ENCODING;
-            if !own && (is_head || name != header::CONTENT_LENGTH) {
-                response = response.header(name, value);
-            }
-        }
-        Ok(response.body(Full::new(answer.bytes().await?))?)
+/// Forwards a request to `upstream` (`http://host:port`), and gives its answer back.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn forward(
+    http: &reqwest::Client,
+    upstream: &str,
+    parts: http::request::Parts,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>> {
+    let path = parts.uri.path_and_query().context("a request has a path")?;
+    let mut headers = parts.headers;
+    for own in [header::CONNECTION, header::TRANSFER_ENCODING, header::EXPECT, header::CONTENT_LENGTH] {
+        headers.remove(own);
     }
+    let url = format!("{upstream}{path}");
+    let is_head = parts.method == Method::HEAD;
+    let answer = http.request(parts.method, url).headers(headers).body(body).send().await?;
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        let own = name == header::CONNECTION || name == header::TRANSFER_ENCODING;
+        if !own && (is_head || name != header::CONTENT_LENGTH) {
+            response = response.header(name, value);
+        }
+    }
+    Ok(response.body(Full::new(answer.bytes().await?))?)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// What a call to AWS is: its target header, or, of S3, what method and query say.
-fn name(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
+/// What a call to AWS is, as `dynamodb:UpdateItem`: its target header, or, of S3, what method and query say.
+pub fn call_name(request: &http::request::Parts) -> String {
+    let http::request::Parts { method, uri, headers, .. } = request;
     if let Some((service, operation)) = text(headers, "x-amz-target").and_then(|t| t.split_once('.')) {
         let service = match service {
             "AmazonSQS" => "sqs",

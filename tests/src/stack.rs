@@ -98,6 +98,14 @@ impl Stack {
         variable("CROSSDOCK_TABLE")
     }
 
+    /// Name of the stack's bucket.
+    ///
+    /// # Errors
+    /// When it is not known.
+    pub fn bucket_name() -> Result<String> {
+        variable("CROSSDOCK_BUCKET")
+    }
+
     /// The stack's table.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 //!
 //! Runs the packed release binaries, as `make package` leaves them; a development build says nothing here.
 
-mod memory;
 mod pull;
 mod start;
 

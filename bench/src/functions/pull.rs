@@ -18,7 +18,7 @@ use tests::{
     wait::until,
 };
 
-use super::memory::peak_kib;
+use crate::process::peak_kib;
 
 const FILE_BYTES: u64 = 2_000_000_000;
 const RECORDS: u64 = 2_000_000;

@@ -3,16 +3,12 @@
 //! All functions and a bare one take turns, so that a noisy machine is noisy for all. The targets: 10 ms, or
 //! at most 1.1 times the bare function in the same run.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use tests::runtime_api::Function;
 
-use super::memory::peak_kib;
+use crate::process::peak_kib;
 
 const STARTS: usize = 30;
 const BARE: &str = "bare-function";
@@ -90,22 +86,10 @@ fn report(all: &[Measured]) -> Result<()> {
     Ok(())
 }
 
-/// What `make package` left for this machine's processor.
 fn packed() -> Result<Vec<Measured>> {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local/package").join(architecture).canonicalize()?;
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&folder)? {
-        let bootstrap = entry?.path().join("bootstrap");
-        if bootstrap.is_file() {
-            let name = bootstrap.parent().and_then(Path::file_name).and_then(|n| n.to_str());
-            let name = name.context("a function has a name")?.to_string();
-            found.push(Measured { name, bootstrap, starts: Vec::new(), peaks_kib: Vec::new() });
-        }
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
+    let measured =
+        |(name, bootstrap)| Measured { name, bootstrap, starts: Vec::new(), peaks_kib: Vec::new() };
+    Ok(crate::packed::all()?.into_iter().map(measured).collect())
 }
 
 /// Every variable that some function reads, and what Lambda sets itself.
