@@ -104,6 +104,8 @@ impl Ready {
 #[derive(Default)]
 pub(crate) struct Targets {
     read: Mutex<HashMap<(String, String), Arc<Ready>>>,
+    /// Whoever reads a target reads it for all messages of its event.
+    reading: Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Targets {
@@ -126,9 +128,19 @@ pub(crate) async fn get(
     let now = (context.clock)();
     let key = (account.to_string(), target_server.to_string());
     let all = || context.targets.read.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = all().get(&key).cloned();
-    if let Some(ready) = known.as_ref().filter(|ready| now.duration_since(ready.read_at) <= KEPT) {
-        return Ok(Some(ready.clone()));
+    let is_fresh = |ready: &Arc<Ready>| now.duration_since(ready.read_at) <= KEPT;
+    let known = || all().get(&key).cloned();
+    if let Some(ready) = known().filter(is_fresh) {
+        return Ok(Some(ready));
+    }
+    let reading = {
+        let mut reading = context.targets.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.entry(key.clone()).or_default().clone()
+    };
+    let _reads = reading.lock().await;
+    let known = known();
+    if let Some(ready) = known.clone().filter(is_fresh) {
+        return Ok(Some(ready));
     }
     let (row, found, gate) = futures::try_join!(
         context.table.account(account),

@@ -14,7 +14,7 @@ use shared::{
 use crate::{
     Context,
     address::Address,
-    fan_out::{Event, Taken, fan_out},
+    fan_out::{Event, How, Taken, fan_out},
     refusal::{MAX_BODY_BYTES, Refusal},
     sources::Ready,
 };
@@ -43,9 +43,10 @@ pub(crate) async fn accept(
     };
     let mut taken = fan_out(context, address, &ready, &[event], now).await?;
     match taken.pop() {
-        Some(Taken::Accepted { id, repeat }) => {
-            emf::print(&metrics::accepted(u64::from(!repeat), u64::from(repeat)));
-            Response::json(202, &Accepted { id }).map_err(|_| Refusal::NoSuchSource)
+        Some(Taken::Accepted { id, how }) => {
+            let is = |other| u64::from(how == other);
+            emf::print(&metrics::not_handed_on(is(How::Unrouted), is(How::Repeat)));
+            Response::json(202, &Accepted { id }).map_err(|_| Refusal::Unwritable)
         }
         _ => Err(Refusal::Conflict),
     }

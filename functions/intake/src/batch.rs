@@ -14,7 +14,7 @@ use crate::{
     Context,
     accept::verified,
     address::Address,
-    fan_out::{Event, Taken, fan_out},
+    fan_out::{Event, How, Taken, fan_out},
     refusal::Refusal,
 };
 
@@ -73,26 +73,20 @@ pub(crate) async fn accept(
         .collect();
     let mut taken = fan_out(context, address, &ready, &events, now).await?.into_iter();
     let mut results = Vec::with_capacity(items.len());
-    let (mut accepted, mut repeats) = (0, 0);
+    let (mut unrouted, mut repeats) = (0, 0);
     for read in read {
         let refused = |refusal: Refusal, id| {
+            let code = refusal.reason();
+            emf::print(&metrics::refused(code));
             let problem = refusal.into_problem();
-            emf::print(&metrics::refused(match problem.status {
-                409 => "conflict",
-                _ => "no_event_id",
-            }));
-            let code = if problem.status == 409 { "conflict" } else { "no_event_id" };
             ItemResult { status: problem.status, id, code: Some(code), detail: Some(problem.detail) }
         };
         results.push(match read {
             Err(refusal) => refused(refusal, None),
             Ok(_) => match taken.next() {
-                Some(Taken::Accepted { id, repeat }) => {
-                    if repeat {
-                        repeats += 1
-                    } else {
-                        accepted += 1
-                    }
+                Some(Taken::Accepted { id, how }) => {
+                    unrouted += u64::from(how == How::Unrouted);
+                    repeats += u64::from(how == How::Repeat);
                     ItemResult { status: 202, id: Some(id), code: None, detail: None }
                 }
                 Some(Taken::Conflict { id }) => refused(Refusal::Conflict, Some(id)),
@@ -100,8 +94,8 @@ pub(crate) async fn accept(
             },
         });
     }
-    emf::print(&metrics::accepted(accepted, repeats));
-    Response::json(200, &Results { results }).map_err(|_| Refusal::NoSuchSource)
+    emf::print(&metrics::not_handed_on(unrouted, repeats));
+    Response::json(200, &Results { results }).map_err(|_| Refusal::Unwritable)
 }
 
 struct Read {

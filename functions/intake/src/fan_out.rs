@@ -30,6 +30,17 @@ pub(crate) struct Event<'a> {
     pub(crate) body: &'a [u8],
 }
 
+/// How an event was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// It is in the queue.
+    HandedOn,
+    /// No connection wants it: it is kept.
+    Unrouted,
+    /// All of it was there already.
+    Repeat,
+}
+
 /// What became of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -37,8 +48,8 @@ pub(crate) enum Taken {
     Accepted {
         /// Id of the notification.
         id: String,
-        /// Whether all of it was there already.
-        repeat: bool,
+        /// What else there is to say of it.
+        how: How,
     },
     /// The same id came before with another payload.
     Conflict {
@@ -65,7 +76,7 @@ pub(crate) async fn fan_out(
             seen.insert(&event.id, before);
             let id = notification_id(address.account, address.source, &event.id);
             Some(if before == event.body {
-                Taken::Accepted { id, repeat: true }
+                Taken::Accepted { id, how: How::Repeat }
             } else {
                 Taken::Conflict { id }
             })
@@ -125,11 +136,12 @@ async fn hand_on(
         if !repeat {
             keep(context, address, event, &id, &body_hash, now).await?;
         }
-        return Ok(Handed::done(Taken::Accepted { id, repeat }));
+        let how = if repeat { How::Repeat } else { How::Unrouted };
+        return Ok(Handed::done(Taken::Accepted { id, how }));
     }
     let left = left_to_send(&wanted, &deliveries);
     if left.is_empty() {
-        return Ok(Handed::done(Taken::Accepted { id, repeat: true }));
+        return Ok(Handed::done(Taken::Accepted { id, how: How::Repeat }));
     }
     let payload = match event.body.len() * left.len() > MOST_INLINE_BYTES {
         true => Payload::Object(put(context, address, &id, &body_hash, event.body).await?),
@@ -156,7 +168,7 @@ async fn hand_on(
     };
     let messages = left.iter().map(posted).collect();
     let routes = kept.filter(|k| k.kept_state == KeptState::Unrouted);
-    Ok(Handed { taken: Taken::Accepted { id, repeat: false }, messages, routes })
+    Ok(Handed { taken: Taken::Accepted { id, how: How::HandedOn }, messages, routes })
 }
 
 fn wanted_by<'a>(source: &str, ready: &'a Ready, event: &Event<'_>) -> Vec<&'a Resource<Connection>> {

@@ -42,6 +42,9 @@ pub(crate) enum Refusal {
     /// The body of a batch is no batch.
     #[error("{0}")]
     Batch(String),
+    /// It was taken, and the answer cannot be written: a repeat is answered.
+    #[error("the hub could not answer; its log says why")]
+    Unwritable,
     /// The hub cannot take it just now.
     #[error("the hub cannot take it just now; send it again")]
     Unavailable(#[source] AwsError),
@@ -60,6 +63,7 @@ impl Refusal {
             Self::EventType(_) => "unusable_type",
             Self::Conflict => "conflict",
             Self::Batch(_) => "invalid_batch",
+            Self::Unwritable => "internal",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -73,6 +77,7 @@ impl Refusal {
             Self::TooLarge => 413,
             Self::EventId(_) | Self::NoEventId(_) | Self::EventType(_) | Self::Batch(_) => 422,
             Self::Conflict => 409,
+            Self::Unwritable => 500,
             Self::Unavailable(_) => 503,
         }
     }

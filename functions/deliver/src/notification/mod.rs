@@ -16,6 +16,7 @@ use shared::{
     },
     delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor},
     gate::Coming,
+    metrics,
     notification::{NotificationDelivery, Payload, Posted},
 };
 use tracing::instrument;
@@ -59,6 +60,7 @@ pub(crate) async fn take(context: &Context, posted: Posted, lease_until: Timesta
     };
     match context.table.claim_first(&row, now, lease_until).await? {
         None => {
+            tally::add(context, &metrics::first_claim());
             let claimed = ClaimedNotification { delivery: row, was: DeliveryState::Waiting };
             attempt::make(context, &claimed, &posted.payload, Coming::ByItself, leave).await
         }
@@ -88,6 +90,7 @@ async fn hold(
     if let Some(known) = context.table.claim_first(&row, now, now).await? {
         return self::known(context, posted, known, lease_until).await;
     }
+    tally::add(context, &metrics::first_claim());
     gate::note_held(context, ready).await
 }
 
@@ -100,7 +103,7 @@ async fn known(
 ) -> Result<(), AwsError> {
     if row.body_hash != posted.body_hash {
         tracing::warn!("the event came again with another payload, which is not sent");
-        tally::add(context, &shared::metrics::refused("conflict"));
+        tally::add(context, &metrics::refused("conflict"));
         return context.table.note_conflict(&row.name().key(&row.account)).await;
     }
     // A row that is final, or that is due by itself, needs no message.
