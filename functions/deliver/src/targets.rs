@@ -100,12 +100,18 @@ impl Ready {
     }
 }
 
+/// A target server by its account and its id.
+type Named = (String, String);
+
+/// Held while a target server is read.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// The target servers that this process has read.
 #[derive(Default)]
 pub(crate) struct Targets {
-    read: Mutex<HashMap<(String, String), Arc<Ready>>>,
+    read: Mutex<HashMap<Named, Arc<Ready>>>,
     /// Whoever reads a target reads it for all messages of its event.
-    reading: Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>,
+    reading: Mutex<HashMap<Named, Turn>>,
 }
 
 impl Targets {

@@ -121,6 +121,7 @@ impl Event {
                 notification: self.notification(world),
                 connection: taker.connection.clone(),
                 target_server: taker.target.clone(),
+                mapping: None,
                 source: world.setting.wiring.source.clone(),
                 event_id: self.id.clone(),
                 event_type: self.event_type.map(str::to_string),
