@@ -172,6 +172,7 @@ pub(super) fn batch(events: &[String], now: Timestamp) -> Result<String> {
             notification: notification_id(ACCOUNT, SOURCE, event),
             connection: CONNECTION.into(),
             target_server: TARGET.into(),
+            mapping: None,
             source: SOURCE.into(),
             event_id: event.clone(),
             event_type: Some("employee.updated".into()),
