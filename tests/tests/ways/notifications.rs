@@ -172,6 +172,7 @@ fn way_12_a_payload_within_its_message_leaves_room_whatever_its_bytes() -> Resul
         notification: text(64),
         connection: text(64),
         target_server: text(64),
+        mapping: None,
         source: text(64),
         event_id: text(512),
         event_type: Some(text(512)),
