@@ -96,7 +96,7 @@ fn say_what_is_assumed() -> Result<()> {
          - SQS: a request a send, and a receive and a delete for each event; a receive that finds nothing is left out.\n\
          - DynamoDB: the units that the local cloud says each call consumed, indexes included; a failed condition as a unit.\n\
          - Time: by the clock, from the event to the answer, each rounded up to a millisecond, against the local cloud\n  \
-           on this machine. In AWS the calls take other times; 10 ms more of intake are $0.067 a million.\n\
+           on this machine. In AWS the calls take other times; 10 ms more of intake at 256 MB are $0.033 a million.\n\
          - Logs: what the functions print, and {} bytes an invocation for Lambda's own START, END and REPORT.\n\
          - Rate-limited: the target takes {PER_SECOND} a second, and gets no more; what waits as a row costs more.\n\
          Records: one run of {RECORDS}, all new, in batches of {BATCH_SIZE}, with report, state and dispatch's claim.\n\
