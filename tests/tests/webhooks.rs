@@ -118,6 +118,19 @@ async fn all_live_secrets_sign_and_one_that_ended_does_not() -> Result<()> {
         let state = if taken { "DELIVERED" } else { "DEAD" };
         flow.in_state(&flow.delivery(&notification), state).await?;
     }
+    // A target whose requests are signed gets none that are not.
+    flow.change_target(|t| {
+        t["signing_secrets"] =
+            json!([{ "name": "ended", "secret": ended, "ends_at": "2020-01-01T00:00:00Z" }]);
+    })
+    .await?;
+    flow.endpoint.verify_with(&[])?;
+    tokio::time::sleep(std::time::Duration::from_millis(5_500)).await; // a target is used so long as it was read
+    let before = flow.endpoint.hooks().len();
+    let notification = flow.accepted("evt-4", &json!({ "event": 4 })).await?;
+    let shown = flow.in_state(&flow.delivery(&notification), "DEAD").await?;
+    ensure!(shown["last_error"].as_str().is_some_and(|e| e.contains("every signing secret")), "{shown}");
+    ensure!(flow.endpoint.hooks().len() == before, "nothing is sent unsigned");
     Ok(())
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum NotSent {
     Aws(#[from] AwsError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error("every signing secret of the target server has ended; add one (rotate-secret)")]
+    NoLiveSecret,
     #[error(transparent)]
     NoToken(NoToken),
     #[error("a signing secret of the target server cannot be used: {0}")]
@@ -146,6 +148,10 @@ async fn send(
     let now = (context.clock)();
     let live = credentials.signing.iter().filter(|(_, end)| end.is_none_or(|end| now < end));
     let keys: Vec<&SigningKey> = live.map(|(key, _)| key).collect();
+    // A target whose requests are signed gets none that are not.
+    if keys.is_empty() && !credentials.signing.is_empty() {
+        return Err(NotSent::NoLiveSecret);
+    }
     if !keys.is_empty() {
         request = request
             .header(WEBHOOK_ID, outgoing.id)
