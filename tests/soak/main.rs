@@ -8,7 +8,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     process::ExitCode,
     sync::{
         Arc,
@@ -25,7 +24,7 @@ use tests::{
     api::id,
     flow::new_account,
     hooks::{Endpoint, Manner},
-    stack::Stack,
+    stack::{Stack, function_name},
 };
 
 const KEY: &str = "an-api-key-of-the-soak";
@@ -235,22 +234,8 @@ async fn kill_at_random(stack: Stack, kills: Arc<AtomicU64>) {
 
 /// The processes of `intake` and `deliver` that this stack's local cloud runs.
 fn processes(stack: &Stack) -> Result<Vec<u32>> {
-    let functions = [tests::stack::function_name("intake")?, tests::stack::function_name("deliver")?];
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").context("Linux shows its processes there")? {
-        let path = entry?.path();
-        let Some(pid) = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok()) else {
-            continue;
-        };
-        let Ok(environment) = fs::read(path.join("environ")) else { continue }; // another's, or gone
-        let has = |name: &str, value: &str| {
-            environment.split(|byte| *byte == 0).any(|v| v == format!("{name}={value}").as_bytes())
-        };
-        let is_function = functions.iter().any(|f| has("AWS_LAMBDA_FUNCTION_NAME", f));
-        if is_function && has("AWS_ENDPOINT_URL", stack.endpoint()) {
-            found.push(pid);
-        }
-    }
+    let mut found = stack.processes(&function_name("intake")?)?;
+    found.extend(stack.processes(&function_name("deliver")?)?);
     Ok(found)
 }
 

@@ -143,6 +143,28 @@ impl Stack {
         Ok((clients::sqs(&clients::sdk_config().await), url))
     }
 
+    /// The processes of a function that the local cloud runs for this stack, by the name that the stack gives it.
+    ///
+    /// # Errors
+    /// When the system does not show its processes.
+    pub fn processes(&self, function: &str) -> Result<Vec<u32>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").context("Linux shows its processes there")? {
+            let path = entry?.path();
+            let Some(pid) = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok()) else {
+                continue;
+            };
+            let Ok(environment) = std::fs::read(path.join("environ")) else { continue }; // another's, or gone
+            let has = |name: &str, value: &str| {
+                environment.split(|byte| *byte == 0).any(|v| v == format!("{name}={value}").as_bytes())
+            };
+            if has("AWS_LAMBDA_FUNCTION_NAME", function) && has("AWS_ENDPOINT_URL", &self.endpoint) {
+                found.push(pid);
+            }
+        }
+        Ok(found)
+    }
+
     /// Calls `dispatch` as the minute rule does, and waits until it is done.
     ///
     /// # Errors

@@ -11,10 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::{
     flow::{Flow, count, simple_mapping},
+    stack::function_name,
     wait::until,
 };
 
@@ -36,14 +37,14 @@ pub(crate) async fn run() -> Result<()> {
     let mut mapping = simple_mapping();
     mapping["filters"] = json!([{ "column": "keep", "equals": "no", "reason": "not_kept" }]);
     let flow = Flow::uncompared(mapping).await?;
-    let (function, endpoint) = (variable("CROSSDOCK_SFTP_PULL_FUNCTION")?, variable("AWS_ENDPOINT_URL")?);
+    let function = function_name("sftp-pull")?;
     println!("\nwriting {RECORDS} records, {FILE_BYTES} bytes …");
     write_file(&flow.folder.join("large.csv"))?;
     let started = Instant::now();
     let run = flow.start().await?;
     let mut peak = 0;
     let report = until(&format!("the end of run {run}"), WITHIN, async || {
-        for pid in processes(&function, &endpoint)? {
+        for pid in flow.stack.processes(&function)? {
             peak = peak.max(peak_kib(pid).unwrap_or_default()); // it may have ended just now
         }
         let answer = flow.api.call("GET", &format!("/v1/runs/{run}"), &[], None).await?;
@@ -69,11 +70,6 @@ pub(crate) async fn run() -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench learns from the environment where the stack is")]
-fn variable(name: &str) -> Result<String> {
-    std::env::var(name).with_context(|| format!("{name} is not set; run `make bench`"))
-}
-
 /// `id;value;keep`, every line as long as the others.
 fn write_file(path: &Path) -> Result<()> {
     let temporary = path.with_extension("part");
@@ -89,23 +85,4 @@ fn write_file(path: &Path) -> Result<()> {
     }
     file.flush()?;
     Ok(fs::rename(temporary, path)?)
-}
-
-/// The processes of a function that this endpoint's cloud runs.
-fn processes(function: &str, endpoint: &str) -> Result<Vec<u32>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").context("Linux shows its processes there")? {
-        let path = entry?.path();
-        let Some(pid) = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse().ok()) else {
-            continue;
-        };
-        let Ok(environment) = fs::read(path.join("environ")) else { continue }; // another's, or gone
-        let has = |name: &str, value: &str| {
-            environment.split(|byte| *byte == 0).any(|v| v == format!("{name}={value}").as_bytes())
-        };
-        if has("AWS_LAMBDA_FUNCTION_NAME", function) && has("AWS_ENDPOINT_URL", endpoint) {
-            found.push(pid);
-        }
-    }
-    Ok(found)
 }

@@ -1,4 +1,4 @@
-//! Gates of targets, and the rate and the slots that their limits are kept by. Each write is one conditional update,
+//! Gates of targets, and the clock that their rates are kept by. Each write is one conditional update,
 //! so that any number of functions at once keep to them.
 
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::ReturnValue};
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     AwsError, Table,
     error::is_condition,
-    table::{Item, every_item, key_item, n, number, read, s, string, update_if, value},
+    table::{Item, key_item, n, number, read, s, update_if, value},
 };
 use crate::{
     announcement::{Happened, announcement},
@@ -330,71 +330,6 @@ impl Table {
             }
         }
         Ok(Slots::TooLate)
-    }
-
-    /// Takes one of a target's `most` places for requests in flight, until `until` at most; `None` when all are taken.
-    ///
-    /// # Errors
-    /// When a call fails.
-    pub async fn take_place(
-        &self,
-        of: Of<'_>,
-        most: u32,
-        holder: &str,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<u32>, AwsError> {
-        let pk = keys::place(of.account, of.target_server, 0).pk;
-        let query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(&pk))
-            .consistent_read(true);
-        let taken: std::collections::HashSet<String> = every_item(query)
-            .await?
-            .iter()
-            .filter(|row| number(row, "lease_until").is_some_and(|until| until >= now.as_millisecond()))
-            .filter_map(|row| string(row, "sk"))
-            .collect();
-        for place in 0..most {
-            let key = keys::place(of.account, of.target_server, place);
-            if taken.contains(&key.sk) {
-                continue;
-            }
-            let update = self
-                .client
-                .update_item()
-                .table_name(&self.name)
-                .set_key(Some(key_item(&key)))
-                .update_expression("SET lease_until = :until, holder = :holder, expires_at = :end")
-                .condition_expression("attribute_not_exists(lease_until) OR lease_until < :now")
-                .expression_attribute_values(":until", n(until.as_millisecond()))
-                .expression_attribute_values(":holder", s(holder))
-                .expression_attribute_values(":end", n(until.as_second() + 86_400))
-                .expression_attribute_values(":now", n(now.as_millisecond()));
-            if update_if(update).await? {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Gives a place back.
-    ///
-    /// # Errors
-    /// When the call fails; the place is free again at the end of its time then.
-    pub async fn give_place_back(&self, of: Of<'_>, place: u32, holder: &str) -> Result<(), AwsError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(&keys::place(of.account, of.target_server, place))))
-            .update_expression("REMOVE lease_until, holder")
-            .condition_expression("holder = :holder")
-            .expression_attribute_values(":holder", s(holder));
-        update_if(update).await.map(|_| ())
     }
 
     fn gate_update(&self, of: Of<'_>, expression: &str) -> UpdateItemFluentBuilder {

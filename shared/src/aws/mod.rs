@@ -5,6 +5,7 @@
 pub mod accounts;
 mod announcing;
 pub mod batches;
+mod claim;
 pub mod clients;
 pub mod dead_letters;
 pub mod due;
@@ -21,6 +22,7 @@ pub mod owed;
 pub mod payloads;
 #[cfg(feature = "s3")]
 pub mod piecewise;
+mod places;
 #[cfg(feature = "sqs")]
 pub mod queues;
 #[cfg(feature = "sqs")]

@@ -4,7 +4,7 @@ mod delivery;
 mod kept;
 mod payload;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id;
@@ -25,6 +25,13 @@ const MOST_DELIVER_SECS: u32 = 28 * 86_400;
 pub fn deliver_until(deliver_for_secs: Option<u32>, now: Timestamp) -> i64 {
     let secs = deliver_for_secs.unwrap_or(MOST_DELIVER_SECS).min(MOST_DELIVER_SECS);
     now.as_millisecond().saturating_add(i64::from(secs) * 1000)
+}
+
+/// When what waits for its target is looked at again, if the target's gate never lets it out: rarely, since that is a
+/// write for each, and at the end of its time.
+pub fn looked_at_again(deliver_until: i64, now: Timestamp) -> Timestamp {
+    let until = Timestamp::from_millisecond(deliver_until).unwrap_or(Timestamp::MAX);
+    now.saturating_add(SignedDuration::from_hours(12)).unwrap_or(until).min(until)
 }
 
 /// How long a payload is sure to be in the bucket, from when the notification was accepted.

@@ -17,7 +17,7 @@ use shared::{
     delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor},
     gate::Coming,
     metrics,
-    notification::{NotificationDelivery, Payload, Posted},
+    notification::{NotificationDelivery, Payload, Posted, looked_at_again},
 };
 use tracing::instrument;
 
@@ -85,7 +85,7 @@ async fn hold(
     row.state = DeliveryState::Waiting;
     row.waiting_for = Some(WaitingFor::Target);
     row.attempts = 0;
-    row.due = Some(outcome::looked_at_again(&row, now).as_millisecond());
+    row.due = Some(looked_at_again(row.deliver_until, now).as_millisecond());
     row.object = Some(context.bucket.keep_payload(&row, &posted.payload).await?);
     if let Some(known) = context.table.claim_first(&row, now, now).await? {
         return self::known(context, posted, known, lease_until).await;

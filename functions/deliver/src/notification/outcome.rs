@@ -14,7 +14,7 @@ use shared::{
     gate::GateState,
     message::DeliveryMessage,
     metrics,
-    notification::{NotificationDelivery, Payload},
+    notification::{Payload, looked_at_again},
 };
 
 use super::{
@@ -100,7 +100,7 @@ pub(super) async fn write_down(
             }
             context.targets.forget(of);
             let waits = Waits {
-                due: looked_at_again(row, now),
+                due: looked_at_again(row.deliver_until, now),
                 waits_for: WaitingFor::Target,
                 object: &object,
                 counts: true,
@@ -119,13 +119,6 @@ pub(super) async fn write_down(
     Ok(())
 }
 
-/// When what waits for its target is looked at again, if the target's gate never lets it out: rarely, since that is a
-/// write for each, and at the end of its time.
-pub(super) fn looked_at_again(row: &NotificationDelivery, now: Timestamp) -> Timestamp {
-    let until = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
-    now.saturating_add(SignedDuration::from_hours(12)).unwrap_or(until).min(until)
-}
-
 /// Makes a claimed notification wait for its target. No attempt is spent.
 async fn held(
     context: &Context,
@@ -135,7 +128,7 @@ async fn held(
 ) -> Result<(), AwsError> {
     let row = &claimed.delivery;
     let object = context.bucket.keep_payload(row, body).await?;
-    let due = looked_at_again(row, (context.clock)());
+    let due = looked_at_again(row.deliver_until, (context.clock)());
     let waits = Waits { due, waits_for: WaitingFor::Target, object: &object, counts: false };
     context.table.notification_waits(row, &waits, &Last::default()).await?;
     gate::note_held(context, ready).await

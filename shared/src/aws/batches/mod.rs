@@ -17,9 +17,6 @@ use crate::{
     keys::{self, Key},
 };
 
-/// How early a message may come before the next attempt: queues count whole seconds.
-const EARLY_MS: i64 = 1000;
-
 /// How long a row is kept that nothing more will happen to: as long as its payload in the bucket. A claim
 /// takes the end away again, so that a row with work left never expires.
 pub(super) const KEPT_SECS: i64 = 35 * 86_400;
@@ -92,40 +89,8 @@ impl Table {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>, AwsError> {
-        let claimed = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(key)))
-            .update_expression(
-                "SET #state = :sending, attempts = attempts + :one, epoch = epoch + :one, \
-                 lease_until = :until, due = :until, due_shard = :shard \
-                 REMOVE waiting_for, attempt_at, expires_at",
-            )
-            .condition_expression(
-                "(#state IN (:waiting, :unknown) AND (attribute_not_exists(attempt_at) OR attempt_at <= :soon)) \
-                 OR (#state = :sending AND lease_until < :now)",
-            )
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":sending", value(&DeliveryState::Sending)?)
-            .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
-            .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":until", n(lease_until.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(key)))
-            .expression_attribute_values(":soon", n(now.as_millisecond() + EARLY_MS))
-            .expression_attribute_values(":now", n(now.as_millisecond()))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await;
-        let old: Batch = match claimed {
-            Ok(answer) => match answer.attributes {
-                Some(row) => read(row)?,
-                None => return Ok(None),
-            },
-            Err(e) if is_condition(&e) => return Ok(None),
-            Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        };
+        let Some(old) = self.claim_delivery(key, now, lease_until).await? else { return Ok(None) };
+        let old: Batch = read(old)?;
         let was = old.state;
         let batch = Batch {
             state: DeliveryState::Sending,

@@ -1,6 +1,6 @@
 //! What a person decides about a notification's delivery.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     delivery::{DeliveryState, WaitingFor},
     keys,
-    notification::{NotificationDelivery, resend_until},
+    notification::{NotificationDelivery, looked_at_again, resend_until},
 };
 
 impl Table {
@@ -39,7 +39,7 @@ impl Table {
         row: &NotificationDelivery,
         now: Timestamp,
     ) -> Result<bool, AwsError> {
-        let due = now.saturating_add(SignedDuration::from_hours(12)).unwrap_or(now);
+        let due = looked_at_again(resend_until(row.accepted_at, now), now);
         self.resend(row, WaitingFor::Target, due, now).await
     }
 

@@ -6,13 +6,13 @@ mod decided;
 mod held;
 mod kept;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
 use super::{
     AwsError, Table,
-    error::{failed_on, is_condition},
-    table::{every_item, item, key_item, n, read, s, update_if, value},
+    error::failed_on,
+    table::{every_item, item, key_item, n, read, s, update_if},
 };
 use crate::{
     delivery::{DeliveryState, NotificationName},
@@ -22,9 +22,6 @@ use crate::{
 
 pub use attempts::Attempt;
 pub use held::{Last, Waits};
-
-/// How early a message may come before the next attempt: queues count whole seconds.
-const EARLY_MS: i64 = 1000;
 
 /// A notification that is claimed for one attempt.
 #[derive(Clone, Debug)]
@@ -111,40 +108,8 @@ impl Table {
         lease_until: Timestamp,
     ) -> Result<Option<ClaimedNotification>, AwsError> {
         let key = name.key(account);
-        let claimed = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(key_item(&key)))
-            .update_expression(
-                "SET #state = :sending, attempts = attempts + :one, epoch = epoch + :one, \
-                 lease_until = :until, due = :until, due_shard = :shard \
-                 REMOVE waiting_for, attempt_at, expires_at",
-            )
-            .condition_expression(
-                "(#state IN (:waiting, :unknown) AND (attribute_not_exists(attempt_at) OR attempt_at <= :soon)) \
-                 OR (#state = :sending AND lease_until < :now)",
-            )
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":sending", value(&DeliveryState::Sending)?)
-            .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
-            .expression_attribute_values(":unknown", value(&DeliveryState::Unknown)?)
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":until", n(lease_until.as_millisecond()))
-            .expression_attribute_values(":shard", s(keys::due_shard(&key)))
-            .expression_attribute_values(":soon", n(now.as_millisecond() + EARLY_MS))
-            .expression_attribute_values(":now", n(now.as_millisecond()))
-            .return_values(ReturnValue::AllOld)
-            .send()
-            .await;
-        let old: NotificationDelivery = match claimed {
-            Ok(answer) => match answer.attributes {
-                Some(row) => read(row)?,
-                None => return Ok(None),
-            },
-            Err(e) if is_condition(&e) => return Ok(None),
-            Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
-        };
+        let Some(old) = self.claim_delivery(&key, now, lease_until).await? else { return Ok(None) };
+        let old: NotificationDelivery = read(old)?;
         let was = old.state;
         let delivery = NotificationDelivery {
             state: DeliveryState::Sending,
