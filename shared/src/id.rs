@@ -30,6 +30,14 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Reads 32 bytes from 64 hex digits, in either case.
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
+    let bytes: Vec<u8> =
+        digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+    (text.len() == 64).then_some(bytes)?.try_into().ok()
+}
+
 /// Says whether `text` can be an id: 1 to 80 of `a-z`, `0-9`, `-` and `_`.
 ///
 /// `#` is the separator of the table's keys and `/` of the bucket's, so neither may appear.
@@ -47,6 +55,16 @@ mod tests {
         assert_ne!(derived("run", &["ab", "c"]), derived("run", &["a", "bc"]));
         assert_eq!(derived("run", &["a", "b"]), derived("run", &["a", "b"]));
         assert!(is_id(&derived("run", &["a"])));
+    }
+
+    #[test]
+    fn hex_is_read_back() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| (i * 8) as u8);
+        let text = hex(&bytes);
+        assert_eq!((from_hex(&text), from_hex(&text.to_uppercase())), (Some(bytes), Some(bytes)));
+        for bad in ["", &text[1..], &format!("{text}0"), &text.replace('8', "g"), &text.replace("08", "é")] {
+            assert_eq!(from_hex(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ARCHITECTURE.md lists who reads and writes each; this file is the only one that spells them.
 
 /// Key of an item of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Partition key.
     pub pk: String,
@@ -97,6 +97,11 @@ pub fn gate(account: &str, target_server: &str) -> Key {
 /// What the sort key of a gate begins with.
 pub const GATE: &str = "GATE#";
 
+/// The clock of a source's rate.
+pub fn source_rate(account: &str, source: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("RATE#{source}") }
+}
+
 /// The access token of a target.
 pub fn token(account: &str, target_server: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("TOKEN#{target_server}") }
@@ -184,6 +189,11 @@ pub fn answer_object(account: &str, run: &str, batch: &str) -> String {
 /// A notification's payload, in `payloads/`.
 pub fn notification_object(account: &str, notification: &str, body_hash: &str) -> String {
     format!("{account}/payloads/{notification}/{body_hash}")
+}
+
+/// A payload that a client uploads, until the notification comes that it belongs to: in `uploads/`.
+pub fn upload_object(account: &str, source: &str, sha256_hex: &str) -> String {
+    format!("{account}/uploads/{source}/{sha256_hex}")
 }
 
 /// One part of a run's record results, compressed NDJSON.

@@ -144,6 +144,7 @@ pub fn refused(reason: &str) -> Vec<Metric> {
         "unverified" => "RefusedUnverified",
         "not_found" | "method_not_allowed" => "RefusedNotFound",
         "source_disabled" => "RefusedDisabled",
+        "too_many" => "RefusedTooMany",
         "too_large" => "RefusedTooLarge",
         "conflict" => "RefusedConflict",
         "unavailable" => "RefusedUnavailable",

@@ -20,6 +20,8 @@ pub struct Answer {
     pub etag: Option<String>,
     /// Its content type.
     pub content_type: String,
+    /// When it wants to be asked again.
+    pub retry_after: Option<String>,
     /// JSON, or null.
     pub body: Value,
 }
@@ -66,8 +68,9 @@ impl Api {
         let answer = request.body(body).send().await?;
         let header = |name| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
         let (status, etag, content_type) = (answer.status().as_u16(), header("etag"), header("content-type"));
+        let retry_after = header("retry-after");
         let body = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
-        Ok(Answer { status, etag, content_type: content_type.unwrap_or_default(), body })
+        Ok(Answer { status, etag, content_type: content_type.unwrap_or_default(), retry_after, body })
     }
 
     /// Reads; anything but success is an error.

@@ -120,6 +120,15 @@ impl Rows {
         Ok(rows)
     }
 
+    /// Removes an object, as a lifecycle rule does.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn remove_object(&self, key: &str) -> Result<()> {
+        self.bucket.delete_object().bucket(&self.bucket_name).key(key).send().await?;
+        Ok(())
+    }
+
     /// The key of every object of the bucket.
     ///
     /// # Errors

@@ -42,6 +42,48 @@ fn unverified(answer: &Answer) -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_source_takes_no_more_a_second_than_it_says_and_says_when_to_come_again() -> Result<()> {
+    let flow = Webhooks::new().await?;
+    let mut limited = standard_source();
+    limited["event_id"] = json!({ "pointer": "/id" });
+    limited["per_second"] = json!(0);
+    let refused = flow.api.call("POST", "/v1/sources", &[], Some(&limited.to_string())).await?;
+    ensure!(refused.status == 422 && refused.body.to_string().contains("per_second"), "{refused:?}");
+    limited["per_second"] = json!(2);
+    let limited = id(&flow.api.post("/v1/sources", &limited).await?);
+    let lines: Vec<_> = (0..8).map(|n| json!({ "id": format!("evt-{n}") }).to_string()).collect();
+    let at = now().as_second();
+    let sign = |id: &str, body: &str| {
+        let webhook = standardwebhooks::Webhook::new(INBOUND).map_err(|e| anyhow::anyhow!("{e}"))?;
+        webhook.sign(id, at, body.as_bytes()).map_err(|e| anyhow::anyhow!("{e}"))
+    };
+    let post = async |path: &str, id: &str, signature: &str, body: &str| {
+        let at = at.to_string();
+        let headers = [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", signature)];
+        let path = format!("/v1/sources/{}.{limited}/{path}", flow.account);
+        flow.stack.api("").send("POST", &path, &headers, body.as_bytes().to_vec()).await
+    };
+    // A batch is taken whole, and what comes next waits for as long as eight take, less the burst.
+    let body = lines.join("\n");
+    let answer = post("notifications/batch", "b-1", &sign("b-1", &body)?, &body).await?;
+    ensure!(answer.status == 200 && answer.body["results"][7]["status"] == 202, "{answer:?}");
+    let one = json!({ "id": "evt-9" }).to_string();
+    let refused = post("notifications", "r-1", &sign("r-1", &one)?, &one).await?;
+    ensure!(refused.status == 429 && refused.body["code"] == "too_many", "{refused:?}");
+    ensure!(refused.content_type == "application/problem+json", "{refused:?}");
+    let wait: u64 = refused.retry_after.as_deref().unwrap_or_default().parse()?;
+    ensure!((1..=4).contains(&wait), "{refused:?}");
+    let stranger = post("notifications", "r-1", "v1,AAAA", &one).await?;
+    ensure!(stranger.status == 401, "a stranger is told nothing of it: {stranger:?}");
+    let elsewhere = flow.accepted("evt-1", &json!({})).await?;
+    flow.in_state(&flow.delivery(&elsewhere), "DELIVERED").await?;
+    tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+    let taken = post("notifications", "r-1", &sign("r-1", &one)?, &one).await?;
+    ensure!(taken.status == 202, "{taken:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_signature_in_a_header_as_github_sends_it() -> Result<()> {
     let secret = "a secret of sixteen and more";
     let verification =

@@ -6,6 +6,7 @@
 //! target's policy decides: it goes again under the same Idempotency-Key, or waits as UNKNOWN for a person.
 
 mod batch;
+mod content;
 mod gate;
 mod hears;
 mod http;

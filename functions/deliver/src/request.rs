@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use shared::{
     aws::{AwsError, gates::Of, vault::DataKey},
     secret::{Owner, SecretError, SecretField, expose},
-    signature::{KeyError, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign},
+    signature::{KeyError, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
     target_server::TargetServer,
 };
 
 use crate::{
     Context,
+    content::Content,
     http::{self, Answer, NoAnswer},
     oauth::{self, NoToken},
 };
@@ -87,7 +87,7 @@ pub(crate) struct Outgoing<'a> {
     /// The delivery's id, the same with every attempt.
     pub(crate) id: &'a str,
     pub(crate) content_type: &'a str,
-    pub(crate) body: Bytes,
+    pub(crate) content: Content,
     /// Whether it gets a connection of its own.
     pub(crate) alone: bool,
 }
@@ -156,12 +156,11 @@ async fn send(
         request = request
             .header(WEBHOOK_ID, outgoing.id)
             .header(WEBHOOK_TIMESTAMP, now.as_second().to_string())
-            .header(WEBHOOK_SIGNATURE, sign(keys, outgoing.id, now, &outgoing.body));
+            .header(WEBHOOK_SIGNATURE, outgoing.content.sign(&context.bucket, keys, outgoing.id, now).await?);
     }
-    let request = request
-        .header("content-type", outgoing.content_type)
-        .header("idempotency-key", outgoing.id)
-        .body(outgoing.body.clone());
+    let request =
+        request.header("content-type", outgoing.content_type).header("idempotency-key", outgoing.id);
+    let request = outgoing.content.put_into(request, &context.bucket).await?;
     Ok(http::send(request, timeout, context.clock).await?)
 }
 

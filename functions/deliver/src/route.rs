@@ -6,7 +6,7 @@ use shared::{
     aws::AwsError,
     connection::{Connection, ConnectionStatus, HUB, Incoming},
     message::DeliveryMessage,
-    notification::{Kept, KeptState, Posted, deliver_until},
+    notification::{Kept, KeptState, MOST_WHOLE_BYTES, Posted, deliver_until},
     resource::Resource,
 };
 use tracing::instrument;
@@ -45,7 +45,9 @@ async fn wanted(
     let has_conditions = |c: &Resource<Connection>| {
         c.settings.notifications().is_some_and(|n| n.source == kept.source && !n.conditions.is_empty())
     };
-    let payload = match active.iter().any(has_conditions) {
+    // One that was uploaded is too large to look into: conditions were asked of what came with it.
+    let is_whole = kept.size_bytes <= MOST_WHOLE_BYTES as u64;
+    let payload = match is_whole && active.iter().any(has_conditions) {
         true => {
             let bytes = context.bucket.payload(&kept.payload()).await?;
             serde_json::from_slice::<serde_json::Value>(&bytes).ok()

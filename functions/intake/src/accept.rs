@@ -8,6 +8,7 @@ use shared::{
     aws::emf,
     http_api::{Request, Response},
     metrics,
+    notification::MOST_WHOLE_BYTES,
     source::{Incoming, Source, SourceStatus, Verified, verify},
 };
 
@@ -15,7 +16,8 @@ use crate::{
     Context,
     address::Address,
     fan_out::{Event, How, Taken, fan_out},
-    refusal::{MAX_BODY_BYTES, Refusal},
+    rate,
+    refusal::Refusal,
     sources::Ready,
 };
 
@@ -38,10 +40,23 @@ pub(crate) async fn accept(
     let event = Event {
         id: event_id(source, &verified)?,
         event_type: event_type(source, &verified)?,
-        content_type: content_type(request),
+        content_type: content_type(request.header("content-type")),
         body: verified.body(),
+        upload: None,
     };
-    let mut taken = fan_out(context, address, &ready, &[event], now).await?;
+    one(context, address, &ready, event, now).await
+}
+
+/// Hands one event on, and answers.
+pub(crate) async fn one(
+    context: &Context,
+    address: &Address<'_>,
+    ready: &Ready,
+    event: Event<'_>,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    rate::keep_to(context, address, &ready.source, 1, now).await?;
+    let mut taken = fan_out(context, address, ready, &[event], now).await?;
     match taken.pop() {
         Some(Taken::Accepted { id, how }) => {
             let is = |other| u64::from(how == other);
@@ -59,7 +74,7 @@ pub(crate) async fn verified<'a>(
     request: &'a Request,
     now: Timestamp,
 ) -> Result<(Arc<Ready>, Verified<'a>), Refusal> {
-    if request.body.len() > MAX_BODY_BYTES {
+    if request.body.len() > MOST_WHOLE_BYTES {
         return Err(Refusal::TooLarge);
     }
     let (account, source) = (address.account, address.source);
@@ -83,19 +98,19 @@ pub(crate) async fn verified<'a>(
     }
 }
 
-fn event_id(source: &Source, verified: &Verified<'_>) -> Result<String, Refusal> {
+pub(crate) fn event_id(source: &Source, verified: &Verified<'_>) -> Result<String, Refusal> {
     let found = source.event_id.find(verified.headers(), verified.body()).map_err(Refusal::EventId)?;
     found.ok_or_else(|| Refusal::NoEventId(source.event_id.to_string()))
 }
 
-fn event_type(source: &Source, verified: &Verified<'_>) -> Result<Option<String>, Refusal> {
+pub(crate) fn event_type(source: &Source, verified: &Verified<'_>) -> Result<Option<String>, Refusal> {
     let Some(place) = &source.event_type else { return Ok(None) };
     place.find(verified.headers(), verified.body()).map_err(Refusal::EventType)
 }
 
 /// The payload's content type: what the sender says, as far as that is a header's value at all.
-pub(crate) fn content_type(request: &Request) -> String {
-    let stated = request.header("content-type").map(str::trim).unwrap_or_default();
+pub(crate) fn content_type(stated: Option<&str>) -> String {
+    let stated = stated.map(str::trim).unwrap_or_default();
     let usable = (1..=200).contains(&stated.len()) && stated.bytes().all(|b| (b' '..=b'~').contains(&b));
     if usable { stated.into() } else { "application/octet-stream".into() }
 }

@@ -1,4 +1,5 @@
 //! Where a client posts: `/v1/sources/{account}.{source}/notifications`, or `…/notifications/batch` for several.
+//! A large payload is uploaded first: `…/uploads` says where to, and `…/notifications/uploaded` hands it on.
 //!
 //! The address carries its account, so that looking a source up crosses no account.
 
@@ -21,6 +22,10 @@ pub(crate) enum Form {
     One,
     /// Several, as a JSON array or as NDJSON.
     Batch,
+    /// What is to be known of a payload before it is uploaded.
+    Upload,
+    /// What belongs to a payload that was uploaded.
+    Uploaded,
 }
 
 /// Reads a request's address.
@@ -30,6 +35,8 @@ pub(crate) fn parse(request: &Request) -> Result<Address<'_>, Refusal> {
     let form = match rest {
         "notifications" => Form::One,
         "notifications/batch" => Form::Batch,
+        "notifications/uploaded" => Form::Uploaded,
+        "uploads" => Form::Upload,
         _ => return Err(Refusal::NoSuchSource),
     };
     if request.method != "POST" {
@@ -53,6 +60,8 @@ mod tests {
         };
         assert_eq!(parsed("POST", "/v1/sources/acme.src_1/notifications"), "acme src_1 One");
         assert_eq!(parsed("POST", "/v1/sources/acme.src_1/notifications/batch"), "acme src_1 Batch");
+        assert_eq!(parsed("POST", "/v1/sources/acme.src_1/notifications/uploaded"), "acme src_1 Uploaded");
+        assert_eq!(parsed("POST", "/v1/sources/acme.src_1/uploads"), "acme src_1 Upload");
         assert_eq!(parsed("GET", "/v1/sources/acme.src_1/notifications"), "method_not_allowed");
         for path in [
             "/v1/sources/acme.src_1",

@@ -15,6 +15,7 @@ use crate::{
     accept::verified,
     address::Address,
     fan_out::{Event, How, Taken, fan_out},
+    rate,
     refusal::Refusal,
 };
 
@@ -68,9 +69,11 @@ pub(crate) async fn accept(
                 event_type: read.event_type.clone(),
                 content_type: "application/json".into(),
                 body: item.get().as_bytes(),
+                upload: None,
             })
         })
         .collect();
+    rate::keep_to(context, address, source, items.len(), now).await?;
     let mut taken = fan_out(context, address, &ready, &events, now).await?.into_iter();
     let mut results = Vec::with_capacity(items.len());
     let (mut unrouted, mut repeats) = (0, 0);

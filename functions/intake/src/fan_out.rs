@@ -9,12 +9,13 @@ use shared::{
     connection::{Connection, Incoming},
     message::DeliveryMessage,
     notification::{
-        Kept, KeptState, NotificationDelivery, Payload, Posted, content_hash, deliver_until, notification_id,
+        Kept, KeptState, NotificationDelivery, Payload, Posted, content_hash, content_hash_of, deliver_until,
+        notification_id,
     },
     resource::Resource,
 };
 
-use crate::{Context, address::Address, refusal::Refusal, sources::Ready};
+use crate::{Context, address::Address, refusal::Refusal, sources::Ready, upload::Upload};
 
 /// A payload that would take more room than this in the queue, over all who want it, goes through the bucket.
 const MOST_INLINE_BYTES: usize = 64 * 1024;
@@ -27,7 +28,19 @@ pub(crate) struct Event<'a> {
     pub(crate) id: String,
     pub(crate) event_type: Option<String>,
     pub(crate) content_type: String,
+    /// Its payload, or what stands for one that was uploaded. Conditions are asked of it.
     pub(crate) body: &'a [u8],
+    /// Its payload, where that was uploaded.
+    pub(crate) upload: Option<Upload>,
+}
+
+impl Event<'_> {
+    fn content_hash(&self) -> String {
+        match &self.upload {
+            Some(upload) => content_hash_of(&self.content_type, upload.sha256()),
+            None => content_hash(&self.content_type, self.body),
+        }
+    }
 }
 
 /// How an event was taken.
@@ -121,7 +134,7 @@ async fn hand_on(
     now: Timestamp,
 ) -> Result<Handed, Refusal> {
     let id = notification_id(address.account, address.source, &event.id);
-    let body_hash = content_hash(&event.content_type, event.body);
+    let body_hash = event.content_hash();
     let known = context.table.known_notification(address.account, &id, now).await;
     let (kept, deliveries) = known.map_err(Refusal::Unavailable)?;
     let is_other = |hash: &str| hash != body_hash;
@@ -143,10 +156,14 @@ async fn hand_on(
     if left.is_empty() {
         return Ok(Handed::done(Taken::Accepted { id, how: How::Repeat }));
     }
-    let payload = match event.body.len() * left.len() > MOST_INLINE_BYTES {
-        true => Payload::Object(put(context, address, &id, &body_hash, event.body).await?),
-        false => Payload::inline(event.body),
-    };
+    let (payload, size_bytes) =
+        match event.upload.is_some() || event.body.len() * left.len() > MOST_INLINE_BYTES {
+            true => {
+                let (object, size_bytes) = put(context, address, &id, &body_hash, event).await?;
+                (Payload::Object(object), size_bytes)
+            }
+            false => (Payload::inline(event.body), event.body.len() as u64),
+        };
     let posted = |connection: &&Resource<Connection>| {
         DeliveryMessage::Posted(Box::new(Posted {
             v: 1,
@@ -162,7 +179,7 @@ async fn hand_on(
             deliver_until: deliver_until(connection.settings.target.deliver_for_secs, now),
             content_type: event.content_type.clone(),
             body_hash: body_hash.clone(),
-            size_bytes: event.body.len() as u64,
+            size_bytes,
             payload: payload.clone(),
         }))
     };
@@ -202,7 +219,7 @@ async fn keep(
     body_hash: &str,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let object = put(context, address, id, body_hash, event.body).await?;
+    let (object, size_bytes) = put(context, address, id, body_hash, event).await?;
     let kept = Kept {
         account: address.account.into(),
         notification: id.into(),
@@ -213,7 +230,7 @@ async fn keep(
         accepted_at: now.as_millisecond(),
         content_type: event.content_type.clone(),
         body_hash: body_hash.into(),
-        size_bytes: event.body.len() as u64,
+        size_bytes,
         object,
         inline: None,
         to: Vec::new(),
@@ -223,14 +240,19 @@ async fn keep(
     Ok(())
 }
 
+/// Puts a payload into the bucket; its key and its size.
 async fn put(
     context: &Context,
     address: &Address<'_>,
     id: &str,
     body_hash: &str,
-    body: &[u8],
-) -> Result<String, Refusal> {
+    event: &Event<'_>,
+) -> Result<(String, u64), Refusal> {
     let object = shared::keys::notification_object(address.account, id, body_hash);
-    context.bucket.put(&object, body.to_vec()).await.map_err(Refusal::Unavailable)?;
-    Ok(object)
+    if let Some(upload) = &event.upload {
+        let size_bytes = upload.keep_as(context, address, &object).await?;
+        return Ok((object, size_bytes));
+    }
+    context.bucket.put(&object, event.body.to_vec()).await.map_err(Refusal::Unavailable)?;
+    Ok((object, event.body.len() as u64))
 }

@@ -9,8 +9,10 @@ mod accept;
 mod address;
 mod batch;
 mod fan_out;
+mod rate;
 mod refusal;
 mod sources;
+mod upload;
 
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ pub struct Context {
     bucket: Bucket,
     deliveries: Queue<DeliveryMessage>,
     sources: sources::Sources,
+    rates: rate::Rates,
     clock: fn() -> Timestamp,
 }
 
@@ -40,6 +43,7 @@ impl Context {
         let table = Table::new(clients::dynamodb(sdk), config.table);
         Self {
             sources: sources::Sources::new(table.clone(), Vault::new(clients::kms(sdk))),
+            rates: rate::Rates::default(),
             table,
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             deliveries: Queue::new(clients::sqs(sdk), config.deliveries_queue_url),
@@ -58,8 +62,12 @@ pub async fn handle(context: Arc<Context>, event: LambdaEvent<HttpEvent>) -> Res
         Ok(response) => response,
         Err(refusal) => {
             emf::print(&metrics::refused(refusal.reason()));
+            let retry_after = refusal.retry_after_secs();
             let refused = problem(&refusal.into_problem());
-            if refused.status_code == 503 { refused.header("retry-after", "5") } else { refused }
+            match retry_after {
+                Some(secs) => refused.header("retry-after", secs.to_string()),
+                None => refused,
+            }
         }
     })
 }
@@ -69,5 +77,7 @@ async fn serve(context: &Context, request: &Request) -> Result<Response, refusal
     match address.form {
         address::Form::One => accept::accept(context, &address, request).await,
         address::Form::Batch => batch::accept(context, &address, request).await,
+        address::Form::Upload => upload::begin(context, &address, request).await,
+        address::Form::Uploaded => upload::accept(context, &address, request).await,
     }
 }

@@ -2,12 +2,10 @@
 
 use shared::{
     aws::AwsError,
+    notification::MOST_WHOLE_BYTES,
     problem::Problem,
     source::{PlaceError, Refused},
 };
-
-/// Most bytes of a body: what Lambda takes of a request, less its envelope and what base64 adds to it.
-pub(crate) const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why a notification is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +22,27 @@ pub(crate) enum Refusal {
     /// The source is switched off.
     #[error("this source takes no notifications at present")]
     Disabled,
+    /// More come than the source takes.
+    #[error(
+        "this source takes no more than {per_second} notifications a second; send it again after {wait_secs} s"
+    )]
+    TooMany {
+        /// What it takes.
+        per_second: u32,
+        /// When it takes the next one, seconds from now.
+        wait_secs: i64,
+    },
     /// The body is over the limit.
-    #[error("a body may have {MAX_BODY_BYTES} bytes at most")]
+    #[error("a body may have {MOST_WHOLE_BYTES} bytes at most; upload a larger payload (POST …/uploads)")]
     TooLarge,
+    /// What is said of an upload cannot be used.
+    #[error("{0}")]
+    Upload(String),
+    /// The payload is not there.
+    #[error(
+        "there is no upload {0}, or not of the bytes that it was announced with; upload it (POST …/uploads)"
+    )]
+    NoUpload(String),
     /// The event has no usable id.
     #[error("the event's id: {0}")]
     EventId(PlaceError),
@@ -58,11 +74,14 @@ impl Refusal {
             Self::Method => "method_not_allowed",
             Self::Unverified(_) => "unverified",
             Self::Disabled => "source_disabled",
+            Self::TooMany { .. } => "too_many",
             Self::TooLarge => "too_large",
             Self::EventId(_) | Self::NoEventId(_) => "no_event_id",
             Self::EventType(_) => "unusable_type",
             Self::Conflict => "conflict",
             Self::Batch(_) => "invalid_batch",
+            Self::Upload(_) => "invalid_upload",
+            Self::NoUpload(_) => "no_upload",
             Self::Unwritable => "internal",
             Self::Unavailable(_) => "unavailable",
         }
@@ -76,9 +95,20 @@ impl Refusal {
             Self::Disabled => 403,
             Self::TooLarge => 413,
             Self::EventId(_) | Self::NoEventId(_) | Self::EventType(_) | Self::Batch(_) => 422,
+            Self::Upload(_) | Self::NoUpload(_) => 422,
             Self::Conflict => 409,
+            Self::TooMany { .. } => 429,
             Self::Unwritable => 500,
             Self::Unavailable(_) => 503,
+        }
+    }
+
+    /// After how many seconds it may be sent again as it is.
+    pub(crate) fn retry_after_secs(&self) -> Option<i64> {
+        match self {
+            Self::TooMany { wait_secs, .. } => Some(*wait_secs),
+            Self::Unavailable(_) => Some(5),
+            _ => None,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Gates of targets, and the clock that their rates are kept by. Each write is one conditional update,
-//! so that any number of functions at once keep to them.
+//! Gates of targets. Each write is one conditional update, so that any number of functions at once keep to them. The
+//! clock of a target's rate is on the same row.
 
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::ReturnValue};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     AwsError, Table,
     error::is_condition,
-    table::{Item, key_item, n, number, read, s, update_if, value},
+    table::{key_item, n, read, s, update_if, value},
 };
 use crate::{
     announcement::{Happened, announcement},
@@ -27,18 +27,10 @@ pub struct Of<'a> {
 }
 
 impl Of<'_> {
-    fn key(&self) -> Key {
+    /// Key of its gate.
+    pub fn key(&self) -> Key {
         keys::gate(self.account, self.target_server)
     }
-}
-
-/// What a request for a sending slot came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slots {
-    /// The first of them is at this time, milliseconds since 1970; each next one an interval later.
-    From(i64),
-    /// They would all be later than the caller can wait.
-    TooLate,
 }
 
 fn gate_changed(of: Of<'_>, happened: Happened, occasion: u64, why: &str, now: Timestamp) -> Kept {
@@ -280,56 +272,6 @@ impl Table {
                 .expression_attribute_values(":quiet", n(quiet_since.as_millisecond())),
         };
         update_if(update.expression_attribute_values(":epoch", n(seen.epoch))).await
-    }
-
-    /// Reserves `slots` times to send at, `interval_ms` apart, none of them later than `latest`: a clock that each
-    /// reservation moves on, and that never runs behind the time.
-    ///
-    /// # Errors
-    /// When a call fails.
-    pub async fn reserve_slots(
-        &self,
-        of: Of<'_>,
-        slots: u32,
-        interval_ms: i64,
-        now: Timestamp,
-        latest: Timestamp,
-    ) -> Result<Slots, AwsError> {
-        let (now_ms, span) = (now.as_millisecond(), i64::from(slots) * interval_ms);
-        // Two tries: the clock is ahead of the time, or it is behind it.
-        for _ in 0..3 {
-            let ahead = self
-                .gate_update(of, "SET tat = tat + :span")
-                .condition_expression("tat >= :now AND tat <= :latest")
-                .expression_attribute_values(":span", n(span))
-                .expression_attribute_values(":now", n(now_ms))
-                .expression_attribute_values(":latest", n(latest.as_millisecond() - span + interval_ms))
-                .return_values(ReturnValue::UpdatedOld)
-                .send()
-                .await;
-            match ahead {
-                Ok(old) => {
-                    let tat = old.attributes.as_ref().and_then(|old| number(old, "tat"));
-                    return Ok(tat.map_or(Slots::TooLate, Slots::From));
-                }
-                Err(e) if is_condition(&e) => {}
-                Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
-            }
-            let behind = self
-                .gate_update(of, "SET tat = :then")
-                .condition_expression("attribute_not_exists(tat) OR tat < :now")
-                .expression_attribute_values(":then", n(now_ms + span))
-                .expression_attribute_values(":now", n(now_ms));
-            if update_if(behind).await? {
-                return Ok(Slots::From(now_ms));
-            }
-            let row: Item = self.get_item(&of.key()).await?.unwrap_or_default();
-            let tat = number(&row, "tat").unwrap_or_default();
-            if tat >= now_ms && tat > latest.as_millisecond() - span + interval_ms {
-                return Ok(Slots::TooLate);
-            }
-        }
-        Ok(Slots::TooLate)
     }
 
     fn gate_update(&self, of: Of<'_>, expression: &str) -> UpdateItemFluentBuilder {

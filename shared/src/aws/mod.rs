@@ -7,6 +7,7 @@ mod announcing;
 pub mod batches;
 mod claim;
 pub mod clients;
+pub mod clock;
 pub mod dead_letters;
 pub mod due;
 pub mod emf;

@@ -3,7 +3,7 @@
 //! Every object is tagged with its folder, by which the lifecycle rules go: the account comes first in
 //! its key, so a rule by prefix could not name a folder.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 pub use aws_sdk_s3::types::CompletedPart;
 use aws_sdk_s3::{
@@ -11,8 +11,9 @@ use aws_sdk_s3::{
     error::ProvideErrorMetadata,
     presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{ChecksumAlgorithm, CompletedMultipartUpload},
+    types::{ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, TaggingDirective},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -66,6 +67,41 @@ pub struct Download<'a> {
     pub from: Timestamp,
     /// For how long.
     pub holds: Duration,
+}
+
+/// What an upload by somebody else may write.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadLink<'a> {
+    /// Key of the object.
+    pub key: &'a str,
+    /// Its size.
+    pub size_bytes: i64,
+    /// Its SHA-256.
+    pub sha256: &'a [u8; 32],
+    /// The time from which it holds.
+    pub from: Timestamp,
+    /// For how long.
+    pub holds: Duration,
+}
+
+/// A PUT that somebody else may make.
+#[derive(Clone, Debug)]
+pub struct UploadRequest {
+    /// Its URL.
+    pub url: String,
+    /// The headers that it must have.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// An object that somebody else wrote.
+#[derive(Clone, Debug)]
+pub struct Uploaded {
+    /// Its size.
+    pub size_bytes: u64,
+    /// What S3 held it against when it was written; `None` where it was not.
+    pub sha256: Option<[u8; 32]>,
+    /// Its ETag.
+    pub etag: String,
 }
 
 impl Bucket {
@@ -163,6 +199,58 @@ impl Bucket {
         Ok(signed.uri().to_string())
     }
 
+    /// Makes a request with which anyone can write one object for a while, of exactly these bytes: S3 refuses others.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign it with, or it would hold for longer than a week.
+    pub async fn upload_link(&self, upload: &UploadLink<'_>) -> Result<UploadRequest, AwsError> {
+        let times = PresigningConfig::builder().start_time(upload.from.into()).expires_in(upload.holds);
+        let times = times.build().map_err(|e| AwsError::damaged("a link", e))?;
+        let put = self.client.put_object().bucket(&self.name).key(upload.key).tagging(tag(upload.key));
+        let put = put.content_length(upload.size_bytes).checksum_sha256(STANDARD.encode(upload.sha256));
+        let signed = put.presigned(times).await.map_err(AwsError::call("s3:PutObject"))?;
+        let headers = signed.headers().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        Ok(UploadRequest { url: signed.uri().to_string(), headers })
+    }
+
+    /// Looks at an object that was written with an SHA-256.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn uploaded(&self, key: &str) -> Result<Option<Uploaded>, AwsError> {
+        let head = self.client.head_object().bucket(&self.name).key(key).checksum_mode(ChecksumMode::Enabled);
+        match head.send().await {
+            Ok(head) => Ok(Some(Uploaded {
+                size_bytes: head.content_length.and_then(|n| n.try_into().ok()).unwrap_or(0),
+                sha256: head.checksum_sha256.and_then(|text| STANDARD.decode(text).ok()?.try_into().ok()),
+                etag: head.e_tag.unwrap_or_default(),
+            })),
+            Err(e) if e.raw_response().is_some_and(|r| r.status().as_u16() == 404) => Ok(None),
+            Err(e) => Err(AwsError::call("s3:HeadObject")(e)),
+        }
+    }
+
+    /// Copies an object as long as it has this ETag; `false` when it has not, or is gone.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn copy(&self, from: &str, etag: &str, to: &str) -> Result<bool, AwsError> {
+        let copy = self
+            .client
+            .copy_object()
+            .bucket(&self.name)
+            .key(to)
+            .copy_source(format!("{}/{from}", self.name)) // keys are of ids, hex digits and slashes
+            .copy_source_if_match(etag)
+            .tagging_directive(TaggingDirective::Replace)
+            .tagging(tag(to));
+        match copy.send().await {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.raw_response().map(|r| r.status().as_u16()), Some(412 | 404)) => Ok(false),
+            Err(e) => Err(AwsError::call("s3:CopyObject")(e)),
+        }
+    }
+
     /// Reads an object whole.
     ///
     /// # Errors
@@ -185,6 +273,15 @@ impl Bucket {
             Err(e) if e.code() == Some("NoSuchKey") => Ok(None),
             Err(e) => Err(AwsError::call("s3:GetObject")(e)),
         }
+    }
+
+    /// Opens an object that is there for reading piece by piece.
+    ///
+    /// # Errors
+    /// When the call fails, or it is not there.
+    pub async fn open_known(&self, key: &str) -> Result<ByteStream, AwsError> {
+        let missing = || AwsError::damaged(format!("object {key}"), "it is not there");
+        self.open(key).await?.map(|(body, _)| body).ok_or_else(missing)
     }
 
     /// Begins an upload in parts. Nothing is under the key before it is completed.

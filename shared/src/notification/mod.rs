@@ -11,7 +11,7 @@ use crate::id;
 
 pub use delivery::{NotificationDelivery, ROW_KEPT_SECS};
 pub use kept::{Kept, KeptState};
-pub use payload::{Payload, content_hash};
+pub use payload::{MOST_WHOLE_BYTES, Payload, content_hash, content_hash_of};
 
 /// The id of the notification that a source's event is: the same for every repeat.
 pub fn notification_id(account: &str, source: &str, event_id: &str) -> String {

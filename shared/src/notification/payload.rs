@@ -45,12 +45,21 @@ impl Payload {
     }
 }
 
-/// Hash of a payload and its content type: 128 bits of SHA-256, as hex.
+/// Largest payload that is handled whole, in bytes: what Lambda takes of a request, less its envelope and what base64
+/// adds to it. A larger one is uploaded, and goes to its target piece by piece.
+pub const MOST_WHOLE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Hash of a payload and its content type, as hex.
 pub fn content_hash(content_type: &str, body: &[u8]) -> String {
+    content_hash_of(content_type, &Sha256::digest(body).into())
+}
+
+/// As [`content_hash`], of a payload whose SHA-256 is known: 128 bits of SHA-256 over content type and that.
+pub fn content_hash_of(content_type: &str, body_sha256: &[u8; 32]) -> String {
     let mut sha = Sha256::new();
     sha.update((content_type.len() as u64).to_be_bytes());
     sha.update(content_type.as_bytes());
-    sha.update(body);
+    sha.update(body_sha256);
     id::hex(&sha.finalize()[..16])
 }
 

@@ -83,14 +83,41 @@ pub fn sign<'a>(
     timestamp: Timestamp,
     body: &[u8],
 ) -> String {
-    let timestamp = timestamp.as_second().to_string();
-    let signatures = keys.into_iter().map(|key| key.mac(id, &timestamp, body));
-    signatures.map(|mac| format!("{VERSION}{}", STANDARD.encode(mac))).collect::<Vec<_>>().join(" ")
+    let mut signing = Signing::begin(keys, id, timestamp);
+    signing.update(body);
+    signing.finish()
+}
+
+/// [`sign`] for a body that comes piece by piece.
+pub struct Signing(Vec<Hmac<Sha256>>);
+
+impl Signing {
+    /// Begins with what stands before the body.
+    pub fn begin<'a>(keys: impl IntoIterator<Item = &'a SigningKey>, id: &str, timestamp: Timestamp) -> Self {
+        let before = format!("{id}.{}.", timestamp.as_second());
+        let begun = |key: &SigningKey| hmac(key.0.expose_secret()).chain_update(&before);
+        Self(keys.into_iter().map(begun).collect())
+    }
+
+    /// Goes on with the next piece of the body.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.iter_mut().for_each(|mac| mac.update(piece));
+    }
+
+    /// The header's value.
+    pub fn finish(self) -> String {
+        let signatures = self.0.into_iter().map(|mac| STANDARD.encode(mac.finalize().into_bytes()));
+        signatures.map(|mac| format!("{VERSION}{mac}")).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn hmac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 /// HMAC-SHA256 over the parts, one after the other.
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    let mut mac = hmac(key);
     for part in parts {
         mac.update(part);
     }

@@ -25,6 +25,9 @@ pub(super) fn source(source: &Source) -> Vec<FieldError> {
     if let Some(event_type) = &source.event_type {
         place("event_type", event_type, &mut errors);
     }
+    if source.per_second.is_some_and(|n| !(1..=1000).contains(&n)) {
+        errors.push(FieldError::new("per_second", "must be 1 to 1000"));
+    }
     errors
 }
 

@@ -21,7 +21,9 @@ use super::{
     wake,
 };
 use crate::{
-    Context, gate,
+    Context,
+    content::Content,
+    gate,
     hears::hears,
     http::Answer,
     request::{self, Credentials, NotSent, Outgoing, To},
@@ -228,7 +230,7 @@ async fn post(
     let outgoing = Outgoing {
         id: &batch.id,
         content_type: "application/json",
-        body: staged.body.get().to_owned().into(),
+        content: Content::Whole(staged.body.get().to_owned().into()),
         alone,
     };
     let to = To {

@@ -6,12 +6,16 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
-use shared::aws::{AwsError, gates::Slots};
+use jiff::SignedDuration;
+use shared::aws::{
+    AwsError,
+    clock::{Reservation, Slots, interval_us},
+};
 
 use super::MOST_WAIT;
 use crate::{Context, targets::Ready};
@@ -24,8 +28,10 @@ pub(crate) struct Rates(Mutex<HashMap<(String, String), Arc<Rate>>>);
 struct Rate {
     /// Those who want one.
     wanting: AtomicU32,
-    /// Times that were reserved and not used yet, milliseconds since 1970.
+    /// Times that were reserved and not used yet, microseconds since 1970.
     reserved: tokio::sync::Mutex<VecDeque<i64>>,
+    /// What the clock was last seen at, microseconds since 1970.
+    seen: AtomicI64,
 }
 
 impl Rates {
@@ -47,9 +53,9 @@ pub(super) async fn wait_for_slot(
     let slot = next_slot(context, ready, per_second, &rate).await;
     rate.wanting.fetch_sub(1, Ordering::SeqCst);
     let Some(at) = slot? else { return Ok(false) };
-    let wait_ms = at - (context.clock)().as_millisecond();
-    if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
-        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    let wait_us = at - (context.clock)().as_microsecond();
+    if let Ok(wait_us @ 1..) = u64::try_from(wait_us) {
+        tokio::time::sleep(Duration::from_micros(wait_us)).await;
     }
     Ok(true)
 }
@@ -60,28 +66,36 @@ async fn next_slot(
     per_second: u32,
     rate: &Rate,
 ) -> Result<Option<i64>, AwsError> {
-    let interval_ms = 1000 / i64::from(per_second.clamp(1, 1000));
+    let interval_us = interval_us(per_second);
     let mut reserved = rate.reserved.lock().await;
     let now = (context.clock)();
     // A time that has passed by more than its interval was not used, and is not made up for.
-    while reserved.front().is_some_and(|at| *at + interval_ms < now.as_millisecond()) {
+    while reserved.front().is_some_and(|at| *at + interval_us < now.as_microsecond()) {
         reserved.pop_front();
     }
     if let Some(at) = reserved.pop_front() {
         return Ok(Some(at));
     }
     let latest = now.saturating_add(MOST_WAIT).unwrap_or(now);
-    let fitting = u32::try_from(MOST_WAIT.as_millis() / i128::from(interval_ms)).unwrap_or(1).max(1);
+    let fitting = u32::try_from(MOST_WAIT.as_micros() / i128::from(interval_us)).unwrap_or(1).max(1);
     let mut wanted = rate.wanting.load(Ordering::SeqCst).clamp(1, fitting);
     // Where not all fit before the latest time, some may.
     loop {
-        match context.table.reserve_slots(ready.of(), wanted, interval_ms, now, latest).await? {
+        let behind_first = SignedDuration::from_micros(i64::from(wanted - 1) * interval_us);
+        let reservation = Reservation {
+            slots: wanted,
+            interval_us,
+            latest: latest.saturating_sub(behind_first).unwrap_or(now),
+            seen: rate.seen.load(Ordering::SeqCst),
+        };
+        match context.table.reserve_slots(&ready.of().key(), reservation, now).await? {
             Slots::From(first) => {
-                reserved.extend((1..i64::from(wanted)).map(|i| first + i * interval_ms));
+                rate.seen.store(first + i64::from(wanted) * interval_us, Ordering::SeqCst);
+                reserved.extend((1..i64::from(wanted)).map(|i| first + i * interval_us));
                 return Ok(Some(first));
             }
-            Slots::TooLate if wanted > 1 => wanted = 1,
-            Slots::TooLate => return Ok(None),
+            Slots::TooLate(_) if wanted > 1 => wanted = 1,
+            Slots::TooLate(_) => return Ok(None),
         }
     }
 }

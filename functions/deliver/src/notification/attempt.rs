@@ -1,6 +1,5 @@
 //! One attempt with a claimed notification.
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use shared::{
     aws::{AwsError, notifications::ClaimedNotification},
@@ -8,7 +7,7 @@ use shared::{
     delivery::{Attempts, DeathCause, DeliveryState},
     gate::Coming,
     mapping::MappedPayload,
-    notification::{NotificationDelivery, Payload},
+    notification::{MOST_WHOLE_BYTES, NotificationDelivery, Payload},
     target_server::OnUnknown,
 };
 
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::{
     Context,
+    content::Content,
     gate::{self, Leave},
     mappings,
     request::{self, NotSent, Outgoing},
@@ -87,8 +87,7 @@ async fn attempt(
     if (context.clock)() > until {
         return Ok(Outcome::dies(cause(claimed, DeathCause::Expired), "its time is over"));
     }
-    let body = context.bucket.payload(body).await?;
-    let (body, content_type) = match mapped(context, row, body).await? {
+    let (content, content_type) = match content(context, row, body).await? {
         Ok(mapped) => mapped,
         Err(outcome) => {
             if let Some(leave) = leave {
@@ -106,7 +105,7 @@ async fn attempt(
         },
     };
     let started = (context.clock)();
-    let outgoing = Outgoing { id: &name, content_type: &content_type, body, alone: parks };
+    let outgoing = Outgoing { id: &name, content_type: &content_type, content, alone: parks };
     let sent = request::post(context, ready.to(), outgoing).await;
     leave.give_back(context, &ready).await;
     let ended = match sent {
@@ -134,18 +133,23 @@ async fn attempt(
 }
 
 /// The payload as it goes out, with its content type; or what it comes to where nothing goes out.
-async fn mapped(
+async fn content(
     context: &Context,
     row: &NotificationDelivery,
-    body: Bytes,
-) -> Result<Result<(Bytes, String), Outcome>, AwsError> {
-    let Some(mapping) = &row.mapping else { return Ok(Ok((body, row.content_type.clone()))) };
+    payload: &Payload,
+) -> Result<Result<(Content, String), Outcome>, AwsError> {
+    let content = Content::of(&context.bucket, payload, row.size_bytes).await?;
+    let Some(mapping) = &row.mapping else { return Ok(Ok((content, row.content_type.clone()))) };
+    let Content::Whole(body) = content else {
+        let why = format!("a payload of {} bytes is not mapped: {MOST_WHOLE_BYTES} at most", row.size_bytes);
+        return Ok(Err(Outcome::dies(DeathCause::Unmappable, &why)));
+    };
     let Some(version) = row.mapping_version else {
         return Ok(Err(Outcome::dies(DeathCause::Unmappable, "the mapping has been removed")));
     };
     let compiled = mappings::compiled(context, &row.account, mapping, version).await?;
     Ok(match compiled.map_payload(&body) {
-        Ok(MappedPayload::Mapped(json)) => Ok((json.into(), "application/json".into())),
+        Ok(MappedPayload::Mapped(json)) => Ok((Content::Whole(json.into()), "application/json".into())),
         Ok(MappedPayload::Filtered(reason)) => Err(Outcome::dies(DeathCause::Filtered, &reason)),
         Err(error) => Err(Outcome::dies(DeathCause::Unmappable, &error.to_string())),
     })

@@ -8,6 +8,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::{Incoming, MOST_HEADER_BYTES, MOST_SIGNATURES, Refused, TOLERANCE};
 use crate::{
+    id,
     secret::expose,
     signature::{SigningKey, VERSION, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, hmac_sha256},
     source::{Encoding, Verification},
@@ -55,7 +56,7 @@ pub(super) fn hmac_header(
     let text =
         value.strip_prefix(prefix).ok_or_else(|| malformed(name, "must begin with the source's prefix"))?;
     let given = match verification.encoding.unwrap_or_default() {
-        Encoding::Hex => some(from_hex(text), name, "must be 32 bytes in hex")?,
+        Encoding::Hex => some(id::from_hex(text), name, "must be 32 bytes in hex")?,
         Encoding::Base64 => some(from_base64(text), name, "must be 32 bytes in base64")?,
     };
     Ok(first(secrets.iter().map(|secret| any_is(&given, &hmac_sha256(bytes(secret), &[incoming.body])))))
@@ -77,7 +78,7 @@ pub(super) fn stripe(
         return Err(malformed(name, "must hold one time `t=<seconds since 1970>`"));
     };
     check_time(name, time, now)?;
-    let given = entries().filter(|(key, _)| *key == "v1").filter_map(|(_, text)| from_hex(text));
+    let given = entries().filter(|(key, _)| *key == "v1").filter_map(|(_, text)| id::from_hex(text));
     let given = some(given, name, "must hold a signature `v1=<32 bytes in hex>`")?;
     let mac = |secret| hmac_sha256(bytes(secret), &[time.as_bytes(), b".", incoming.body]);
     Ok(first(secrets.iter().map(|secret| any_is(&given, &mac(secret)))))
@@ -171,11 +172,4 @@ fn strip_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 
 fn from_base64(text: &str) -> Option<[u8; 32]> {
     STANDARD.decode(text).ok()?.try_into().ok()
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
-    let bytes: Vec<u8> =
-        digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-    (text.len() == 64).then_some(bytes)?.try_into().ok()
 }
