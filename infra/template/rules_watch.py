@@ -15,6 +15,7 @@ NOTIFICATIONS_ALARMS = (
     ("NotificationsDead", "Deliver"),
     ("BreakersOpened", "Deliver"),
     ("OldestOwedAge", "Deliver"),
+    ("DeliveriesOwed", "Dispatch"),
 )
 
 

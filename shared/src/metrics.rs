@@ -185,9 +185,15 @@ pub fn target_disabled() -> Vec<Metric> {
     vec![Metric::count("TargetsDisabled", 1)]
 }
 
-/// How long the oldest of what waits for a target has waited since it was accepted.
+/// How long a delivery that waits has waited since it was accepted: the oldest of a target that is drained or probed, and
+/// each whose attempt has failed.
 pub fn oldest_owed(age_secs: u64) -> Vec<Metric> {
     vec![Metric { name: "OldestOwedAge", value: age_secs, unit: Unit::Seconds }]
+}
+
+/// Deliveries that have been tried or wait, and are not final.
+pub fn owed(deliveries: u64) -> Vec<Metric> {
+    vec![Metric::count("DeliveriesOwed", deliveries)]
 }
 
 /// A tick of `dispatch`: rows woken and not, how long the oldest of them had been due, and the tick's time.

@@ -144,6 +144,39 @@ async fn people_are_told_of_a_run_that_failed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn people_are_told_that_a_batch_died_and_not_with_what_was_in_it() -> Result<()> {
+    let flow = Flow::new().await?;
+    let people = Endpoint::start().await?;
+    let webservice = tests::webhooks::webservice(&people.url());
+    let target = tests::api::id(&flow.api.post("/v1/target-servers", &webservice).await?);
+    let connection = json!({
+        "name": "people", "source": { "source": "hub", "types": ["delivery.dead"] },
+        "target": { "target_server": target },
+    });
+    flow.api.post("/v1/connections", &connection).await?;
+    flow.change_target(|t| t["retry_secs"] = json!([1])).await?;
+    flow.receiver.next([tests::receiver::Manner::Status(422), tests::receiver::Manner::Status(422)]);
+    flow.put("a.csv", "id;value\n1;confidential\n2;x\n")?;
+    let report = flow.run().await?;
+    ensure!(report["counts"]["errors"] == 2, "{report}");
+    flow.stack.tick().await?;
+    let dead = told(&people, "delivery.dead").await?;
+    let data = &dead["data"];
+    ensure!(
+        data["run"] == report["id"] && data["records"] == 2 && data["cause"] == "undeliverable",
+        "{dead}"
+    );
+    ensure!(
+        data["delivery"].as_str().is_some_and(|d| d.starts_with(report["id"].as_str().unwrap_or("-"))),
+        "{dead}"
+    );
+    ensure!(!dead.to_string().contains("confidential"), "{dead}");
+    flow.stack.tick().await?;
+    ensure!(how_often(&people) == [("delivery.dead".to_string(), 1)].into(), "{:?}", how_often(&people));
+    Ok(())
+}
+
+#[tokio::test]
 async fn people_are_told_once_that_a_secret_ends_soon() -> Result<()> {
     let flow = Webhooks::new().await?;
     let people = listen(&flow).await?;

@@ -111,6 +111,13 @@ async fn a_breaker_opens_burns_no_attempts_probes_and_drains_in_order_of_arrival
     ensure!(failed.len() >= 10, "ten failures open it: {failed:?}");
     waiting.extend(held);
     let held = waiting;
+    let (shown, all) = (status(&flow).await?, failed.len() + held.len());
+    ensure!(shown["owed"] == json!({ "WAITING": all }) && shown["owed_is_all"] == true, "{all}: {shown}");
+    let (table, mut owed) = (flow.stack.table().await?, 0);
+    for shard in 0..keys::DUE_SHARDS {
+        owed += table.count_owed(shard, 100).await?.0;
+    }
+    ensure!(owed >= all as u64, "{owed} of all accounts that share the stack, and {all} of this one");
     // The first probe fails, and spends an attempt of the one that probes.
     let probe = async || {
         let rows = flow.stack.rows().await?;

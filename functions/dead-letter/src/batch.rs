@@ -52,7 +52,8 @@ async fn park(context: &Context, account: &str, name: &BatchName, now: Timestamp
         DeliveryState::Waiting => DeathCause::DeadLetter,
         _ => DeathCause::OutcomeUnknown,
     };
-    match context.table.batch_dies(&claimed.batch, cause, &why).await {
+    let hears = context.table.hears(account).await?;
+    match context.table.batch_dies(&claimed.batch, cause, &why, (hears, now)).await {
         Err(AwsError::LostLease(_)) => return Ok(()),
         died => died?,
     }

@@ -38,6 +38,9 @@ const AT_ONCE_IN_A_SHARD: usize = 16;
 /// tick that is cut off all the same leaves nothing that the next one does not find.
 pub const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(8);
 
+/// Pages of a shard that are read at most to count what is owed: over a million rows in all.
+const PAGES_TO_COUNT: usize = 6;
+
 /// How far a row's `due` is put off before its message is sent: longer than a message usually waits, so
 /// that a backlog is not sent again every minute.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(3);
@@ -60,7 +63,28 @@ pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), A
     tracing::info!(woken, failed = failed.len(), "tick");
     let duration_ms = (context.clock)().duration_since(begun).as_millis().try_into().unwrap_or(0);
     emf::print(&metrics::tick(woken, failed.len(), oldest, duration_ms));
+    if (context.clock)().saturating_add(TIME_FOR_A_PAGE).is_ok_and(|end| end < deadline) {
+        count_owed(context).await;
+    }
     failed.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Counts what is owed, once what is due is on its way: nothing depends on it but people who look.
+async fn count_owed(context: &Context) {
+    let shards = (0..DUE_SHARDS).map(|shard| context.table.count_owed(shard, PAGES_TO_COUNT));
+    let counted: Vec<(u64, bool)> =
+        match stream::iter(shards).buffer_unordered(AT_ONCE_IN_A_SHARD).try_collect().await {
+            Ok(counted) => counted,
+            Err(error) => {
+                tracing::warn!(error = shared::chain(&error), "what is owed could not be counted");
+                return;
+            }
+        };
+    let owed = counted.iter().map(|(owed, _)| owed).sum();
+    if counted.iter().any(|(_, is_all)| !is_all) {
+        tracing::warn!(owed, "more is owed than was counted");
+    }
+    emf::print(&metrics::owed(owed));
 }
 
 #[derive(Default)]

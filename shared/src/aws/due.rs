@@ -1,5 +1,6 @@
 //! The index `due`: everything that has to be woken, in 32 shards by time.
 
+use aws_sdk_dynamodb::types::Select;
 use jiff::Timestamp;
 
 use super::{
@@ -58,6 +59,38 @@ impl Table {
             Some(DueRow { key, due: Timestamp::from_millisecond(number(row, "due")?).ok()? })
         });
         Ok(DuePage { rows: rows.collect(), after: answer.last_evaluated_key })
+    }
+
+    /// Counts the deliveries of one shard that are owed to targets: all that have been claimed once and are not final
+    /// carry a `due`. Reads at most `pages` of 1 MB, some six thousand rows each; `false` says that there are more.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn count_owed(&self, shard: u32, pages: usize) -> Result<(u64, bool), AwsError> {
+        let (mut owed, mut after) = (0, None);
+        for _ in 0..pages {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name("due")
+                .key_condition_expression("due_shard = :shard")
+                .filter_expression("begins_with(sk, :notification) OR begins_with(sk, :batch)")
+                .expression_attribute_values(":shard", s(keys::due_shard_name(shard)))
+                .expression_attribute_values(":notification", s(keys::DELIVERY))
+                .expression_attribute_values(":batch", s(keys::BATCH))
+                .select(Select::Count)
+                .set_exclusive_start_key(after)
+                .send()
+                .await
+                .map_err(AwsError::call("dynamodb:Query"))?;
+            owed += u64::try_from(answer.count).unwrap_or(0);
+            after = answer.last_evaluated_key;
+            if after.is_none() {
+                return Ok((owed, true));
+            }
+        }
+        Ok((owed, false))
     }
 
     /// Says that a row has nothing more to be woken for, if its `due` is still as seen; `false` when it is another.

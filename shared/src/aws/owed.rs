@@ -1,6 +1,9 @@
 //! What targets owe an answer for: lists by target, and what a person decides about a delivery.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::{
     AwsError, Table,
@@ -12,6 +15,14 @@ use crate::{
     keys::{self, OWED_SHARDS},
     notification::NotificationDelivery,
 };
+
+/// Pages of 1 MB of a shard that are read at most to count what a target owes.
+const PAGES_TO_COUNT: u32 = 10;
+
+#[derive(Deserialize)]
+struct State {
+    state: DeliveryState,
+}
 
 /// Something that a target owes an answer for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +128,47 @@ impl Table {
         }
         found.sort_by_cached_key(Owed::place);
         Ok(found)
+    }
+
+    /// Counts what a target owes, by state. Reads at most 10 MB of each shard; `false` says that there is more.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn count_of_target(
+        &self,
+        account: &str,
+        target_server: &str,
+    ) -> Result<(BTreeMap<DeliveryState, u64>, bool), AwsError> {
+        let (mut counts, mut is_all) = (BTreeMap::new(), true);
+        for shard in 0..OWED_SHARDS {
+            let mut start = None;
+            for page in 0.. {
+                if page == PAGES_TO_COUNT {
+                    is_all = false;
+                    break;
+                }
+                let query = self
+                    .client
+                    .query()
+                    .table_name(&self.name)
+                    .index_name("owed")
+                    .key_condition_expression("owed_by = :by")
+                    .expression_attribute_values(":by", s(keys::owed_shard(account, target_server, shard)))
+                    .projection_expression("#state")
+                    .expression_attribute_names("#state", "state")
+                    .set_exclusive_start_key(start);
+                let answer = query.send().await.map_err(AwsError::call("dynamodb:Query"))?;
+                for row in answer.items.unwrap_or_default() {
+                    let row: State = read(row)?;
+                    *counts.entry(row.state).or_default() += 1;
+                }
+                start = answer.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok((counts, is_all))
     }
 
     /// Reads a batch.

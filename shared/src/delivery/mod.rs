@@ -13,7 +13,7 @@ pub use attempts::{Attempts, DEFAULT_RETRY_SECS, Next, deliver_until, hub_wait_s
 pub use name::{BatchName, DeliveryName, NotificationName};
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DeliveryState {
     /// A function holds it and sends.

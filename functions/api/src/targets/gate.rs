@@ -1,6 +1,6 @@
 //! A target's gate: whether it is sent to, pausing, resuming.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -38,6 +38,11 @@ pub(crate) struct TargetStatus {
     failures: u32,
     /// Whether what has waited goes first at present.
     draining: bool,
+    /// What it owes an answer for, by state: deliveries that wait, that nobody knows of whether they arrived, and that are
+    /// dead. Those that were accepted and not tried yet are in the queue, and not counted.
+    owed: BTreeMap<DeliveryState, u64>,
+    /// Whether `owed` is all of it. Of a long list only the beginning is counted: some ten thousand.
+    owed_is_all: bool,
     /// When the oldest of what waits for it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_waiting: Option<Timestamp>,
@@ -76,6 +81,8 @@ async fn show(context: &Context, of: Of<'_>) -> Result<Response, Problem> {
         limit: 1,
     };
     let oldest = context.table.owed(list).await.map_err(unavailable)?;
+    let owed = context.table.count_of_target(of.account, of.target_server).await;
+    let (owed, owed_is_all) = owed.map_err(unavailable)?;
     let oldest = oldest.first().map(Owed::place);
     let status = TargetStatus {
         state: gate_state,
@@ -83,6 +90,8 @@ async fn show(context: &Context, of: Of<'_>) -> Result<Response, Problem> {
         reason,
         failures,
         draining,
+        owed,
+        owed_is_all,
         oldest_waiting: oldest.and_then(|(at, _)| Timestamp::from_millisecond(at).ok()),
     };
     Response::json(200, &status)

@@ -191,7 +191,8 @@ pub(crate) async fn die(
     why: &str,
 ) -> Result<DeliveryState, HubFailure> {
     tracing::warn!(cause = cause.code(), "the batch is not sent any more");
-    context.table.batch_dies(batch, cause, why).await?;
+    let hears = hears(context, &batch.account).await?;
+    context.table.batch_dies(batch, cause, why, (hears, (context.clock)())).await?;
     Ok(DeliveryState::Dead)
 }
 

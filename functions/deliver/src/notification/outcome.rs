@@ -84,6 +84,8 @@ pub(super) async fn write_down(
             let waits = Waits { due, waits_for: WaitingFor::NextAttempt, object: &object, counts: true };
             context.table.notification_waits(row, &waits, &last).await?;
             tally::add(context, &metrics::notification(DeliveryState::Waiting));
+            let age_ms = last.at.saturating_sub(row.accepted_at).max(0);
+            tally::add(context, &metrics::oldest_owed(age_ms.unsigned_abs() / 1000));
             let message = DeliveryMessage::of(&row.account, &DeliveryName::Notification(row.name()));
             wake(context, &message, row.attempts, due).await?;
         }

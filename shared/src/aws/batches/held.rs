@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::{
     types::{Put, TransactWriteItem, Update},
 };
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     super::{
@@ -15,7 +16,8 @@ use super::{
     Claimed, KEPT_SECS, key, owed_by, row,
 };
 use crate::{
-    delivery::{Batch, DeathCause, DeliveryState, Outcome, WaitingFor},
+    announcement::{Happened, announcement},
+    delivery::{Batch, BatchName, DeathCause, DeliveryState, Outcome, WaitingFor},
     keys, metrics,
     run::RunStatus,
 };
@@ -155,11 +157,17 @@ impl Table {
         Ok(())
     }
 
-    /// SENDING → DEAD: it is not sent any more. It stays listed as owed by its target.
+    /// SENDING → DEAD: it is not sent any more. It stays listed as owed by its target. Announced where somebody `hears`.
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
-    pub async fn batch_dies(&self, batch: &Batch, cause: DeathCause, error: &str) -> Result<(), AwsError> {
+    pub async fn batch_dies(
+        &self,
+        batch: &Batch,
+        cause: DeathCause,
+        error: &str,
+        (hears, now): (bool, Timestamp),
+    ) -> Result<(), AwsError> {
         let update = self
             .held_update(
                 batch,
@@ -173,7 +181,17 @@ impl Table {
             .expression_attribute_values(":cause", value(&cause)?)
             .expression_attribute_values(":outcome", value(&Outcome { errors: batch.records, ..Outcome::default() })?)
             .expression_attribute_values(":error", s(error));
-        send_held(update, batch).await?;
+        let announces = hears.then(|| {
+            let (name, epoch) = (BatchName::of(batch).to_string(), batch.epoch.to_string());
+            let data = json!({
+                "delivery": name, "run": batch.run, "records": batch.records, "connection": batch.connection,
+                "target_server": batch.target_server, "cause": cause.code(),
+            });
+            announcement(&batch.account, Happened::DeliveryDead, &[&name, &epoch], data, now)
+        });
+        if !self.update_announcing(update, announces.as_ref(), now).await? {
+            return Err(lost(batch));
+        }
         emf::print(&metrics::attempt(DeliveryState::Dead));
         Ok(())
     }
@@ -236,9 +254,7 @@ impl Table {
                 emf::print(&metrics::attempt(DeliveryState::Delivered));
                 Ok(())
             }
-            Err(e) if conditions(&e).contains(&true) => {
-                Err(AwsError::LostLease(format!("batch {}", batch.id)))
-            }
+            Err(e) if conditions(&e).contains(&true) => Err(lost(batch)),
             Err(e) => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),
         }
     }
@@ -258,6 +274,10 @@ impl Table {
 async fn send_held(update: UpdateItemFluentBuilder, batch: &Batch) -> Result<(), AwsError> {
     match update_if(update).await? {
         true => Ok(()),
-        false => Err(AwsError::LostLease(format!("batch {}", batch.id))),
+        false => Err(lost(batch)),
     }
+}
+
+fn lost(batch: &Batch) -> AwsError {
+    AwsError::LostLease(format!("batch {}", batch.id))
 }
