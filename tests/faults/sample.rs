@@ -56,6 +56,16 @@ async fn an_intake_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn waking_survives_interruptions() -> Result<()> {
+    sample(Path::Wake, 23, 5).await
+}
+
+#[tokio::test]
+async fn care_survives_interruptions() -> Result<()> {
+    sample(Path::Care, 29, 5).await
+}
+
+#[tokio::test]
 async fn notifications_survive_interruptions() -> Result<()> {
     sample(Path::Notify, 41, 5).await
 }

@@ -44,6 +44,8 @@ pub struct Setting {
     pub items: Vec<Item>,
     /// What the table is like.
     pub table: TableDescription,
+    /// The stack's key.
+    pub key_arn: String,
     /// Clients that reach the local cloud directly.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The same for the bucket.
@@ -101,6 +103,7 @@ impl Setting {
             wiring,
             items,
             table: described.context("a table has a description")?,
+            key_arn: Stack::key_arn()?,
             dynamodb,
             s3: clients::s3(&sdk),
             sqs: clients::sqs(&sdk),

@@ -37,19 +37,33 @@ pub enum Path {
     Intake,
     /// `deliver`: notifications, of which some are refused, held, or handed out later.
     Notify,
+    /// `dispatch`: notifications and a gate that are due are woken.
+    Wake,
+    /// `api`: an administrator sees to what was not delivered.
+    Care,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Pull, Self::PullLarge, Self::Close, Self::Deliver, Self::Dispatch, Self::Intake, Self::Notify];
+    pub const ALL: [Self; 9] = [
+        Self::Pull,
+        Self::PullLarge,
+        Self::Close,
+        Self::Deliver,
+        Self::Dispatch,
+        Self::Intake,
+        Self::Notify,
+        Self::Wake,
+        Self::Care,
+    ];
 
     fn under(self) -> &'static str {
         match self {
             Self::Pull | Self::PullLarge | Self::Close => "sftp-pull",
             Self::Deliver | Self::Notify => "deliver",
-            Self::Dispatch => "dispatch",
+            Self::Dispatch | Self::Wake => "dispatch",
             Self::Intake => "intake",
+            Self::Care => "api",
         }
     }
 
@@ -85,6 +99,8 @@ impl fmt::Display for Path {
             Self::Dispatch => "dispatch",
             Self::Intake => "intake",
             Self::Notify => "notify",
+            Self::Wake => "wake",
+            Self::Care => "care",
         })
     }
 }
@@ -124,7 +140,7 @@ struct Begin {
 pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
     let begin = match path {
         Path::Close | Path::Deliver => Some(begin(setting, path).await?),
-        Path::Pull | Path::PullLarge | Path::Dispatch | Path::Intake | Path::Notify => None,
+        _ => None,
     };
     let mut route = Route { path, calls: BTreeMap::new(), begin };
     let plan = Plan::new(None);
@@ -236,6 +252,8 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
     match route.path {
         Path::Intake => notifications::play_intake(world).await?,
         Path::Notify => notifications::play_notify(world).await?,
+        Path::Wake => notifications::play_wake(world).await?,
+        Path::Care => notifications::play_care(world).await?,
         _ => play_run(world, route).await?,
     }
     let planned = world.plan.point().is_some();
@@ -273,7 +291,9 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
             world.tick().await;
             world.lose_messages().await?;
         }
-        Path::Intake | Path::Notify => unreachable!("no run is of these paths"),
+        Path::Intake | Path::Notify | Path::Wake | Path::Care => {
+            unreachable!("no run is of these paths")
+        }
     }
     world.run_out().await?;
     let mut left = Left::of(world).await?;

@@ -210,6 +210,7 @@ impl World {
                 ("CROSSDOCK_BUCKET", &self.name),
                 ("CROSSDOCK_PULLS_QUEUE_URL", &self.pulls.url),
                 ("CROSSDOCK_DELIVERIES_QUEUE_URL", &self.deliveries.url),
+                ("CROSSDOCK_KEY_ARN", &self.setting.key_arn),
             ];
             variables.extend(own.map(|(name, value)| (name.to_string(), value.clone())));
             variables.push(("RUST_LOG".into(), "info".into()));
@@ -234,7 +235,7 @@ impl World {
             let lines: Vec<_> = text.lines().collect();
             format!("--- {name}\n{}\n", lines[lines.len().saturating_sub(25)..].join("\n"))
         };
-        ["dispatch", "sftp-pull", "intake", "deliver"].map(of).concat()
+        ["dispatch", "sftp-pull", "intake", "api", "deliver"].map(of).concat()
     }
 
     /// Waits a moment, where only real time helps.

@@ -31,6 +31,11 @@ impl Api {
         Self { http, base, key }
     }
 
+    /// The key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Calls and gives back whatever is answered.
     ///
     /// # Errors

@@ -98,6 +98,14 @@ impl Stack {
         variable("CROSSDOCK_TABLE")
     }
 
+    /// ARN of the stack's key.
+    ///
+    /// # Errors
+    /// When it is not known.
+    pub fn key_arn() -> Result<String> {
+        variable("CROSSDOCK_KEY_ARN")
+    }
+
     /// Name of the stack's bucket.
     ///
     /// # Errors

@@ -205,7 +205,13 @@ impl Table {
             .expression_attribute_values(":for", value(&WaitingFor::NextAttempt)?)
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .expression_attribute_values(":none", n(0));
-        update_if(update).await
+        if update_if(update).await? {
+            return Ok(true);
+        }
+        // A call whose answer was lost finds its own write.
+        let found = self.batch(account, name).await?;
+        Ok(found
+            .is_some_and(|b| b.state == DeliveryState::Waiting && b.attempt_at == Some(now.as_millisecond())))
     }
 
     /// UNKNOWN → DELIVERED: a person found that the target took it. `false` when it is no longer UNKNOWN.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use standardwebhooks::Webhook;
 
 use super::events::{CONTENT_TYPE, Event};
@@ -21,9 +22,13 @@ impl World {
     /// # Errors
     /// When the function cannot be started.
     pub async fn post_at(&mut self, at: i64, event_id: &str, body: &[u8]) -> Result<u16> {
+        self.post_to("notifications", at, event_id, body).await
+    }
+
+    async fn post_to(&mut self, form: &str, at: i64, event_id: &str, body: &[u8]) -> Result<u16> {
         let webhook = Webhook::new(INBOUND).map_err(|e| anyhow!("{e}"))?;
         let signature = webhook.sign(event_id, at, body).map_err(|e| anyhow!("{e}"))?;
-        let path = format!("/v1/sources/{}.{}/notifications", self.account(), self.setting.wiring.source);
+        let path = format!("/v1/sources/{}.{}/{form}", self.account(), self.setting.wiring.source);
         let event = http_event(&path, (event_id, at, &signature), body);
         let outcome =
             self.function("intake").await?.invoke(event.to_string(), Duration::from_secs(30)).await?;
@@ -47,13 +52,25 @@ impl World {
     /// # Errors
     /// When it is refused, or not taken after all.
     pub async fn post_until_accepted(&mut self, event: &Event) -> Result<()> {
+        let form = if event.is_uploaded { "notifications/uploaded" } else { "notifications" };
+        if event.is_uploaded {
+            self.upload(event).await?;
+        }
         for _ in 0..MOST_POSTS {
-            match self.post(&event.id, &event.body).await? {
+            match self.post_to(form, now().as_second(), &event.id, &event.posted_body()).await? {
                 202 => return Ok(()),
                 status => ensure!(status >= 500, "{} was answered {status}", event.id),
             }
         }
         Err(anyhow!("{} was not taken after {MOST_POSTS} posts", event.id))
+    }
+
+    /// Uploads an event's payload, as with a link of the hub.
+    async fn upload(&self, event: &Event) -> Result<()> {
+        let hash = STANDARD.encode(Sha256::digest(&event.body));
+        let put = self.setting.s3.put_object().bucket(&self.name).key(event.upload_object(self));
+        put.checksum_sha256(hash).body(event.body.clone().into()).send().await?;
+        Ok(())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use shared::{
     delivery::NotificationName,
     keys,
     message::DeliveryMessage,
-    notification::{Payload, Posted, content_hash, deliver_until, notification_id},
+    notification::{MOST_WHOLE_BYTES, Payload, Posted, content_hash, deliver_until, notification_id},
 };
 
 use super::{Taker, Wiring};
@@ -28,6 +29,8 @@ pub struct Event {
     pub takers: Vec<Taker>,
     /// Whether its payload goes through the bucket.
     pub by_bucket: bool,
+    /// Whether the client uploads its payload.
+    pub is_uploaded: bool,
 }
 
 fn event(id: &str, event_type: &'static str, padding: usize, takers: &[&Taker]) -> Event {
@@ -38,15 +41,18 @@ fn event(id: &str, event_type: &'static str, padding: usize, takers: &[&Taker]) 
         body: body.to_string().into_bytes(),
         takers: takers.iter().copied().cloned().collect(),
         by_bucket: false,
+        is_uploaded: false,
     }
 }
 
-/// Two connections take the first; the payload of the second goes through the bucket; no connection wants the third.
-pub fn posted(wiring: &Wiring) -> [Event; 3] {
+/// Two connections take the first; the payload of the second goes through the bucket; no connection wants the third; the
+/// payload of the fourth was uploaded.
+pub fn posted(wiring: &Wiring) -> [Event; 4] {
     [
         event("evt-small", "order.created", 0, &[&wiring.plain, &wiring.limited]),
         event("evt-large", "order.closed", 70_000, &[&wiring.plain]),
         event("evt-unwanted", "weather", 0, &[]),
+        Event { is_uploaded: true, ..event("evt-uploaded", "order.closed", 70_000, &[&wiring.plain]) },
     ]
 }
 
@@ -61,9 +67,9 @@ pub(super) fn taken_and_hung_up_on(wiring: &Wiring) -> Event {
     Event { event_type: None, body, ..event("evt-hung-up", "order.closed", 0, &[&wiring.plain]) }
 }
 
-/// Comes with its payload in the bucket.
+/// Comes with its payload in the bucket, too large to be handled whole.
 pub(super) fn by_bucket(wiring: &Wiring) -> Event {
-    Event { by_bucket: true, ..event("evt-bucket", "order.closed", 70_000, &[&wiring.plain]) }
+    Event { by_bucket: true, ..event("evt-bucket", "order.closed", MOST_WHOLE_BYTES, &[&wiring.plain]) }
 }
 
 /// Comes while its target's gate is shut.
@@ -100,6 +106,23 @@ impl Event {
     pub fn object(&self, world: &World) -> String {
         let hash = content_hash(CONTENT_TYPE, &self.body);
         keys::notification_object(world.account(), &self.notification(world), &hash)
+    }
+
+    /// Where a client uploads its payload to.
+    pub fn upload_object(&self, world: &World) -> String {
+        let hash = shared::id::hex(&Sha256::digest(&self.body));
+        keys::upload_object(world.account(), &world.setting.wiring.source, &hash)
+    }
+
+    /// What is posted: its payload, or what names the upload.
+    pub(super) fn posted_body(&self) -> Vec<u8> {
+        if !self.is_uploaded {
+            return self.body.clone();
+        }
+        let upload = format!("upl_{}", shared::id::hex(&Sha256::digest(&self.body)));
+        json!({ "type": self.event_type, "upload": upload, "content_type": CONTENT_TYPE })
+            .to_string()
+            .into_bytes()
     }
 
     /// The messages that `intake` makes of it.

@@ -1,9 +1,10 @@
-//! The paths of notifications: a client that posts events ([`client`]), what is sent ([`events`]), and what must have
-//! come of it ([`promises`]).
+//! The paths of notifications: a client that posts events ([`client`]), what is sent ([`events`]), an administrator who
+//! sees to it (`admin`), and what must have come of it ([`promises`]).
 //!
 //! Two connections take from one source. The target of one has limits, and its gate is shut and opened again; both
 //! are the world's one endpoint, which verifies what comes.
 
+mod admin;
 pub mod client;
 pub mod events;
 pub mod promises;
@@ -157,6 +158,96 @@ pub(super) async fn play_notify(world: &mut World) -> Result<()> {
     let is_interrupted = world.plan.point().is_some();
     // Each once, and those two again that the endpoint would not have.
     wanted.requests = (!is_interrupted).then_some(wanted.deliveries.len() + 2);
+    promises::hold(world, &wanted).await
+}
+
+/// `dispatch` wakes what waits: a notification whose next attempt is due, one that is to be handed out, and the gate of a
+/// target that is open again. Its messages are lost once.
+///
+/// # Errors
+/// When a promise is broken, or a call fails.
+pub(super) async fn play_wake(world: &mut World) -> Result<()> {
+    let wiring = world.setting.wiring.clone();
+    let account = world.account().to_string();
+    let of = Of { account: &account, target_server: &wiring.limited.target };
+    let (refused, held, kept) = (events::refused(&wiring), events::held(&wiring), events::kept(&wiring));
+    let body = refused.body.clone();
+    world.endpoint.decide(move |hook, before| match before {
+        0 if hook.body == body => Manner::Status(500),
+        _ => Manner::Take,
+    });
+    world.table.shut_gate(of, GateState::Paused, "a person paused it", false, now()).await?;
+    for event in [&refused, &held] {
+        for message in event.messages(world).await? {
+            world.deliver_later(&message).await?;
+            while !world.deliver_next(1).await? {}
+        }
+    }
+    let notification = keep(world, &kept).await?;
+    world.table.route_notification(&account, &notification, &[], now()).await?;
+    ensure!(world.table.open_gate(of, Some(GateState::Paused), now()).await?, "the gate is not shut");
+    // What `deliver` knows of the gate, and the hint that it sent itself, are gone.
+    world.forget("deliver");
+    world.lose_messages().await?;
+    world.next_minute().await?;
+    world.lose_messages().await?;
+    world.run_out().await?;
+
+    let mut wanted = Wanted::default();
+    for event in [&refused, &held] {
+        wanted.of(world, event, None);
+    }
+    wanted.of(world, &kept, Some(KeptState::Routed));
+    promises::hold(world, &wanted).await
+}
+
+/// `api`: an administrator sends a dead notification again, recovers a target, has a kept one handed out, pauses a target
+/// and resumes it.
+///
+/// # Errors
+/// When a promise is broken, or a call fails.
+pub(super) async fn play_care(world: &mut World) -> Result<()> {
+    let wiring = world.setting.wiring.clone();
+    let (dead, lost) = (events::refused(&wiring), events::posted(&wiring)[0].clone());
+    let (held, kept) = (events::by_bucket(&wiring), events::kept(&wiring));
+    world.endpoint.decide(|_, _| Manner::Status(404));
+    let notification = keep(world, &kept).await?;
+    for event in [&dead, &lost] {
+        for message in event.messages(world).await? {
+            world.deliver_later(&message).await?;
+        }
+    }
+    world.run_out().await?;
+    world.endpoint.decide(|_, _| Manner::Take);
+
+    let [retried] = dead.deliveries(world).try_into().map_err(|_| anyhow::anyhow!("one takes it"))?;
+    world.administer(&format!("/v1/deliveries/{retried}/retry"), &json!({})).await?;
+    world.run_out().await?;
+    let since = json!({ "since": "2020-01-01T00:00:00Z" });
+    for target in [&wiring.plain.target, &wiring.limited.target] {
+        world.administer(&format!("/v1/target-servers/{target}/recover"), &since).await?;
+    }
+    world.administer(&format!("/v1/notifications/{notification}/route"), &json!({})).await?;
+    world.run_out().await?;
+    let plain = format!("/v1/target-servers/{}", wiring.plain.target);
+    world.administer(&format!("{plain}/pause"), &json!({ "reason": "a person paused it" })).await?;
+    world.forget("deliver");
+    for message in held.messages(world).await? {
+        world.deliver_later(&message).await?;
+    }
+    world.run_out().await?;
+    ensure!(!world.endpoint.bodies().contains(&held.body), "it was sent through a shut gate");
+    world.administer(&format!("{plain}/resume"), &json!({})).await?;
+    world.plan.is_over();
+    world.run_out().await?;
+
+    let mut wanted = Wanted::default();
+    for event in [&dead, &lost] {
+        wanted.of(world, event, None);
+        wanted.again.extend(event.deliveries(world).iter().map(ToString::to_string));
+    }
+    wanted.of(world, &held, None);
+    wanted.of(world, &kept, Some(KeptState::Routed));
     promises::hold(world, &wanted).await
 }
 

@@ -20,6 +20,8 @@ const PLACE_MS: i64 = 45_000;
 pub struct Wanted {
     /// Bytes by the id of the delivery.
     pub deliveries: BTreeMap<String, Vec<u8>>,
+    /// Ids of deliveries that a person has sent again: their attempts began anew.
+    pub again: BTreeSet<String>,
     /// Requests that the endpoint got, where that is certain.
     pub requests: Option<usize>,
     /// What is kept as itself, by the id of the notification.
@@ -38,6 +40,9 @@ impl Wanted {
             self.kept.insert(event.notification(world), state);
         }
         self.objects.insert(event.object(world), event.body.clone());
+        if event.is_uploaded {
+            self.objects.insert(event.upload_object(world), event.body.clone());
+        }
     }
 }
 
@@ -55,7 +60,7 @@ pub async fn hold(world: &World, wanted: &Wanted) -> Result<()> {
     };
     hold("what arrived", arrived(world, wanted));
     hold("the deliveries", deliveries(world, &rows, wanted));
-    hold("the attempts", attempts(world, &rows));
+    hold("the attempts", attempts(world, &rows, wanted));
     hold("what is kept", kept(world, &rows, wanted).await);
     hold("the payloads", payloads(world, &rows, wanted).await);
     hold("the gates", gates(world, &rows));
@@ -106,6 +111,9 @@ fn deliveries(world: &World, rows: &[Value], wanted: &Wanted) -> Result<()> {
         ensure!(row["conflicts"].is_null(), "{name} conflicts with itself");
         let hash = wanted.deliveries.get(&name).map(|body| content_hash(CONTENT_TYPE, body));
         ensure!(row["body_hash"].as_str() == hash.as_deref(), "{name} is of another payload");
+        if wanted.again.contains(&name) {
+            continue;
+        }
         let requests = world.endpoint.hooks().iter().filter(|hook| hook.id() == name).count() as u64;
         let attempts = row["attempts"].as_u64().unwrap_or_default();
         let spare = u64::from(world.plan.point().is_some());
@@ -117,12 +125,15 @@ fn deliveries(world: &World, rows: &[Value], wanted: &Wanted) -> Result<()> {
 }
 
 /// Each attempt that failed is written down once, under its number; one that was interrupted may not be.
-fn attempts(world: &World, rows: &[Value]) -> Result<()> {
+fn attempts(world: &World, rows: &[Value], wanted: &Wanted) -> Result<()> {
     let mut written = 0;
     for row in of_kind(rows, keys::DELIVERY) {
         let of = format!("{}{}#", keys::ATTEMPT, row["connection"].as_str().unwrap_or_default());
         let failed: Vec<_> = of_kind(rows, &of).filter(|attempt| attempt["pk"] == row["pk"]).collect();
         written += failed.len();
+        if wanted.again.contains(&name(row)) {
+            continue;
+        }
         let numbers: BTreeSet<_> = failed.iter().filter_map(|attempt| attempt["n"].as_u64()).collect();
         let made = row["attempts"].as_u64().unwrap_or_default();
         ensure!(numbers.len() == failed.len(), "{}: {numbers:?} of {} rows", name(row), failed.len());

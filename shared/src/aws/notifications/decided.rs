@@ -74,7 +74,16 @@ impl Table {
             .expression_attribute_values(":until", n(resend_until(row.accepted_at, now)))
             .expression_attribute_values(":version", value(&row.mapping_version)?)
             .expression_attribute_values(":owed", owed_by(row));
-        update_if(update).await
+        if update_if(update).await? {
+            return Ok(true);
+        }
+        // A call whose answer was lost finds its own write.
+        let found: Option<NotificationDelivery> = self.get(&key).await?;
+        Ok(found.is_some_and(|f| {
+            f.state == DeliveryState::Waiting
+                && f.epoch == row.epoch
+                && f.attempt_at == Some(now.as_millisecond())
+        }))
     }
 
     /// UNKNOWN → DELIVERED: a person found that the target took it. `false` when it is no longer UNKNOWN.
