@@ -21,6 +21,10 @@ def stack_name() -> str:
     return os.environ.get("CROSSDOCK_STACK") or "crossdock"
 
 
+def intake_front() -> str:
+    return os.environ.get("CROSSDOCK_INTAKE_FRONT") or "HttpApi"
+
+
 def deploy(port: int) -> dict[str, str]:
     """Brings the stack up to date. Returns its outputs."""
     template.write_local()
@@ -47,7 +51,7 @@ def _sam_deploy(stack: str, port: int) -> None:
         *("--stack-name", stack),
         *("--s3-bucket", ARTIFACTS_BUCKET),
         *("--capabilities", "CAPABILITY_IAM"),
-        *("--parameter-overrides", f"Architecture={build.architecture()}"),
+        *("--parameter-overrides", f"Architecture={build.architecture()}", f"IntakeFront={intake_front()}"),
         *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
     ]
     with paths.DEPLOY_LOG.open("wb") as log:
@@ -66,7 +70,7 @@ def _sam_deploy(stack: str, port: int) -> None:
 
 def _fingerprint() -> str:
     """Of all that is deployed: the stack's name, its template, its code."""
-    digest = hashlib.sha256(f"{stack_name()} {build.architecture()}".encode())
+    digest = hashlib.sha256(f"{stack_name()} {build.architecture()} {intake_front()}".encode())
     digest.update(paths.LOCAL_TEMPLATE.read_bytes())
     for binary in sorted(template.functions().values()):
         digest.update(build.package(binary).read_bytes())

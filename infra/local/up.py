@@ -55,15 +55,17 @@ def settings(port: int, outputs: dict[str, str]) -> dict[str, str]:
     stack = deploy.stack_name()
     before = environment.read(stack)
     base = f"http://127.0.0.1:{port}/_aws/execute-api/{outputs['ApiId']}"
-    # As the template's default has it; behind a function URL, intake is at another address.
+    # Behind a function URL, intake is at an address of its own, whose host begins with the URL's id.
+    url_id = outputs["IntakeUrl"].removeprefix("https://").split(".")[0]
     intake_on_http_api = outputs["IntakeUrl"] == outputs["ApiUrl"]
+    intake = base if intake_on_http_api else f"http://127.0.0.1:{port}/_aws/lambda-url/{url_id}"
     return (
         aws.environment(port)
         | {
             "CROSSDOCK_STACK": stack,
             "CROSSDOCK_API_URL": base,
+            "CROSSDOCK_INTAKE_URL": intake,
         }
-        | ({"CROSSDOCK_INTAKE_URL": base} if intake_on_http_api else {})
         | {name: outputs[output] for name, output in OUTPUTS.items()}
         | {name: before[name] for name in keys.NAMES if name in before}
     )

@@ -202,7 +202,7 @@ async fn endpoint(i: u64, begun: Instant, calm: Arc<AtomicBool>) -> Result<Endpo
 async fn post_until_taken(stack: &Stack, path: &str, bearer: &str, body: &str) -> Result<u64> {
     let headers = [("authorization", bearer), ("content-type", "application/json")];
     for repeats in 0..100 {
-        let answer = stack.api("").send("POST", path, &headers, body.as_bytes().to_vec()).await;
+        let answer = stack.intake().send("POST", path, &headers, body.as_bytes().to_vec()).await;
         if let Ok(answer) = answer
             && answer.status == 200
         {

@@ -18,6 +18,8 @@ use crate::{api::Api, rows::Rows};
 pub struct Stack {
     /// Base of the administration API.
     pub api_url: String,
+    /// Base URL under which clients post.
+    pub intake_url: String,
     /// Key of the deployment's owner.
     pub operator_key: String,
     /// Key of the account `local`.
@@ -58,6 +60,7 @@ impl Stack {
     pub fn from_env() -> Result<Self> {
         Ok(Self {
             api_url: variable("CROSSDOCK_API_URL")?,
+            intake_url: variable("CROSSDOCK_INTAKE_URL")?,
             operator_key: variable("CROSSDOCK_OPERATOR_KEY")?,
             admin_key: variable("CROSSDOCK_ADMIN_KEY")?,
             endpoint: variable("AWS_ENDPOINT_URL")?,
@@ -71,6 +74,11 @@ impl Stack {
     /// The administration API, as the owner of `key` sees it.
     pub fn api(&self, key: &str) -> Api {
         Api::new(self.http.clone(), self.api_url.clone(), key.into())
+    }
+
+    /// Where clients post, who have no key of the API.
+    pub fn intake(&self) -> Api {
+        Api::new(self.http.clone(), self.intake_url.clone(), String::new())
     }
 
     /// What a function's process needs to reach the local cloud, apart from its own settings.

@@ -120,7 +120,7 @@ impl Webhooks {
     /// # Errors
     /// When nothing answers.
     pub async fn post_with(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
-        self.stack.api("").send("POST", &self.path(), headers, body.to_vec()).await
+        self.stack.intake().send("POST", &self.path(), headers, body.to_vec()).await
     }
 
     /// Posts an event that is taken; the notification's id.

@@ -61,7 +61,7 @@ async fn a_source_takes_no_more_a_second_than_it_says_and_says_when_to_come_agai
         let at = at.to_string();
         let headers = [("webhook-id", id), ("webhook-timestamp", &at), ("webhook-signature", signature)];
         let path = format!("/v1/sources/{}.{limited}/{path}", flow.account);
-        flow.stack.api("").send("POST", &path, &headers, body.as_bytes().to_vec()).await
+        flow.stack.intake().send("POST", &path, &headers, body.as_bytes().to_vec()).await
     };
     // A batch is taken whole, and what comes next waits for as long as eight take, less the burst.
     let body = lines.join("\n");
@@ -197,7 +197,7 @@ async fn a_batch_is_answered_item_by_item() -> Result<()> {
     let bearer = format!("Bearer {key}");
     let post = async |body: String| {
         let path = format!("{}/batch", flow.path());
-        flow.stack.api("").send("POST", &path, &[("authorization", &bearer)], body.into_bytes()).await
+        flow.stack.intake().send("POST", &path, &[("authorization", &bearer)], body.into_bytes()).await
     };
     let array = json!([{ "id": "a", "n": 1 }, { "n": 2 }, { "id": "b", "n": 3 }, { "id": "a", "n": 1 }, { "id": "b", "n": 4 }]);
     let answer = post(array.to_string()).await?;
@@ -255,7 +255,7 @@ async fn what_senders_get_wrong_is_refused_with_what_to_do() -> Result<()> {
     for path in
         [unknown.as_str(), "/v1/sources/nobody.src_1/notifications", "/v1/sources/a%23b.c/notifications"]
     {
-        expect(flow.stack.api("").send("POST", path, &[], b"{}".to_vec()).await?, 404, "not_found")?;
+        expect(flow.stack.intake().send("POST", path, &[], b"{}".to_vec()).await?, 404, "not_found")?;
     }
     let large = vec![b' '; 4 * 1024 * 1024 + 1];
     expect(flow.post("msg", &large).await?, 413, "too_large")?;

@@ -113,7 +113,7 @@ async fn no_one_sees_sends_or_routes_another_accounts_notifications() -> Result<
     assert_eq!(owed, Vec::<Value>::new());
     // The source's secret opens nothing under another account's name.
     let path = format!("/v1/sources/{other_account}.{}/notifications", flow.source);
-    let answer = flow.stack.api("").send("POST", &path, &[("webhook-id", "evt-2")], b"{}".to_vec()).await?;
+    let answer = flow.stack.intake().send("POST", &path, &[("webhook-id", "evt-2")], b"{}".to_vec()).await?;
     assert_eq!(answer.status, 404, "{}", answer.body);
     let connection = json!({
         "name": "c", "source": { "source": flow.source }, "target": { "target_server": flow.target },
