@@ -69,6 +69,7 @@ pub fn announcement(account: &str, happened: Happened, key: &[&str], data: Value
         size_bytes: body.len() as u64,
         object: String::new(),
         inline: Some(body),
+        posted: None,
         to: Vec::new(),
     }
 }

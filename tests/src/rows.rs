@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::keys::{self, Key};
 
 /// The stack's table and bucket, without the hub's rules.
@@ -126,6 +128,17 @@ impl Rows {
     /// When the call fails.
     pub async fn remove_object(&self, key: &str) -> Result<()> {
         self.bucket.delete_object().bucket(&self.bucket_name).key(key).send().await?;
+        Ok(())
+    }
+
+    /// Writes an object with its SHA-256, as one who has a link does.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn put_hashed(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
+        let hash = STANDARD.encode(Sha256::digest(&bytes));
+        let put = self.bucket.put_object().bucket(&self.bucket_name).key(key).checksum_sha256(hash);
+        put.body(bytes.into()).send().await?;
         Ok(())
     }
 

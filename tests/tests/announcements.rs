@@ -177,6 +177,28 @@ async fn people_are_told_that_a_batch_died_and_not_with_what_was_in_it() -> Resu
 }
 
 #[tokio::test]
+async fn people_are_told_of_what_a_target_leaves_out_to_the_end() -> Result<()> {
+    let flow = Flow::new().await?;
+    let people = Endpoint::start().await?;
+    let webservice = tests::webhooks::webservice(&people.url());
+    let target = tests::api::id(&flow.api.post("/v1/target-servers", &webservice).await?);
+    let connection = json!({
+        "name": "people", "source": { "source": "hub", "types": ["delivery.dead"] },
+        "target": { "target_server": target },
+    });
+    flow.api.post("/v1/connections", &connection).await?;
+    flow.change_target(|t| t["retry_secs"] = json!([1])).await?;
+    let leaves_out = || tests::receiver::Manner::LeaveOut(vec!["2".into()]);
+    flow.receiver.next([leaves_out(), tests::receiver::Manner::Status(500), leaves_out()]);
+    flow.put("a.csv", "id;value\n1;x\n2;x\n3;x\n")?;
+    let report = flow.run().await?;
+    flow.stack.tick().await?;
+    let dead = told(&people, "delivery.dead").await?;
+    ensure!(dead["data"]["records"] == 1 && dead["data"]["run"] == report["id"], "{dead}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn people_are_told_once_that_a_secret_ends_soon() -> Result<()> {
     let flow = Webhooks::new().await?;
     let people = listen(&flow).await?;

@@ -73,6 +73,23 @@ async fn a_source_takes_no_more_a_second_than_it_says_and_says_when_to_come_agai
     ensure!(refused.content_type == "application/problem+json", "{refused:?}");
     let wait: u64 = refused.retry_after.as_deref().unwrap_or_default().parse()?;
     ensure!((1..=4).contains(&wait), "{refused:?}");
+    // Two at once, and not three: that takes less than the half second after which there is room for one more.
+    let burst = json!({ "id": "evt-b" });
+    until("three posts within half a second", WITHIN, async || {
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await; // whatever was used up is there again
+        let begun = now();
+        let mut statuses = Vec::new();
+        for n in 0..3 {
+            let body = json!({ "id": format!("evt-b-{}-{n}", begun.as_millisecond()) }).to_string();
+            statuses.push(post("notifications", "b-2", &sign("b-2", &body)?, &body).await?.status);
+        }
+        if now().duration_since(begun).as_millis() >= 500 {
+            return Ok(None);
+        }
+        ensure!(statuses == [202, 202, 429], "{burst}: {statuses:?}");
+        Ok(Some(()))
+    })
+    .await?;
     let stranger = post("notifications", "r-1", "v1,AAAA", &one).await?;
     ensure!(stranger.status == 401, "a stranger is told nothing of it: {stranger:?}");
     let elsewhere = flow.accepted("evt-1", &json!({})).await?;

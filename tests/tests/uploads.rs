@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use standardwebhooks::Webhook;
 use tests::{
     api::{Answer, id},
-    hooks::Manner,
+    hooks::{Endpoint, Manner},
     rows::now,
-    webhooks::{INBOUND, Webhooks},
+    wait::until,
+    webhooks::{INBOUND, OUTBOUND, WITHIN, Webhooks, standard_source},
 };
 
 /// Larger than a request may be; text, since the specification's library verifies nothing else.
@@ -98,6 +99,15 @@ async fn way_02_an_upload_that_is_handed_on_again_is_known_also_once_it_is_gone(
     flow.stack.rows().await?.remove_object(&key).await?;
     let again = uploaded(&flow, "evt-1", &begun).await?;
     ensure!(again.status == 202 && again.body == first.body, "{again:?}");
+    // A connection that is new since then gets it from where it was kept.
+    let second = Endpoint::start().await?;
+    second.verify_with(&[OUTBOUND])?;
+    flow.connect(&second, json!({ "source": flow.source })).await?;
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await; // `intake` keeps connections for ten
+    let again = uploaded(&flow, "evt-1", &begun).await?;
+    ensure!(again.status == 202 && again.body == first.body, "{again:?}");
+    let hook = until("the new connection to have it", WITHIN, async || Ok(second.hooks().pop())).await?;
+    ensure!(hook.body == bytes && hook.refused.is_none(), "{} bytes, {:?}", hook.body.len(), hook.refused);
     let other = uploaded(&flow, "evt-2", &begun).await?;
     ensure!(other.status == 422 && other.body["code"] == "no_upload", "another event needs it: {other:?}");
     // The same event with other bytes is a conflict, whether they come by an upload or in the request.
@@ -122,7 +132,13 @@ async fn bytes_that_are_not_the_announced_ones_are_refused_and_never_handed_on()
     ensure!(upload(&bare, others.clone()).await? == 403, "the header with the hash is signed");
     // Should other bytes come to lie there all the same, nothing is handed on.
     let key = shared::keys::upload_object(&flow.account, &flow.source, &sha256(&bytes));
-    flow.stack.bucket().await?.put(&key, others).await?;
+    flow.stack.bucket().await?.put(&key, others.clone()).await?;
+    let answer = uploaded(&flow, "evt-1", &begun).await?;
+    ensure!(
+        answer.status == 422 && answer.body["code"] == "no_upload",
+        "nothing was held against it: {answer:?}"
+    );
+    flow.stack.rows().await?.put_hashed(&key, others).await?;
     let answer = uploaded(&flow, "evt-1", &begun).await?;
     ensure!(answer.status == 422 && answer.body["code"] == "no_upload", "{answer:?}");
     ensure!(upload(&begun, bytes).await? == 200, "and can be uploaded again");
@@ -131,13 +147,75 @@ async fn bytes_that_are_not_the_announced_ones_are_refused_and_never_handed_on()
 }
 
 #[tokio::test]
-async fn an_upload_of_another_source_is_not_there() -> Result<()> {
-    let (flow, other) = (Webhooks::new().await?, Webhooks::new().await?);
+async fn an_upload_of_another_source_or_account_is_not_there() -> Result<()> {
+    let (mut flow, other) = (Webhooks::new().await?, Webhooks::new().await?);
     let bytes = payload(5);
     let begun = announce(&flow, &bytes).await?;
     ensure!(upload(&begun, bytes).await? == 200);
     let answer = uploaded(&other, "evt-1", &begun).await?;
-    ensure!(answer.status == 422 && answer.body["code"] == "no_upload", "{answer:?}");
+    ensure!(answer.status == 422 && answer.body["code"] == "no_upload", "another account: {answer:?}");
+    let own =
+        std::mem::replace(&mut flow.source, id(&flow.api.post("/v1/sources", &standard_source()).await?));
+    flow.connect(&flow.endpoint, json!({ "source": flow.source })).await?;
+    let answer = uploaded(&flow, "evt-1", &begun).await?;
+    ensure!(answer.status == 422 && answer.body["code"] == "no_upload", "another source: {answer:?}");
+    flow.source = own;
+    ensure!(uploaded(&flow, "evt-1", &begun).await?.status == 202);
+    Ok(())
+}
+
+#[tokio::test]
+async fn conditions_are_asked_of_what_names_the_upload_also_when_it_is_routed_later() -> Result<()> {
+    let flow = Webhooks::new().await?;
+    flow.change(&format!("/v1/connections/{}", flow.connection), |c| {
+        c["source"]["conditions"] = json!([{ "pointer": "/type", "equals": "nothing" }]);
+    })
+    .await?;
+    let bytes = payload(6);
+    let begun = announce(&flow, &bytes).await?;
+    ensure!(upload(&begun, bytes.clone()).await? == 200);
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await; // `intake` keeps connections for ten
+    let answer = uploaded(&flow, "evt-1", &begun).await?;
+    ensure!(answer.status == 202, "{answer:?}");
+    let notification = id(&answer.body);
+    let listed = flow.api.all("/v1/notifications?routed=no").await?;
+    ensure!(listed.len() == 1 && listed[0]["id"] == json!(notification), "{listed:?}");
+    flow.change(&format!("/v1/connections/{}", flow.connection), |c| {
+        c["source"]["conditions"] = json!([{ "pointer": "/type", "equals": "export.ready" }]);
+    })
+    .await?;
+    flow.api.post(&format!("/v1/notifications/{notification}/route"), &json!({})).await?;
+    flow.in_state(&flow.delivery(&notification), "DELIVERED").await?;
+    ensure!(flow.endpoint.hooks().iter().all(|h| h.body == bytes && h.refused.is_none()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_large_payloads_at_once_all_arrive_and_spend_no_attempt_on_waiting() -> Result<()> {
+    let flow = Webhooks::new().await?;
+    let mut posted = Vec::new();
+    for n in 0..8 {
+        let bytes = payload(10 + n);
+        let begun = announce(&flow, &bytes).await?;
+        ensure!(upload(&begun, bytes).await? == 200);
+        posted.push(begun);
+    }
+    flow.endpoint.decide(|_, _| Manner::TakeAfter(1500));
+    let mut notifications = Vec::new();
+    for (n, begun) in posted.iter().enumerate() {
+        let answer = uploaded(&flow, &format!("evt-{n}"), begun).await?;
+        ensure!(answer.status == 202, "{answer:?}");
+        notifications.push(id(&answer.body));
+    }
+    until("all of them", std::time::Duration::from_secs(180), async || {
+        let all = flow.endpoint.hooks().len() == notifications.len();
+        Ok(all.then_some(()))
+    })
+    .await?;
+    for notification in notifications {
+        let shown = flow.in_state(&flow.delivery(&notification), "DELIVERED").await?;
+        ensure!(shown["attempts"] == 1, "{shown}");
+    }
     Ok(())
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum NoAnswer {
     Unreachable(String),
     #[error("the connection broke before the target's answer was read: {0}")]
     Broken(String),
+    #[error("the payload was not yet sent whole: {0}")]
+    Unfinished(Box<NoAnswer>),
     #[error("the answer is over {} MiB", MAX_ANSWER_BYTES / 1024 / 1024)]
     TooLarge,
     #[error("the request cannot be made: {0}")]

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::header::CONTENT_LENGTH;
 use secrecy::SecretString;
 use shared::{
     aws::{AwsError, gates::Of, vault::DataKey},
     secret::{Owner, SecretError, SecretField, expose},
-    signature::{KeyError, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
+    signature::{KeyError, SigningKey, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign},
     target_server::TargetServer,
 };
 
 use crate::{
     Context,
-    content::Content,
+    content::{Content, Stored},
     http::{self, Answer, NoAnswer},
     oauth::{self, NoToken},
 };
@@ -82,6 +83,20 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// The keys that sign at present; `None` where requests are not signed. A target whose requests are signed gets none
+    /// that are not.
+    fn live_keys(&self, now: Timestamp) -> Result<Option<Vec<&SigningKey>>, NotSent> {
+        let live = self.signing.iter().filter(|(_, end)| end.is_none_or(|end| now < end));
+        let keys: Vec<&SigningKey> = live.map(|(key, _)| key).collect();
+        match (keys.is_empty(), self.signing.is_empty()) {
+            (true, true) => Ok(None),
+            (true, false) => Err(NotSent::NoLiveSecret),
+            (false, _) => Ok(Some(keys)),
+        }
+    }
+}
+
 /// What is sent.
 pub(crate) struct Outgoing<'a> {
     /// The delivery's id, the same with every attempt.
@@ -116,8 +131,13 @@ pub(crate) async fn post(context: &Context, to: To<'_>, outgoing: Outgoing<'_>) 
     let begun = (context.clock)();
     let token = oauth2.token(context, to.of, to.networks, None).await?;
     let answer = send(context, to, &outgoing, Some(&token)).await?;
-    let is_late = (context.clock)().duration_since(begun) > TIME_FOR_ANOTHER;
-    if answer.status != UNAUTHORIZED || is_late {
+    if answer.status != UNAUTHORIZED {
+        return Ok(answer);
+    }
+    // Too late to repeat it, and not to see to it that the next attempt has another token.
+    if (context.clock)().duration_since(begun) > TIME_FOR_ANOTHER {
+        let fetched = oauth2.token(context, to.of, to.networks, Some(&token));
+        let _ = tokio::time::timeout(Duration::from_secs(5), fetched).await;
         return Ok(answer);
     }
     let token = oauth2.token(context, to.of, to.networks, Some(&token)).await?;
@@ -145,23 +165,51 @@ async fn send(
     if let (Some(name), Some(value)) = (&target.auth.header_name, &credentials.header_value) {
         request = request.header(name, expose(value));
     }
-    let now = (context.clock)();
-    let live = credentials.signing.iter().filter(|(_, end)| end.is_none_or(|end| now < end));
-    let keys: Vec<&SigningKey> = live.map(|(key, _)| key).collect();
-    // A target whose requests are signed gets none that are not.
-    if keys.is_empty() && !credentials.signing.is_empty() {
-        return Err(NotSent::NoLiveSecret);
-    }
-    if !keys.is_empty() {
+    let signed = match &outgoing.content {
+        Content::Whole(bytes) => {
+            let now = (context.clock)();
+            credentials.live_keys(now)?.map(|keys| (now, sign(keys, outgoing.id, now, bytes)))
+        }
+        Content::Stored(stored) => stored.signed.clone(),
+    };
+    if let Some((at, signature)) = signed {
         request = request
             .header(WEBHOOK_ID, outgoing.id)
-            .header(WEBHOOK_TIMESTAMP, now.as_second().to_string())
-            .header(WEBHOOK_SIGNATURE, outgoing.content.sign(&context.bucket, keys, outgoing.id, now).await?);
+            .header(WEBHOOK_TIMESTAMP, at.as_second().to_string())
+            .header(WEBHOOK_SIGNATURE, signature);
     }
-    let request =
-        request.header("content-type", outgoing.content_type).header("idempotency-key", outgoing.id);
-    let request = outgoing.content.put_into(request, &context.bucket).await?;
-    Ok(http::send(request, timeout, context.clock).await?)
+    request = request.header("content-type", outgoing.content_type).header("idempotency-key", outgoing.id);
+    let stored = match &outgoing.content {
+        Content::Whole(bytes) => {
+            return Ok(http::send(request.body(bytes.clone()), timeout, context.clock).await?);
+        }
+        Content::Stored(stored) => stored,
+    };
+    let (body, progress) = stored.open(&context.bucket).await?;
+    let request = request.header(CONTENT_LENGTH, stored.size_bytes()).body(body);
+    match http::send(request, timeout, context.clock).await {
+        Err(_) if progress.is_cut() => Err(NotSent::Aws(AwsError::Call {
+            call: "s3:GetObject",
+            code: "body cut".into(),
+            source: "a payload could not be read to its end".into(),
+        })),
+        Err(error) if !progress.is_whole() => Err(NoAnswer::Unfinished(Box::new(error)).into()),
+        sent => Ok(sent?),
+    }
+}
+
+/// Signs an object ahead of its request, where its target's requests are signed.
+pub(crate) async fn sign_ahead(
+    context: &Context,
+    to: To<'_>,
+    id: &str,
+    stored: &mut Stored,
+) -> Result<(), NotSent> {
+    let now = (context.clock)();
+    match to.credentials.live_keys(now)? {
+        Some(keys) => Ok(stored.sign(&context.bucket, keys, id, now).await?),
+        None => Ok(()),
+    }
 }
 
 impl From<NoToken> for NotSent {

@@ -6,7 +6,7 @@ use shared::{
     aws::AwsError,
     connection::{Connection, ConnectionStatus, HUB, Incoming},
     message::DeliveryMessage,
-    notification::{Kept, KeptState, MOST_WHOLE_BYTES, Posted, deliver_until},
+    notification::{Kept, KeptState, Posted, deliver_until, resend_until},
     resource::Resource,
 };
 use tracing::instrument;
@@ -45,14 +45,13 @@ async fn wanted(
     let has_conditions = |c: &Resource<Connection>| {
         c.settings.notifications().is_some_and(|n| n.source == kept.source && !n.conditions.is_empty())
     };
-    // One that was uploaded is too large to look into: conditions were asked of what came with it.
-    let is_whole = kept.size_bytes <= MOST_WHOLE_BYTES as u64;
-    let payload = match is_whole && active.iter().any(has_conditions) {
-        true => {
+    let payload = match (active.iter().any(has_conditions), &kept.posted) {
+        (true, Some(posted)) => serde_json::from_str(posted).ok(),
+        (true, None) => {
             let bytes = context.bucket.payload(&kept.payload()).await?;
             serde_json::from_slice::<serde_json::Value>(&bytes).ok()
         }
-        false => None,
+        (false, _) => None,
     };
     let incoming =
         Incoming { source: &kept.source, event_type: kept.event_type.as_deref(), payload: payload.as_ref() };
@@ -61,7 +60,9 @@ async fn wanted(
 }
 
 fn posted(context: &Context, kept: &Kept, connection: &Resource<Connection>) -> DeliveryMessage {
-    let target = &connection.settings.target;
+    let (target, now) = (&connection.settings.target, (context.clock)());
+    // Its payload was put into the bucket when it was accepted, and is not there for ever.
+    let until = deliver_until(target.deliver_for_secs, now).min(resend_until(kept.accepted_at, now));
     DeliveryMessage::Posted(Box::new(Posted {
         v: 1,
         account: kept.account.clone(),
@@ -73,7 +74,7 @@ fn posted(context: &Context, kept: &Kept, connection: &Resource<Connection>) -> 
         event_id: kept.event_id.clone(),
         event_type: kept.event_type.clone(),
         accepted_at: kept.accepted_at,
-        deliver_until: deliver_until(target.deliver_for_secs, (context.clock)()),
+        deliver_until: until,
         content_type: kept.content_type.clone(),
         body_hash: kept.body_hash.clone(),
         size_bytes: kept.size_bytes,

@@ -41,6 +41,9 @@ pub const TIME_FOR_A_PAGE: SignedDuration = SignedDuration::from_secs(8);
 /// Pages of a shard that are read at most to count what is owed: over a million rows in all.
 const PAGES_TO_COUNT: usize = 6;
 
+/// Time that is left when counting is given up.
+const TIME_TO_END: SignedDuration = SignedDuration::from_secs(2);
+
 /// How far a row's `due` is put off before its message is sent: longer than a message usually waits, so
 /// that a backlog is not sent again every minute.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(3);
@@ -63,8 +66,11 @@ pub(crate) async fn tick(context: &Context, deadline: Timestamp) -> Result<(), A
     tracing::info!(woken, failed = failed.len(), "tick");
     let duration_ms = (context.clock)().duration_since(begun).as_millis().try_into().unwrap_or(0);
     emf::print(&metrics::tick(woken, failed.len(), oldest, duration_ms));
-    if (context.clock)().saturating_add(TIME_FOR_A_PAGE).is_ok_and(|end| end < deadline) {
-        count_owed(context).await;
+    let left = deadline.duration_since((context.clock)()).saturating_sub(TIME_TO_END);
+    if let Ok(left) = left.try_into()
+        && tokio::time::timeout(left, count_owed(context)).await.is_err()
+    {
+        tracing::warn!("there was no time to count what is owed");
     }
     failed.into_iter().next().map_or(Ok(()), Err)
 }

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use shared::{
     connection::{Connection, Incoming},
+    keys,
     message::DeliveryMessage,
     notification::{
         Kept, KeptState, NotificationDelivery, Payload, Posted, content_hash, content_hash_of, deliver_until,
-        notification_id,
+        notification_id, resend_until,
     },
     resource::Resource,
 };
@@ -152,18 +153,27 @@ async fn hand_on(
         let how = if repeat { How::Repeat } else { How::Unrouted };
         return Ok(Handed::done(Taken::Accepted { id, how }));
     }
+    let before = deliveries.first().map(|d| (d.size_bytes, d.accepted_at));
+    let before = before.or_else(|| kept.as_ref().map(|k| (k.size_bytes, k.accepted_at)));
     let left = left_to_send(&wanted, &deliveries);
     if left.is_empty() {
         return Ok(Handed::done(Taken::Accepted { id, how: How::Repeat }));
     }
-    let (payload, size_bytes) =
-        match event.upload.is_some() || event.body.len() * left.len() > MOST_INLINE_BYTES {
-            true => {
-                let (object, size_bytes) = put(context, address, &id, &body_hash, event).await?;
-                (Payload::Object(object), size_bytes)
+    let is_inline = event.upload.is_none() && event.body.len() * left.len() <= MOST_INLINE_BYTES;
+    let (payload, size_bytes, kept_since) = match is_inline {
+        true => (Payload::inline(event.body), event.body.len() as u64, now.as_millisecond()),
+        false => match (put(context, address, &id, &body_hash, event).await, before) {
+            (Ok((object, size_bytes)), _) => (Payload::Object(object), size_bytes, now.as_millisecond()),
+            // The upload is gone, and what was kept of it when the event came first is not.
+            (Err(Refusal::NoUpload(_)), Some((size_bytes, since)))
+                if size_bytes > MOST_INLINE_BYTES as u64 =>
+            {
+                let object = keys::notification_object(address.account, &id, &body_hash);
+                (Payload::Object(object), size_bytes, since)
             }
-            false => (Payload::inline(event.body), event.body.len() as u64),
-        };
+            (Err(refusal), _) => return Err(refusal),
+        },
+    };
     let posted = |connection: &&Resource<Connection>| {
         DeliveryMessage::Posted(Box::new(Posted {
             v: 1,
@@ -176,7 +186,8 @@ async fn hand_on(
             event_id: event.id.clone(),
             event_type: event.event_type.clone(),
             accepted_at: now.as_millisecond(),
-            deliver_until: deliver_until(connection.settings.target.deliver_for_secs, now),
+            deliver_until: deliver_until(connection.settings.target.deliver_for_secs, now)
+                .min(resend_until(kept_since, now)),
             content_type: event.content_type.clone(),
             body_hash: body_hash.clone(),
             size_bytes,
@@ -233,6 +244,7 @@ async fn keep(
         size_bytes,
         object,
         inline: None,
+        posted: event.upload.is_some().then(|| String::from_utf8_lossy(event.body).into_owned()),
         to: Vec::new(),
     };
     // Another request with the same event may have been faster: then it is kept.
@@ -248,7 +260,7 @@ async fn put(
     body_hash: &str,
     event: &Event<'_>,
 ) -> Result<(String, u64), Refusal> {
-    let object = shared::keys::notification_object(address.account, id, body_hash);
+    let object = keys::notification_object(address.account, id, body_hash);
     if let Some(upload) = &event.upload {
         let size_bytes = upload.keep_as(context, address, &object).await?;
         return Ok((object, size_bytes));

@@ -17,7 +17,7 @@ use shared::{
 
 use crate::{Context, address::Address, refusal::Refusal};
 
-/// A source takes so much of its rate at once.
+/// A source takes at once what it takes in this time.
 const BURST: SignedDuration = SignedDuration::from_secs(1);
 
 /// What this process has seen sources' clocks at, microseconds since 1970.
@@ -44,7 +44,8 @@ pub(crate) async fn keep_to(
 ) -> Result<(), Refusal> {
     let Some(per_second) = source.per_second else { return Ok(()) };
     let interval_us = interval_us(per_second);
-    let latest = now.saturating_add(BURST).unwrap_or(now);
+    let first = SignedDuration::from_micros(interval_us);
+    let latest = now.saturating_add(BURST.saturating_sub(first)).unwrap_or(now);
     let key = keys::source_rate(address.account, address.source);
     let seen = context.rates.seen(&key);
     let too_many = |next: i64| {

@@ -19,11 +19,15 @@ use crate::{
     accept::{content_type, event_id, event_type, one, verified},
     address::Address,
     fan_out::Event,
+    rate,
     refusal::Refusal,
 };
 
-/// Largest payload of a notification, in bytes: two passes over ten of them fit into an invocation of `deliver`.
+/// Largest payload of a notification, in bytes: `deliver` reads it twice and sends it once within one invocation.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most bytes of what is posted beside an upload: it stands in a row where no connection wants it.
+const MOST_POSTED_BYTES: usize = 16 * 1024;
 
 /// How long an upload may begin after it was announced.
 const LINK_HOLDS: SignedDuration = SignedDuration::from_hours(1);
@@ -102,7 +106,8 @@ pub(crate) async fn begin(
     request: &Request,
 ) -> Result<Response, Refusal> {
     let now = (context.clock)();
-    let (_, verified) = verified(context, address, request, now).await?;
+    let (ready, verified) = verified(context, address, request, now).await?;
+    rate::keep_to(context, address, &ready.source, 1, now).await?;
     let announced: Announced = serde_json::from_slice(verified.body()).map_err(|e| {
         Refusal::Upload(format!("the body must be {{\"size_bytes\": …, \"sha256\": \"…\"}}: {e}"))
     })?;
@@ -138,6 +143,10 @@ pub(crate) async fn accept(
 ) -> Result<Response, Refusal> {
     let now = (context.clock)();
     let (ready, verified) = verified(context, address, request, now).await?;
+    if verified.body().len() > MOST_POSTED_BYTES {
+        let why = format!("what names an upload may have {MOST_POSTED_BYTES} bytes at most");
+        return Err(Refusal::Upload(why));
+    }
     let named: Names = serde_json::from_slice(verified.body())
         .map_err(|e| Refusal::Upload(format!("the body must be JSON that names its upload: {e}")))?;
     let upload = named.upload.strip_prefix(PREFIX).and_then(id::from_hex).map(Upload).ok_or_else(|| {

@@ -61,22 +61,22 @@ impl Table {
             let is_ahead = tat >= now_us;
             let update = match is_ahead {
                 true => self
-                    .clock_update(key, "SET tat = tat + :span")
-                    .condition_expression("tat BETWEEN :now AND :latest")
+                    .clock_update(key, "SET tat_us = tat_us + :span")
+                    .condition_expression("tat_us BETWEEN :now AND :latest")
                     .expression_attribute_values(":span", n(span))
                     .expression_attribute_values(":latest", n(latest_us)),
                 false => self
-                    .clock_update(key, "SET tat = :then")
-                    .condition_expression("attribute_not_exists(tat) OR tat < :now")
+                    .clock_update(key, "SET tat_us = :then")
+                    .condition_expression("attribute_not_exists(tat_us) OR tat_us < :now")
                     .expression_attribute_values(":then", n(now_us + span)),
             };
             match update.expression_attribute_values(":now", n(now_us)).send().await {
                 Ok(answer) => {
-                    let before = answer.attributes.as_ref().and_then(|old| number(old, "tat"));
+                    let before = answer.attributes.as_ref().and_then(|old| number(old, "tat_us"));
                     return Ok(Slots::From(before.filter(|_| is_ahead).unwrap_or(now_us)));
                 }
                 Err(e) if is_condition(&e) => {
-                    tat = found(e.as_service_error()).and_then(|row| number(row, "tat")).unwrap_or(0);
+                    tat = found(e.as_service_error()).and_then(|row| number(row, "tat_us")).unwrap_or(0);
                 }
                 Err(e) => return Err(AwsError::call("dynamodb:UpdateItem")(e)),
             }

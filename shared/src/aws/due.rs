@@ -61,8 +61,8 @@ impl Table {
         Ok(DuePage { rows: rows.collect(), after: answer.last_evaluated_key })
     }
 
-    /// Counts the deliveries of one shard that are owed to targets: all that have been claimed once and are not final
-    /// carry a `due`. Reads at most `pages` of 1 MB, some six thousand rows each; `false` says that there are more.
+    /// Counts the deliveries of one shard that are owed to targets: all that have been claimed and are not final carry a
+    /// `due`, but for notifications in their first attempt. Reads at most `pages` of 1 MB, some six thousand rows each; `false` says that there are more.
     ///
     /// # Errors
     /// When a call fails.

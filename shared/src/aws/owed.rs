@@ -1,7 +1,5 @@
 //! What targets owe an answer for: lists by target, and what a person decides about a delivery.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -17,7 +15,7 @@ use crate::{
 };
 
 /// Pages of 1 MB of a shard that are read at most to count what a target owes.
-const PAGES_TO_COUNT: u32 = 10;
+const PAGES_TO_COUNT: u32 = 2;
 
 #[derive(Deserialize)]
 struct State {
@@ -130,45 +128,38 @@ impl Table {
         Ok(found)
     }
 
-    /// Counts what a target owes, by state. Reads at most 10 MB of each shard; `false` says that there is more.
+    /// The states of what a target owes, in one shard. Reads at most 2 MB; `false` says that there is more.
     ///
     /// # Errors
     /// When a call fails.
-    pub async fn count_of_target(
+    pub async fn owed_states(
         &self,
         account: &str,
         target_server: &str,
-    ) -> Result<(BTreeMap<DeliveryState, u64>, bool), AwsError> {
-        let (mut counts, mut is_all) = (BTreeMap::new(), true);
-        for shard in 0..OWED_SHARDS {
-            let mut start = None;
-            for page in 0.. {
-                if page == PAGES_TO_COUNT {
-                    is_all = false;
-                    break;
-                }
-                let query = self
-                    .client
-                    .query()
-                    .table_name(&self.name)
-                    .index_name("owed")
-                    .key_condition_expression("owed_by = :by")
-                    .expression_attribute_values(":by", s(keys::owed_shard(account, target_server, shard)))
-                    .projection_expression("#state")
-                    .expression_attribute_names("#state", "state")
-                    .set_exclusive_start_key(start);
-                let answer = query.send().await.map_err(AwsError::call("dynamodb:Query"))?;
-                for row in answer.items.unwrap_or_default() {
-                    let row: State = read(row)?;
-                    *counts.entry(row.state).or_default() += 1;
-                }
-                start = answer.last_evaluated_key;
-                if start.is_none() {
-                    break;
-                }
+        shard: u8,
+    ) -> Result<(Vec<DeliveryState>, bool), AwsError> {
+        let (mut states, mut start) = (Vec::new(), None);
+        for _ in 0..PAGES_TO_COUNT {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name("owed")
+                .key_condition_expression("owed_by = :by")
+                .expression_attribute_values(":by", s(keys::owed_shard(account, target_server, shard)))
+                .projection_expression("#state")
+                .expression_attribute_names("#state", "state")
+                .set_exclusive_start_key(start);
+            let answer = query.send().await.map_err(AwsError::call("dynamodb:Query"))?;
+            for row in answer.items.unwrap_or_default() {
+                states.push(read::<State>(row)?.state);
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok((states, true));
             }
         }
-        Ok((counts, is_all))
+        Ok((states, false))
     }
 
     /// Reads a batch.

@@ -47,6 +47,9 @@ pub struct Kept {
     /// The payload itself, where it is one of the hub's own, which are small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline: Option<String>,
+    /// What was posted of one whose payload was uploaded: conditions are asked of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posted: Option<String>,
     /// The connections that it is to be handed out to; without any, to those that want it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub to: Vec<String>,

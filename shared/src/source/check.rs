@@ -25,8 +25,8 @@ pub(super) fn source(source: &Source) -> Vec<FieldError> {
     if let Some(event_type) = &source.event_type {
         place("event_type", event_type, &mut errors);
     }
-    if source.per_second.is_some_and(|n| !(1..=1000).contains(&n)) {
-        errors.push(FieldError::new("per_second", "must be 1 to 1000"));
+    if source.per_second.is_some_and(|n| !(1..=500).contains(&n)) {
+        errors.push(FieldError::new("per_second", "must be 1 to 500"));
     }
     errors
 }

@@ -40,7 +40,7 @@ pub struct Source {
     /// Where the event's type stands. Without it, events have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_type: Option<Place>,
-    /// Notifications a second that it takes, 1 to 1000, and as many at once: more are answered 429. Without it, as many
+    /// Notifications a second that it takes, 1 to 500, and as many at once: more are answered 429. Without it, as many
     /// as come. Each request then costs one write more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u32>,

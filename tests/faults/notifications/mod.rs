@@ -270,6 +270,7 @@ pub async fn keep(world: &World, event: &Event) -> Result<String> {
         size_bytes: event.body.len() as u64,
         object: event.object(world),
         inline: None,
+        posted: None,
         to: Vec::new(),
     };
     world.bucket.put(&kept.object, event.body.clone()).await?;

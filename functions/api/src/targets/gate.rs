@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use shared::{
     },
     delivery::DeliveryState,
     gate::{Gate, GateState},
+    keys::OWED_SHARDS,
     message::DeliveryMessage,
     problem::Problem,
 };
@@ -38,14 +40,22 @@ pub(crate) struct TargetStatus {
     failures: u32,
     /// Whether what has waited goes first at present.
     draining: bool,
-    /// What it owes an answer for, by state: deliveries that wait, that nobody knows of whether they arrived, and that are
-    /// dead. Those that were accepted and not tried yet are in the queue, and not counted.
-    owed: BTreeMap<DeliveryState, u64>,
-    /// Whether `owed` is all of it. Of a long list only the beginning is counted: some ten thousand.
-    owed_is_all: bool,
+    /// What it is owed, where that was asked for.
+    #[serde(flatten)]
+    owed: Option<TargetOwed>,
     /// When the oldest of what waits for it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_waiting: Option<Timestamp>,
+}
+
+/// What a target is owed.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TargetOwed {
+    /// Deliveries by state: those that wait or are being sent again, those of which nobody knows whether they arrived, and
+    /// dead ones. What was accepted and not tried yet is in the queue, and not counted.
+    owed: BTreeMap<DeliveryState, u64>,
+    /// Whether `owed` is all of it. Of a long list only the beginning is counted: some thousands.
+    owed_is_all: bool,
 }
 
 /// Why a person pauses it.
@@ -64,10 +74,16 @@ pub(crate) async fn status(
     request: Request,
 ) -> Result<Response, Problem> {
     let of = find(&context, &caller, &request).await?;
-    show(&context, of).await
+    let shards = (0..OWED_SHARDS).map(|shard| context.table.owed_states(of.account, of.target_server, shard));
+    let (mut owed, mut owed_is_all) = (BTreeMap::new(), true);
+    for (states, is_end) in try_join_all(shards).await.map_err(unavailable)? {
+        states.into_iter().for_each(|state| *owed.entry(state).or_default() += 1);
+        owed_is_all &= is_end;
+    }
+    show(&context, of, Some(TargetOwed { owed, owed_is_all })).await
 }
 
-async fn show(context: &Context, of: Of<'_>) -> Result<Response, Problem> {
+async fn show(context: &Context, of: Of<'_>, owed: Option<TargetOwed>) -> Result<Response, Problem> {
     let Gate { gate_state, since, reason, failures, draining, .. } =
         context.table.gate(of).await.map_err(unavailable)?;
     let list = OwedList {
@@ -81,8 +97,6 @@ async fn show(context: &Context, of: Of<'_>) -> Result<Response, Problem> {
         limit: 1,
     };
     let oldest = context.table.owed(list).await.map_err(unavailable)?;
-    let owed = context.table.count_of_target(of.account, of.target_server).await;
-    let (owed, owed_is_all) = owed.map_err(unavailable)?;
     let oldest = oldest.first().map(Owed::place);
     let status = TargetStatus {
         state: gate_state,
@@ -91,7 +105,6 @@ async fn show(context: &Context, of: Of<'_>) -> Result<Response, Problem> {
         failures,
         draining,
         owed,
-        owed_is_all,
         oldest_waiting: oldest.and_then(|(at, _)| Timestamp::from_millisecond(at).ok()),
     };
     Response::json(200, &status)
@@ -112,7 +125,7 @@ pub(crate) async fn pause(
     let why: String = why.chars().take(200).collect();
     let now = (context.clock)();
     context.table.shut_gate(of, GateState::Paused, &why, false, now).await.map_err(unavailable)?;
-    show(&context, of).await
+    show(&context, of, None).await
 }
 
 /// Sends to a target again, beginning with what has waited for it.
@@ -123,7 +136,7 @@ pub(crate) async fn resume(
 ) -> Result<Response, Problem> {
     let of = find(&context, &caller, &request).await?;
     open(&context, of).await?;
-    show(&context, of).await
+    show(&context, of, None).await
 }
 
 /// Opens a target's gate and has what waits for it looked at.

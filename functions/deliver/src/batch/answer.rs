@@ -10,7 +10,7 @@ use shared::{
 };
 
 use super::{send::until, wake};
-use crate::{Context, http::Answer};
+use crate::{Context, hears::hears, http::Answer};
 
 /// What became of an attempt that was answered.
 pub(crate) enum Taken {
@@ -118,7 +118,9 @@ async fn split(
     let payload = wire::split(staged, &left_out, &rest.id, &batch.run)
         .map_err(|e| AwsError::damaged(format!("batch {}", batch.object), e))?;
     context.bucket.put(&rest.object, json(&payload)?).await?;
-    context.table.batch_splits(batch, outcome.records(), outcome, &answer_object, &rest).await?;
+    let hears = died_of.is_some() && hears(context, &batch.account).await?;
+    let announced = (hears, now);
+    context.table.batch_splits(batch, outcome.records(), outcome, &answer_object, &rest, announced).await?;
     tracing::warn!(error = why, "the rest goes again under its own id");
     match due {
         Some(due) => wake(context, &rest, due).await?,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Context,
-    content::Content,
+    content::{Content, is_stored},
     gate::{self, Leave},
     mappings,
     request::{self, NotSent, Outgoing},
@@ -87,8 +87,9 @@ async fn attempt(
     if (context.clock)() > until {
         return Ok(Outcome::dies(cause(claimed, DeathCause::Expired), "its time is over"));
     }
-    let (content, content_type) = match content(context, row, body).await? {
-        Ok(mapped) => mapped,
+    let (mut content, content_type) = match content(context, row, body).await? {
+        Ok(Some(content)) => content,
+        Ok(None) => return Ok(Outcome::Held(ready)),
         Err(outcome) => {
             if let Some(leave) = leave {
                 leave.give_back(context, &ready).await;
@@ -97,17 +98,31 @@ async fn attempt(
         }
     };
     let name = row.name().to_string();
-    let leave = match leave {
-        Some(leave) => leave,
-        None => match gate::ask(context, &ready, coming, &name).await? {
-            Some(leave) => leave,
-            None => return Ok(Outcome::Held(ready)),
-        },
+    if leave.is_none() && !ready.gate.admits(coming) {
+        return Ok(Outcome::Held(ready));
+    }
+    let signed = match &mut content {
+        Content::Whole(_) => Ok(()),
+        Content::Stored(stored) => request::sign_ahead(context, ready.to(), &name, stored).await,
     };
-    let started = (context.clock)();
-    let outgoing = Outgoing { id: &name, content_type: &content_type, content, alone: parks };
-    let sent = request::post(context, ready.to(), outgoing).await;
-    leave.give_back(context, &ready).await;
+    let mut started = (context.clock)();
+    let sent = match signed {
+        Err(not_sent) => Err(not_sent),
+        Ok(()) => {
+            let leave = match leave {
+                Some(leave) => leave,
+                None => match gate::ask(context, &ready, coming, &name).await? {
+                    Some(leave) => leave,
+                    None => return Ok(Outcome::Held(ready)),
+                },
+            };
+            started = (context.clock)();
+            let outgoing = Outgoing { id: &name, content_type: &content_type, content, alone: parks };
+            let sent = request::post(context, ready.to(), outgoing).await;
+            leave.give_back(context, &ready).await;
+            sent
+        }
+    };
     let ended = match sent {
         Ok(answer) => Ended::answered(&answer),
         Err(NotSent::Aws(error)) => return Err(error),
@@ -132,24 +147,28 @@ async fn attempt(
     Ok(Outcome::Made { ended, decision, duration_ms, at: now })
 }
 
-/// The payload as it goes out, with its content type; or what it comes to where nothing goes out.
+/// The payload as it goes out, with its content type; none while too many large ones are on their way; or what it comes
+/// to where nothing goes out.
 async fn content(
     context: &Context,
     row: &NotificationDelivery,
     payload: &Payload,
-) -> Result<Result<(Content, String), Outcome>, AwsError> {
-    let content = Content::of(&context.bucket, payload, row.size_bytes).await?;
-    let Some(mapping) = &row.mapping else { return Ok(Ok((content, row.content_type.clone()))) };
-    let Content::Whole(body) = content else {
+) -> Result<Result<Option<(Content, String)>, Outcome>, AwsError> {
+    if row.mapping.is_some() && is_stored(payload, row.size_bytes) {
         let why = format!("a payload of {} bytes is not mapped: {MOST_WHOLE_BYTES} at most", row.size_bytes);
         return Ok(Err(Outcome::dies(DeathCause::Unmappable, &why)));
+    }
+    let content = Content::of(&context.turns, &context.bucket, payload, row.size_bytes).await?;
+    let (mapping, body) = match (&row.mapping, content) {
+        (Some(mapping), Some(Content::Whole(body))) => (mapping, body),
+        (_, content) => return Ok(Ok(content.map(|content| (content, row.content_type.clone())))),
     };
     let Some(version) = row.mapping_version else {
         return Ok(Err(Outcome::dies(DeathCause::Unmappable, "the mapping has been removed")));
     };
     let compiled = mappings::compiled(context, &row.account, mapping, version).await?;
     Ok(match compiled.map_payload(&body) {
-        Ok(MappedPayload::Mapped(json)) => Ok((Content::Whole(json.into()), "application/json".into())),
+        Ok(MappedPayload::Mapped(json)) => Ok(Some((Content::Whole(json.into()), "application/json".into()))),
         Ok(MappedPayload::Filtered(reason)) => Err(Outcome::dies(DeathCause::Filtered, &reason)),
         Err(error) => Err(Outcome::dies(DeathCause::Unmappable, &error.to_string())),
     })

@@ -22,7 +22,9 @@ use shared::{
 use tracing::instrument;
 
 use crate::{
-    Context, gate, mappings,
+    Context,
+    content::is_stored,
+    gate, mappings,
     request::NotSent,
     tally,
     targets::{self, Ready},
@@ -53,6 +55,8 @@ pub(crate) async fn take(context: &Context, posted: Posted, lease_until: Timesta
     };
     let leave = match &ready {
         None => None,
+        // It is signed before it asks, which takes a while: for that it is claimed.
+        Some(_) if is_stored(&posted.payload, posted.size_bytes) => None,
         Some(ready) => match gate::ask(context, ready, Coming::ByItself, &row.name().to_string()).await? {
             None => return hold(context, row, posted, ready, lease_until).await,
             leave => leave,

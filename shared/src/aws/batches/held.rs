@@ -19,6 +19,7 @@ use crate::{
     announcement::{Happened, announcement},
     delivery::{Batch, BatchName, DeathCause, DeliveryState, Outcome, WaitingFor},
     keys, metrics,
+    notification::Kept,
     run::RunStatus,
 };
 
@@ -181,14 +182,7 @@ impl Table {
             .expression_attribute_values(":cause", value(&cause)?)
             .expression_attribute_values(":outcome", value(&Outcome { errors: batch.records, ..Outcome::default() })?)
             .expression_attribute_values(":error", s(error));
-        let announces = hears.then(|| {
-            let (name, epoch) = (BatchName::of(batch).to_string(), batch.epoch.to_string());
-            let data = json!({
-                "delivery": name, "run": batch.run, "records": batch.records, "connection": batch.connection,
-                "target_server": batch.target_server, "cause": cause.code(),
-            });
-            announcement(&batch.account, Happened::DeliveryDead, &[&name, &epoch], data, now)
-        });
+        let announces = hears.then(|| death(batch, cause, now));
         if !self.update_announcing(update, announces.as_ref(), now).await? {
             return Err(lost(batch));
         }
@@ -197,7 +191,8 @@ impl Table {
     }
 
     /// SENDING → DELIVERED for what the target answered, and a batch of its own for the rest, in one
-    /// transaction with the run's number of batches.
+    /// transaction with the run's number of batches. Where no attempt is left for the rest, its death is announced if
+    /// somebody `hears`.
     ///
     /// # Errors
     /// When the call fails or the claim is lost.
@@ -208,6 +203,7 @@ impl Table {
         outcome: Outcome,
         answer_object: &str,
         rest: &Batch,
+        (hears, now): (bool, Timestamp),
     ) -> Result<(), AwsError> {
         let damaged = |e| AwsError::damaged("a transaction", e);
         let delivered = Update::builder()
@@ -244,11 +240,14 @@ impl Table {
             .expression_attribute_values(":delivering", value(&RunStatus::Delivering)?)
             .build()
             .map_err(damaged)?;
-        let writes = vec![
+        let mut writes = vec![
             TransactWriteItem::builder().update(delivered).build(),
             TransactWriteItem::builder().put(put).build(),
             TransactWriteItem::builder().update(count).build(),
         ];
+        if let (true, Some(cause)) = (hears, rest.died_of) {
+            writes.push(self.announcing(&death(rest, cause, now), now)?);
+        }
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => {
                 emf::print(&metrics::attempt(DeliveryState::Delivered));
@@ -276,6 +275,16 @@ async fn send_held(update: UpdateItemFluentBuilder, batch: &Batch) -> Result<(),
         true => Ok(()),
         false => Err(lost(batch)),
     }
+}
+
+/// What is told of a batch that is not sent any more: nothing of what is in it.
+fn death(batch: &Batch, cause: DeathCause, now: Timestamp) -> Kept {
+    let (name, epoch) = (BatchName::of(batch).to_string(), batch.epoch.to_string());
+    let data = json!({
+        "delivery": name, "run": batch.run, "records": batch.records, "connection": batch.connection,
+        "target_server": batch.target_server, "cause": cause.code(),
+    });
+    announcement(&batch.account, Happened::DeliveryDead, &[&name, &epoch], data, now)
 }
 
 fn lost(batch: &Batch) -> AwsError {
