@@ -11,6 +11,7 @@ pub mod counts;
 pub mod delivery;
 pub mod dial;
 pub mod event;
+pub mod export;
 pub mod gate;
 pub mod http_api;
 pub mod id;

@@ -1,0 +1,170 @@
+//! Where the push of a target's files stands: its row, and the batch that is open.
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::file_name::numbered;
+
+/// What is to be pushed to a target, and how far it is: one row a target, beside its settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// Counts up with each holder; every write of a holder is conditional on it.
+    #[serde(default)]
+    pub epoch: u64,
+    /// The run that is admitted and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_run: Option<String>,
+    /// The batch that is frozen, or about to be, and not through yet: nothing else is sent before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_batch: Option<OpenBatch>,
+    /// What a person has decided about the open batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Files that were begun: the next one's number is one more.
+    #[serde(default)]
+    pub files: u64,
+    /// Pushes that failed, one after another.
+    #[serde(default)]
+    pub failures: u32,
+    /// Code of the last failure, until one goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_code: Option<String>,
+    /// How the last push failed, until one goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When something was last put into the buffer of a realtime target, milliseconds since 1970.
+    #[serde(default)]
+    pub held_at: i64,
+    /// When it is looked at next, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
+    /// Not before this, milliseconds since 1970: after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub try_at: Option<i64>,
+}
+
+/// A file that is on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenBatch {
+    /// Id: also part of the temporary name.
+    pub id: String,
+    /// The run that opened it, after which it may be named.
+    pub run: String,
+    /// Its number among the target's files.
+    pub number: u64,
+    /// When it was opened, milliseconds since 1970.
+    pub opened_at: i64,
+    /// How far it is.
+    pub phase: Phase,
+    /// What the file is to be called.
+    #[serde(default)]
+    pub name: String,
+    /// Where its bytes are in the bucket.
+    #[serde(default)]
+    pub object: String,
+    /// Where the list of its records is in the bucket.
+    #[serde(default)]
+    pub manifest: String,
+    /// Records of the manifest that are in the file.
+    #[serde(default)]
+    pub records: u64,
+    /// Records of the manifest that did not fit the format.
+    #[serde(default)]
+    pub unfit: u64,
+    /// Bytes.
+    #[serde(default)]
+    pub size_bytes: u64,
+    /// SHA-256 of the bytes, hex.
+    #[serde(default)]
+    pub sha256: String,
+    /// Server and folder that it was uploaded to, from when the upload is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_to: Option<String>,
+    /// The name that the rename goes for, from when that is about to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renames_to: Option<String>,
+    /// Uploads begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Whether the policy `fail` keeps it: a person decides, or the name becomes free.
+    #[serde(default)]
+    pub is_blocked: bool,
+}
+
+/// How far an open batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Its content is being fixed; nothing was sent.
+    Freezing,
+    /// Its bytes are in the bucket and do not change any more.
+    Frozen,
+    /// It is whole on the server under its temporary name, and is being renamed: where that name is gone, it is done.
+    Renaming,
+}
+
+/// What a person decides about an open batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The file gets this name.
+    Rename(String),
+    /// The file is not sent; its records end as dead, `cancelled`.
+    Discard,
+}
+
+/// One record of an open batch: a line of its manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestEntry {
+    /// The notification.
+    pub notification: String,
+    /// The connection that took it.
+    pub connection: String,
+    /// What the client calls the event.
+    pub event_id: String,
+    /// When it was accepted, milliseconds since 1970.
+    pub accepted_at: i64,
+    /// Why it is not in the file, if it did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
+}
+
+impl OpenBatch {
+    /// The name under which it is uploaded: the same with every attempt, so that a repeat overwrites its own work.
+    pub fn temporary_name(&self) -> String {
+        format!(".crossdock-{}.part", self.id)
+    }
+
+    /// The name under which a file that is replaced stands aside until its place is taken.
+    pub fn aside_name(&self) -> String {
+        format!(".crossdock-{}.old", self.id)
+    }
+
+    /// The name that it goes by where so many are taken.
+    pub fn name_after(&self, taken: u32) -> String {
+        if taken == 0 { self.name.clone() } else { numbered(&self.name, taken) }
+    }
+}
+
+/// How long to wait after the `n`th failure in a row of a realtime target, from 1: a minute, doubled up to an hour.
+pub fn retry_wait(n: u32) -> SignedDuration {
+    SignedDuration::from_mins(2i64.pow(n.saturating_sub(1).min(6)).min(60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_tried_again_at_longer_and_longer_intervals() {
+        let minutes: Vec<_> = (1..=9).map(|n| retry_wait(n).as_mins()).collect();
+        assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_row_that_only_waits_reads_as_nothing_was_done() {
+        let push: Push = serde_json::from_str(r#"{"due": 1, "held_at": 2}"#).unwrap();
+        assert_eq!((push.epoch, push.files, push.open_batch), (0, 0, None));
+    }
+}

@@ -1,0 +1,162 @@
+//! What an administrator states about the files of a target server of kind `sftp_export`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FileName, format::MOST_COLUMNS};
+use crate::problem::FieldError;
+
+/// How files are named and written, and when they are pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// Whether what is owed is pushed at once. Without it, a schedule or a person has the buffer flushed.
+    #[serde(default)]
+    pub realtime: bool,
+    /// Name of a file, without folder: text with `{date}` (2026-11-25), `{time}` (093000), `{counter}` or `{counter:6}`
+    /// (with zeros in front), `{run}` and `{batch}`. Date and time are those of the account's zone when the file's
+    /// content was frozen; the counter counts the target's files.
+    pub file_name: String,
+    /// What happens where the folder has a file of that name.
+    #[serde(default)]
+    pub overwrite: Overwrite,
+    /// What a file looks like.
+    pub format: FileFormat,
+    /// Of format `csv`: its columns and marks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvOutput>,
+}
+
+/// What happens where the folder has a file of that name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overwrite {
+    /// The file waits, and all that come after it, until the name is free or a person decides. A report says so.
+    #[default]
+    Fail,
+    /// The new file takes the place of the old one.
+    Replace,
+    /// The new file gets `-1`, `-2`, … behind its name.
+    Rename,
+    /// The new file is not sent: its records end as filtered, `exists`.
+    Ignore,
+}
+
+/// What a file looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    /// JSON, one record a line. Payloads must be JSON.
+    Ndjson,
+    /// One JSON array of all records. Payloads must be JSON.
+    JsonArray,
+    /// CSV, one record a line. Payloads must be JSON objects.
+    Csv,
+    /// One file for each notification: its payload as the mapping makes it, or byte for byte as it came.
+    Payload,
+}
+
+/// How CSV is written: nothing of it is guessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvOutput {
+    /// The members of a record that become its cells, in this order; a member that is absent or null is an empty cell.
+    pub columns: Vec<String>,
+    /// One character of ASCII between cells.
+    pub delimiter: char,
+    /// Whether the first line names the columns.
+    pub header: bool,
+    /// What ends a line.
+    pub line_end: LineEnd,
+    /// Whether the file begins with a byte order mark, by which some programs know UTF-8.
+    #[serde(default)]
+    pub bom: bool,
+}
+
+/// What ends a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LineEnd {
+    /// `\n`.
+    Lf,
+    /// `\r\n`.
+    Crlf,
+}
+
+impl Export {
+    pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
+        match FileName::parse(&self.file_name) {
+            Err(why) => errors.push(FieldError::new("export.file_name", why)),
+            Ok(name) if self.format == FileFormat::Payload && !name.tells_files_of_a_run_apart() => {
+                errors.push(FieldError::new(
+                    "export.file_name",
+                    "one run makes a file for each notification: tell them apart with {counter} or {batch}",
+                ));
+            }
+            Ok(_) => {}
+        }
+        match (self.format, &self.csv) {
+            (FileFormat::Csv, None) => {
+                errors.push(FieldError::new("export.csv", "state columns, delimiter, header and line_end"));
+            }
+            (FileFormat::Csv, Some(csv)) => csv.check(errors),
+            (_, Some(_)) => errors.push(FieldError::new("export.csv", "is for format csv only")),
+            (_, None) => {}
+        }
+    }
+}
+
+impl CsvOutput {
+    fn check(&self, errors: &mut Vec<FieldError>) {
+        if self.columns.is_empty() || self.columns.len() > MOST_COLUMNS {
+            let detail = format!("must be 1 to {MOST_COLUMNS} names of members of a record");
+            errors.push(FieldError::new("export.csv.columns", detail));
+        }
+        let mut seen = std::collections::HashSet::new();
+        if let Some(twice) = self.columns.iter().find(|c| !seen.insert(c.as_str())) {
+            errors.push(FieldError::new("export.csv.columns", format!("has '{twice}' twice")));
+        }
+        if !self.delimiter.is_ascii() || matches!(self.delimiter, '"' | '\r' | '\n' | '\0') {
+            let detail = "must be one character of ASCII, and neither a quotation mark nor a line end";
+            errors.push(FieldError::new("export.csv.delimiter", detail));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn fields(export: Value) -> Vec<String> {
+        let export: Export = serde_json::from_value(export).unwrap();
+        let mut errors = Vec::new();
+        export.check(&mut errors);
+        errors.into_iter().map(|e| e.field).collect()
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named() {
+        let csv = |columns: Value, delimiter: &str| {
+            json!({ "file_name": "a.csv", "format": "csv", "csv": { "columns": columns, "delimiter": delimiter,
+                "header": true, "line_end": "lf" } })
+        };
+        for (export, named) in [
+            (json!({ "file_name": "{date}-{run}.ndjson", "format": "ndjson" }), None),
+            (json!({ "file_name": "a/b", "format": "ndjson" }), Some("export.file_name")),
+            (json!({ "file_name": "{date}", "format": "payload" }), Some("export.file_name")),
+            (json!({ "file_name": "{counter:6}.bin", "format": "payload" }), None),
+            (json!({ "file_name": "a", "format": "csv" }), Some("export.csv")),
+            (csv(json!(["id", "name"]), ";"), None),
+            (csv(json!([]), ";"), Some("export.csv.columns")),
+            (csv(json!(["id", "id"]), ";"), Some("export.csv.columns")),
+            (csv(json!(["id"]), "\""), Some("export.csv.delimiter")),
+            (csv(json!(["id"]), "é"), Some("export.csv.delimiter")),
+        ] {
+            assert_eq!(fields(export.clone()), named.into_iter().collect::<Vec<_>>(), "{export}");
+        }
+        let mut both = csv(json!(["id"]), ";");
+        both["format"] = "ndjson".into();
+        assert_eq!(fields(both), ["export.csv"]);
+    }
+}
