@@ -36,9 +36,9 @@ pub struct Listing {
 /// An authenticated session. Dropping it hangs up first, so that a hung server cannot hold the caller.
 pub struct Client {
     sftp: Sftp,
-    session: Session,
+    pub(super) session: Session,
     socket: TcpStream,
-    patience: Patience,
+    pub(super) patience: Patience,
 }
 
 /// libssh2 reads ahead by four times the buffer it is given, so large buffers keep a far server busy.
@@ -155,10 +155,7 @@ impl Client {
         let mut total: u64 = 0;
         while total <= most_bytes {
             let read = self.call("reading", path, |_| {
-                file.read(&mut buffer).map_err(|e| {
-                    let last = ssh2::Error::last_session_error(&self.session);
-                    last.unwrap_or_else(|| ssh2::Error::new(ssh2::ErrorCode::Session(-1), kind_text(&e)))
-                })
+                file.read(&mut buffer).map_err(|e| session_error(&self.session, &e))
             })?;
             if read == 0 || !take(Bytes::copy_from_slice(&buffer[..read])) {
                 break;
@@ -194,10 +191,15 @@ impl Client {
     }
 }
 
-/// libssh2's own words are lost on the way through `Read`.
+/// libssh2's own words are lost on the way through `Read` and `Write`.
+pub(super) fn session_error(session: &Session, error: &std::io::Error) -> ssh2::Error {
+    let last = ssh2::Error::last_session_error(session);
+    last.unwrap_or_else(|| ssh2::Error::new(ssh2::ErrorCode::Session(-1), kind_text(error)))
+}
+
 fn kind_text(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "the file ended in the middle of a read",
-        _ => "the read failed",
+        _ => "it failed without a reason",
     }
 }

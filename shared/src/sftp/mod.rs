@@ -1,7 +1,7 @@
 //! The SFTP client: libssh2 with pinned host keys, checked addresses and deadlines.
 //!
-//! Calls block: run them inside `spawn_blocking`, one session a thread. Resuming, parallel files and
-//! pushes are not here yet.
+//! Calls block: run them inside `spawn_blocking`, one session a thread. Resuming and parallel
+//! files are not here yet.
 
 mod auth;
 mod client;
@@ -9,6 +9,7 @@ mod connect;
 mod error;
 mod moving;
 mod patience;
+mod putting;
 mod server;
 
 pub use client::{Client, Listing, RemoteFile};

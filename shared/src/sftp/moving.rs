@@ -65,12 +65,4 @@ impl Client {
         rename("moving back", &to, &file.path)?;
         Err(SftpError::Changed(file.path.clone()))
     }
-
-    fn exists(&self, path: &str) -> Result<bool, SftpError> {
-        match self.call("looking at", path, |sftp| sftp.stat(Path::new(path))) {
-            Ok(_) => Ok(true),
-            Err(SftpError::NotFound(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
 }

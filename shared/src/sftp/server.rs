@@ -2,7 +2,11 @@
 
 use secrecy::SecretString;
 
-use crate::dial::Dialling;
+use crate::{
+    dial::Dialling,
+    secret::{Owner, SecretError, SecretField},
+    target_server::{TargetServer, parse_host_key},
+};
 
 /// A server, and what the hub needs to enter it.
 #[derive(Debug)]
@@ -23,4 +27,34 @@ pub struct Server {
     pub passphrase: Option<SecretString>,
     /// Pinned keys: type and bytes.
     pub host_keys: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Server {
+    /// What the hub needs to enter a target server of an account, with its secrets opened by the account's data key;
+    /// `None` where its address is none.
+    ///
+    /// # Errors
+    /// When a secret does not open.
+    pub fn of(
+        account: &str,
+        id: &str,
+        target: &TargetServer,
+        networks: &[String],
+        key: &[u8; 32],
+    ) -> Result<Option<Self>, SecretError> {
+        let Some((host, port)) = target.host_port() else { return Ok(None) };
+        let open = |field, secret: &Option<SecretField>| {
+            secret.as_ref().map(|s| s.open(key, Owner { account, id, field })).transpose()
+        };
+        Ok(Some(Self {
+            host: host.into(),
+            port,
+            dialling: Dialling::new(networks),
+            user: target.auth.user.clone().unwrap_or_default(),
+            password: open("auth.password", &target.auth.password)?,
+            private_key: open("auth.private_key", &target.auth.private_key)?,
+            passphrase: open("auth.passphrase", &target.auth.passphrase)?,
+            host_keys: target.host_keys.iter().filter_map(|k| parse_host_key(k)).collect(),
+        }))
+    }
 }

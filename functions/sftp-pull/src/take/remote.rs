@@ -5,11 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::{
     aws::AwsError,
     connection::FilesSide,
-    dial::Dialling,
-    run::{Origin, Run},
-    secret::{Owner, SecretField},
+    run::Run,
     sftp::{Client, Listing, RemoteFile, Server, SftpError},
-    target_server::{TargetServer, parse_host_key},
+    target_server::TargetServer,
 };
 
 use crate::{Context, error::Stop, limit::Limit};
@@ -86,29 +84,12 @@ where
 }
 
 async fn server(context: &Context, run: &Run, id: &str, target: &TargetServer) -> Result<Server, Stop> {
-    let Some((host, port)) = target.host_port() else {
-        return Err(Stop::settings("bad_address", "the source's address is not host or host:port"));
-    };
     let account = context.table.account(&run.account).await?;
     let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
     let key = context.vault.open(&run.account, &account.data_key).await?;
-    let open = |field, secret: &Option<SecretField>| {
-        let owner = Owner { account: &run.account, id, field };
-        let opened = secret.as_ref().map(|s| s.open(key.bytes(), owner)).transpose();
-        opened.map_err(|e| {
-            let failure =
-                shared::run::Failure::new(Origin::Settings, "secret_unusable", e.to_string(), false);
-            Stop::Failed(failure)
-        })
-    };
-    Ok(Server {
-        host: host.into(),
-        port,
-        dialling: Dialling::new(&account.account.allowed_networks),
-        user: target.auth.user.clone().unwrap_or_default(),
-        password: open("auth.password", &target.auth.password)?,
-        private_key: open("auth.private_key", &target.auth.private_key)?,
-        passphrase: open("auth.passphrase", &target.auth.passphrase)?,
-        host_keys: target.host_keys.iter().filter_map(|k| parse_host_key(k)).collect(),
-    })
+    match Server::of(&run.account, id, target, &account.account.allowed_networks, key.bytes()) {
+        Ok(Some(server)) => Ok(server),
+        Ok(None) => Err(Stop::settings("bad_address", "the source's address is not host or host:port")),
+        Err(error) => Err(Stop::settings("secret_unusable", &error.to_string())),
+    }
 }
