@@ -4,6 +4,7 @@
 MANAGED_POLICIES = {
     ("SftpPullRole", "AWSLambdaENIManagementAccess"): "Lambda makes the network interfaces of a VPC's functions "
     "under the function's role, and names them only then; attached under Egress=nat alone",
+    ("SftpPushRole", "AWSLambdaENIManagementAccess"): "as of SftpPullRole",
     ("DeliverRole", "AWSLambdaENIManagementAccess"): "as of SftpPullRole",
 }
 
@@ -15,6 +16,7 @@ ENDS = {
     ("PullsDeadLetters", "DeadLetter"): "the last queue there is: it keeps for 14 days what its reader cannot "
     "handle, and the reader saves each message in the bucket before it looks into it",
     ("DeliveriesDeadLetters", "DeadLetter"): "as of PullsDeadLetters",
+    ("PushesDeadLetters", "DeadLetter"): "as of PullsDeadLetters",
 }
 
 # Functions whose URL anyone may call.

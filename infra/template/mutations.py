@@ -20,6 +20,7 @@ FUNCTION_ALARMS = "infra/alarms/function.yaml"
 QUEUE_ALARMS = "infra/alarms/queue.yaml"
 SCHEDULES_ALARMS = "infra/alarms/schedules.yaml"
 NOTIFICATIONS_ALARMS = "infra/alarms/notifications.yaml"
+BUFFERS_ALARMS = "infra/alarms/buffers.yaml"
 DASHBOARD = "infra/dashboard.yaml"
 
 
@@ -195,6 +196,8 @@ MUTATIONS = [
              _nested_drop(NOTIFICATIONS_ALARMS, "Dead")),
     Mutation("an alarm on another function", watch.notifications_have_alarms,
              lambda s: _of(s, "NotificationsAlarms")["Parameters"].update(IntakeFunction={"Ref": "Api"})),
+    Mutation("no alarm for files that do not get through", watch.buffers_have_alarms,
+             _nested_drop(BUFFERS_ALARMS, "Failed")),
     Mutation("an alarm that nobody hears", watch.alarms_can_be_heard, _nested(QUEUE_ALARMS, "Age", "AlarmActions", [])),
     Mutation("a metric nobody prints", watch.metrics_exist,
              _nested(SCHEDULES_ALARMS, "MissedRuns", "MetricName", "MissedRuns")),

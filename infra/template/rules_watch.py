@@ -10,6 +10,10 @@ from stack import Stack, named
 OWN_NAMESPACE = "Crossdock"
 SCHEDULES_ALARMS = ("RunsMissed", "OldestDueAge", "TickDuration")
 # With the function that prints each.
+BUFFERS_ALARMS = (
+    ("PushesFailed", "SftpPush"),
+    ("OldestOwedAge", "SftpPush"),
+)
 NOTIFICATIONS_ALARMS = (
     ("RefusedUnavailable", "Intake"),
     ("NotificationsDead", "Deliver"),
@@ -78,6 +82,18 @@ def notifications_have_alarms(stack: Stack) -> Iterator[str]:
         if alarm["Namespace"] == OWN_NAMESPACE
     }
     for metric, function in NOTIFICATIONS_ALARMS:
+        if (metric, function) not in watched:
+            yield f"there is no alarm for {metric} of {function}"
+
+
+def buffers_have_alarms(stack: Stack) -> Iterator[str]:
+    """Files that do not get through, and what waits too long for one."""
+    watched = {
+        (alarm["MetricName"], named(_dimension(alarm, "FunctionName")))
+        for alarm in stack.alarms()
+        if alarm["Namespace"] == OWN_NAMESPACE
+    }
+    for metric, function in BUFFERS_ALARMS:
         if (metric, function) not in watched:
             yield f"there is no alarm for {metric} of {function}"
 

@@ -25,6 +25,8 @@ pub struct DispatchConfig {
     pub table: String,
     /// URL of the queue `pulls`.
     pub pulls_queue_url: String,
+    /// URL of the queue `pushes`.
+    pub pushes_queue_url: String,
     /// URL of the queue `deliveries`.
     pub deliveries_queue_url: String,
 }
@@ -38,6 +40,7 @@ impl DispatchConfig {
         Ok(Self {
             table: required("CROSSDOCK_TABLE")?,
             pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            pushes_queue_url: required("CROSSDOCK_PUSHES_QUEUE_URL")?,
             deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
         })
     }
@@ -68,6 +71,25 @@ impl PullConfig {
     }
 }
 
+/// What `sftp-push` needs.
+#[derive(Clone, Debug)]
+pub struct PushConfig {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the bucket.
+    pub bucket: String,
+}
+
+impl PushConfig {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing.
+    pub fn from_env() -> Result<Self, Missing> {
+        Ok(Self { table: required("CROSSDOCK_TABLE")?, bucket: required("CROSSDOCK_BUCKET")? })
+    }
+}
+
 /// What `deliver` needs.
 #[derive(Clone, Debug)]
 pub struct DeliverConfig {
@@ -77,6 +99,8 @@ pub struct DeliverConfig {
     pub bucket: String,
     /// URL of the queue `pulls`.
     pub pulls_queue_url: String,
+    /// URL of the queue `pushes`.
+    pub pushes_queue_url: String,
     /// URL of the queue `deliveries`.
     pub deliveries_queue_url: String,
 }
@@ -91,6 +115,7 @@ impl DeliverConfig {
             table: required("CROSSDOCK_TABLE")?,
             bucket: required("CROSSDOCK_BUCKET")?,
             pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            pushes_queue_url: required("CROSSDOCK_PUSHES_QUEUE_URL")?,
             deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
         })
     }
@@ -130,6 +155,8 @@ pub struct ApiConfig {
     pub bucket: String,
     /// URL of the queue `pulls`.
     pub pulls_queue_url: String,
+    /// URL of the queue `pushes`.
+    pub pushes_queue_url: String,
     /// URL of the queue `deliveries`.
     pub deliveries_queue_url: String,
     /// ARN of the KMS key that protects accounts' data keys.
@@ -146,6 +173,7 @@ impl ApiConfig {
             table: required("CROSSDOCK_TABLE")?,
             bucket: required("CROSSDOCK_BUCKET")?,
             pulls_queue_url: required("CROSSDOCK_PULLS_QUEUE_URL")?,
+            pushes_queue_url: required("CROSSDOCK_PUSHES_QUEUE_URL")?,
             deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
             key_arn: required("CROSSDOCK_KEY_ARN")?,
         })

@@ -102,6 +102,14 @@ pub fn source_rate(account: &str, source: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("RATE#{source}") }
 }
 
+/// What is to be pushed to a target, and how far it is.
+pub fn push(account: &str, target_server: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("{PUSH}{target_server}") }
+}
+
+/// What the sort key of a push begins with.
+pub const PUSH: &str = "PUSH#";
+
 /// The access token of a target.
 pub fn token(account: &str, target_server: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("TOKEN#{target_server}") }
@@ -134,6 +142,11 @@ pub fn runs_of_account(account: &str) -> String {
 /// Partition of the index `runs_by_connection`.
 pub fn runs_of_connection(account: &str, connection: &str) -> String {
     format!("A#{account}#C#{connection}")
+}
+
+/// Partition of the index `runs_by_connection` for the pushes of a target server.
+pub fn runs_of_target(account: &str, target_server: &str) -> String {
+    format!("A#{account}#T#{target_server}")
 }
 
 /// Partition of the index `due` for a row: by its whole key, so that neither an account nor a run with
@@ -194,6 +207,21 @@ pub fn notification_object(account: &str, notification: &str, body_hash: &str) -
 /// A payload that a client uploads, until the notification comes that it belongs to: in `uploads/`.
 pub fn upload_object(account: &str, source: &str, sha256_hex: &str) -> String {
     format!("{account}/uploads/{source}/{sha256_hex}")
+}
+
+/// A notification as a mapping makes it for a file, by the connection and the mapping's version: in `payloads/`.
+pub fn record_object(account: &str, notification: &str, connection: &str, version: u64) -> String {
+    format!("{account}/payloads/{notification}/{connection}.{version}.json")
+}
+
+/// The bytes of a file that is pushed, as the holder with this epoch rendered them: in `exports/`.
+pub fn export_object(account: &str, target_server: &str, batch: &str, epoch: u64) -> String {
+    format!("{account}/exports/{target_server}/{batch}/{epoch:06}")
+}
+
+/// The list of the records of a file that is pushed, by the same holder.
+pub fn export_manifest(account: &str, target_server: &str, batch: &str, epoch: u64) -> String {
+    format!("{}.manifest.ndjson", export_object(account, target_server, batch, epoch))
 }
 
 /// One part of a run's record results, compressed NDJSON.

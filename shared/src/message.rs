@@ -37,6 +37,35 @@ impl PullMessage {
     }
 }
 
+/// A message of the queue `pushes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PushMessage {
+    /// A target's buffer is to be flushed, or its open batch to be gone on with.
+    Flush {
+        /// Version of this form.
+        v: u8,
+        /// Account of the target.
+        account: String,
+        /// Id of the target server.
+        target_server: String,
+    },
+}
+
+impl PushMessage {
+    /// Says that a target has something to be pushed.
+    pub fn flush(account: &str, target_server: &str) -> Self {
+        Self::Flush { v: 1, account: account.into(), target_server: target_server.into() }
+    }
+
+    /// The account whose work it is about.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Flush { account, .. } => account,
+        }
+    }
+}
+
 /// A message of the queue `deliveries`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -196,6 +196,20 @@ pub fn owed(deliveries: u64) -> Vec<Metric> {
     vec![Metric::count("DeliveriesOwed", deliveries)]
 }
 
+/// A file that is on its target under its name.
+pub fn file_pushed(records: u64, size_bytes: u64) -> Vec<Metric> {
+    vec![
+        Metric::count("FilesPushed", 1),
+        Metric::count("FileRecords", records),
+        Metric::count("FileBytes", size_bytes),
+    ]
+}
+
+/// A push that did not get through.
+pub fn push_failed() -> Vec<Metric> {
+    vec![Metric::count("PushesFailed", 1)]
+}
+
 /// A tick of `dispatch`: rows woken and not, how long the oldest of them had been due, and the tick's time.
 pub fn tick(woken: usize, failed: usize, oldest_due_secs: u64, duration_ms: u64) -> Vec<Metric> {
     vec![

@@ -1,10 +1,12 @@
-//! A run: one execution of a connection, and its report.
+//! A run: one execution of a connection, or one push to a target server, and its report.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{connection::Connection, counts::Counts};
+
+pub use crate::export::{Output, OutputResult};
 
 /// What made a run start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -122,15 +124,19 @@ pub struct Input {
     pub same_content_as: Option<String>,
 }
 
-/// One execution of a connection.
+/// One execution of a connection, or one push to a target server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Id; the same for the same schedule and time, event, or Idempotency-Key.
     pub id: String,
     /// Account.
     pub account: String,
-    /// Connection.
+    /// Connection; absent for a push, which may carry what several connections put into the buffer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub connection: String,
+    /// Of a push: the target server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_server: Option<String>,
     /// What made it start.
     pub trigger: Trigger,
     /// The schedule, where one did.
@@ -173,6 +179,9 @@ pub struct Run {
     /// Files, in the order in which they are mapped.
     #[serde(default)]
     pub inputs: Vec<Input>,
+    /// Of a push: its files, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Output>,
     /// Whether `inputs` is complete: nothing more is taken from the server.
     #[serde(default)]
     pub inputs_complete: bool,
@@ -263,6 +272,7 @@ impl Run {
             id,
             account: account.into(),
             connection: connection.into(),
+            target_server: None,
             trigger,
             schedule: None,
             scope: None,
@@ -278,6 +288,7 @@ impl Run {
             failure: None,
             warnings: Vec::new(),
             inputs: Vec::new(),
+            outputs: Vec::new(),
             inputs_complete: false,
             mapping: None,
             settings: None,
@@ -293,6 +304,11 @@ impl Run {
             batches_final: 0,
             batches_final_seen: 0,
         }
+    }
+
+    /// Makes a run that pushes to a target server, and waits for a function.
+    pub fn push(id: String, account: &str, target_server: &str, trigger: Trigger, now: Timestamp) -> Self {
+        Self { target_server: Some(target_server.into()), ..Self::queued(id, account, "", trigger, now) }
     }
 
     /// Makes the row that stands for due times of a schedule that passed. `instead` is the time for which a run

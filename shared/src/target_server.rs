@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    export::Export,
     problem::FieldError,
     resource::Settings,
     secret::SecretField,
@@ -19,7 +20,7 @@ use crate::{
 pub enum TargetServerKind {
     /// Files are pulled from it over SFTP.
     SftpImport,
-    /// Files are pushed to it over SFTP. Not available yet.
+    /// Files are pushed to it over SFTP.
     SftpExport,
     /// Records are posted to it over HTTP.
     Webservice,
@@ -49,6 +50,9 @@ pub struct TargetServer {
     /// For SFTP: the server's public keys as `ssh-keyscan` prints them, without the host's name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_keys: Vec<String>,
+    /// For `sftp_export`: how files are named and written, and whether they are pushed at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<Export>,
     /// For a webservice: secrets with which requests are signed by Standard Webhooks (`webhook-signature`): each that
     /// has not ended signs, so that one can be replaced without a gap. Without any, requests are not signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -370,11 +374,20 @@ impl Settings for TargetServer {
             errors.push(FieldError::new("name", "must not be empty"));
         }
         match self.kind {
-            TargetServerKind::SftpImport => self.check_sftp(&mut errors),
+            TargetServerKind::SftpImport | TargetServerKind::SftpExport => self.check_sftp(&mut errors),
             TargetServerKind::Webservice => self.check_webservice(&mut errors),
-            TargetServerKind::SftpExport | TargetServerKind::AgentFolder => {
-                errors.push(FieldError::new("kind", "is not available yet; use sftp_import or webservice"));
+            TargetServerKind::AgentFolder => {
+                let detail = "is not available yet; use sftp_import, sftp_export or webservice";
+                errors.push(FieldError::new("kind", detail));
             }
+        }
+        match (self.kind, &self.export) {
+            (TargetServerKind::SftpExport, None) => {
+                errors.push(FieldError::new("export", "state file_name and format, for example ndjson"));
+            }
+            (TargetServerKind::SftpExport, Some(export)) => export.check(&mut errors),
+            (_, Some(_)) => errors.push(FieldError::new("export", "is for kind sftp_export only")),
+            (_, None) => {}
         }
         let mut copy = self.clone();
         for (field, secret) in copy.secrets() {
@@ -449,7 +462,8 @@ mod tests {
             ("/auth/password", "".into(), "auth.password"),
             ("/host_keys", serde_json::json!([]), "host_keys"),
             ("/host_keys/0", "ssh-ed25519 AAAA".into(), "host_keys[0]"),
-            ("/kind", "sftp_export".into(), "kind"),
+            ("/kind", "sftp_export".into(), "export"),
+            ("/kind", "agent_folder".into(), "kind"),
             ("/kind", "webservice".into(), "address"),
         ] {
             assert!(fields(with(sftp(), field, value)).contains(&named.to_string()), "{field}");

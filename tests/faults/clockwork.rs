@@ -10,7 +10,7 @@ use shared::{
     delivery::{Batch, DeliveryName},
     id::derived,
     keys::{self, Key},
-    message::{DeliveryMessage, PullMessage},
+    message::{DeliveryMessage, PullMessage, PushMessage},
     notification::NotificationDelivery,
     run::{Run, Trigger},
 };
@@ -28,7 +28,7 @@ const MOST_WAITS: usize = 12;
 const PASSES_MS: i64 = 180_000;
 
 /// Times that rows state, which are over once it has passed.
-const ENDS: [&str; 3] = ["lease_until", "attempt_at", "drain_until"];
+const ENDS: [&str; 4] = ["lease_until", "attempt_at", "drain_until", "try_at"];
 
 impl World {
     /// Plays on until no message and no row has anything left to do.
@@ -39,7 +39,7 @@ impl World {
         let mut waits = 0;
         let mut idle = 0;
         loop {
-            if self.pull_next().await? || self.deliver_next(1).await? {
+            if self.pull_next().await? || self.deliver_next(1).await? || self.push_next().await? {
                 idle = 0;
                 continue;
             }
@@ -130,6 +130,11 @@ impl World {
                 let delivery: NotificationDelivery = serde_json::from_value(row.clone())?;
                 DeliveryMessage::of(account, &DeliveryName::Notification(delivery.name()))
             }
+            sk if sk.starts_with(keys::PUSH) => {
+                let target = sk.trim_start_matches(keys::PUSH);
+                let body = serde_json::to_string(&PushMessage::flush(account, target))?;
+                return self.send(&self.pushes, body).await;
+            }
             sk => match sk.strip_prefix(keys::GATE) {
                 Some(target) => DeliveryMessage::target(account, target),
                 None => {
@@ -149,7 +154,11 @@ impl World {
         self.send(&self.deliveries, serde_json::to_string(message)?).await
     }
 
-    async fn send(&self, queue: &Queue, body: String) -> Result<()> {
+    /// Puts a message into a queue.
+    ///
+    /// # Errors
+    /// When the local cloud fails.
+    pub(super) async fn send(&self, queue: &Queue, body: String) -> Result<()> {
         self.setting.sqs.send_message().queue_url(&queue.url).message_body(body).send().await?;
         Ok(())
     }
@@ -217,8 +226,8 @@ fn sort_key(row: &Value) -> &str {
     row["sk"].as_str().unwrap_or_default()
 }
 
-/// A run that is not final; a batch or a notification that waits or is being sent, unless it waits for its target; a
-/// notification that is to be handed out; a gate whose backlog is looked at.
+/// A run that is not final; a batch or a notification that waits or is being sent, unless it waits for its target or for a file; a
+/// notification that is to be handed out; a gate whose backlog is looked at; a target that is to be pushed to.
 pub(super) fn is_open(row: &Value) -> bool {
     let sk = sort_key(row);
     let of = |name: &str, open: &[&str]| row[name].as_str().is_some_and(|state| open.contains(&state));
@@ -226,9 +235,10 @@ pub(super) fn is_open(row: &Value) -> bool {
         || (sk.starts_with(keys::BATCH) && of("state", &["WAITING", "SENDING"]))
         || (sk.starts_with(keys::DELIVERY)
             && of("state", &["WAITING", "SENDING"])
-            && row["waiting_for"] != "target")
+            && row["waiting_for"] != "target"
+            && row["waiting_for"] != "flush")
         || (sk == "N" && of("kept_state", &["pending"]))
-        || (sk.starts_with(keys::GATE) && row["due"].is_i64())
+        || ((sk.starts_with(keys::GATE) || sk.starts_with(keys::PUSH)) && row["due"].is_i64())
 }
 
 fn is_of_notifications(row: &Value) -> bool {

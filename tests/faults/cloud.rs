@@ -84,7 +84,7 @@ impl World {
         self.functions.clear();
         let Setting { s3, sqs, dynamodb, .. } = &*self.setting;
         dynamodb.delete_table().table_name(&self.name).send().await?;
-        for queue in [&self.pulls, &self.deliveries] {
+        for queue in [&self.pulls, &self.deliveries, &self.pushes] {
             sqs.delete_queue().queue_url(&queue.url).send().await?;
             sqs.delete_queue().queue_url(&queue.dead_letters).send().await?;
         }

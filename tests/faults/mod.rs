@@ -9,7 +9,8 @@
 //! Time passes in a world by moving leases and due times into the past. What it does not do: interrupt twice in one
 //! run, lose writes that were acknowledged, or let a process live on past its lease.
 //!
-//! Two kinds of path are walked: those of runs ([`promises`]), and those of notifications ([`notifications`]).
+//! Three kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), and those of
+//! pushes ([`pushes`]).
 
 mod clockwork;
 pub mod cloud;
@@ -17,6 +18,7 @@ pub mod notifications;
 pub mod plan;
 pub mod promises;
 pub mod proxy;
+pub mod pushes;
 mod queues;
 pub mod setting;
 pub mod sftp;

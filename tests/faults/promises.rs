@@ -55,6 +55,11 @@ impl Left {
         Ok(Self { rows, runs, batches })
     }
 
+    /// Records that pushes report as written.
+    pub fn pushed(&self) -> u64 {
+        self.runs.iter().map(|run| run.counts.created()).sum()
+    }
+
     /// Whether the file is taken, delivered and moved, so that no further run is needed.
     pub fn is_whole(&self, world: &World) -> bool {
         let complete = self.runs.iter().all(|run| run.status == RunStatus::Complete);
@@ -233,7 +238,7 @@ async fn state(world: &World, left: &Left) -> Result<()> {
 }
 
 /// A run that read something has a report with as many records.
-async fn report(world: &World, left: &Left) -> Result<()> {
+pub(super) async fn report(world: &World, left: &Left) -> Result<()> {
     for run in left.runs.iter().filter(|run| run.counts.read() > 0) {
         let key = keys::records_index(world.account(), &run.id, "final");
         let index = world.bucket.get(&key).await?.context("there is none")?;
@@ -251,7 +256,7 @@ async fn report(world: &World, left: &Left) -> Result<()> {
 
 /// No message was given up. That none is left is what made the world run out.
 pub(super) async fn queues(world: &World) -> Result<()> {
-    for queue in [&world.pulls, &world.deliveries] {
+    for queue in [&world.pulls, &world.deliveries, &world.pushes] {
         let dead = world.depth(&queue.dead_letters).await?;
         ensure!(dead == 0, "{dead} messages were given up");
     }
@@ -269,7 +274,7 @@ pub async fn describe(world: &World) -> String {
                 json!({ "id": row["id"], "status": row["status"], "failure": row["failure"], "counts": row["counts"],
                 "warnings": row["warnings"], "epoch": row["epoch"], "due": row["due"], "lease_until": row["lease_until"],
                 "inputs": row["inputs"].as_array().map(Vec::len), "inputs_complete": row["inputs_complete"],
-                "batches_total": row["batches_total"] })
+                "batches_total": row["batches_total"], "outputs": row["outputs"] })
             }
             _ if sk.starts_with("B#") => json!({ "state": row["state"], "waiting_for": row["waiting_for"],
                 "attempts": row["attempts"], "due": row["due"], "last_error": row["last_error"] }),
@@ -277,7 +282,11 @@ pub async fn describe(world: &World) -> String {
                 json!({ "run": row["run"], "path": row["path"], "post_action": row["post_action"] })
             }
             "N" => json!({ "kept_state": row["kept_state"], "due": row["due"] }),
-            _ if sk.starts_with(keys::DELIVERY) || sk.starts_with(keys::GATE) || sk.starts_with("P#") => {
+            _ if sk.starts_with(keys::DELIVERY)
+                || sk.starts_with(keys::GATE)
+                || sk.starts_with(keys::PUSH)
+                || sk.starts_with("P#") =>
+            {
                 row.clone()
             }
             _ if sk.starts_with(keys::ATTEMPT) => json!({ "n": row["n"], "error": row["error"] }),

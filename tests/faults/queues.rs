@@ -29,6 +29,15 @@ impl World {
         self.next("deliver", &queue, most, Duration::from_secs(60)).await
     }
 
+    /// Hands `sftp-push` its next message; `false` when there is none.
+    ///
+    /// # Errors
+    /// When the local cloud fails.
+    pub async fn push_next(&mut self) -> Result<bool> {
+        let queue = self.pushes.clone();
+        self.next("sftp-push", &queue, 1, Duration::from_secs(120)).await
+    }
+
     async fn next(
         &mut self,
         function: &'static str,
@@ -109,7 +118,7 @@ impl World {
     /// When the local cloud fails.
     pub async fn lose_messages(&self) -> Result<usize> {
         let mut lost = 0;
-        for queue in [&self.pulls, &self.deliveries] {
+        for queue in [&self.pulls, &self.deliveries, &self.pushes] {
             loop {
                 let messages = self.receive(queue, 10).await?;
                 if messages.is_empty() {
@@ -129,7 +138,7 @@ impl World {
     /// When the local cloud fails.
     pub async fn messages(&self) -> Result<u64> {
         let mut count = 0;
-        for queue in [&self.pulls, &self.deliveries] {
+        for queue in [&self.pulls, &self.deliveries, &self.pushes] {
             count += self.depth(&queue.url).await?;
         }
         Ok(count)

@@ -66,6 +66,21 @@ async fn care_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_push_survives_interruptions() -> Result<()> {
+    sample(Path::Push, 31, 5).await
+}
+
+#[tokio::test]
+async fn a_push_that_replaces_a_file_survives_interruptions() -> Result<()> {
+    sample(Path::PushReplace, 37, 5).await
+}
+
+#[tokio::test]
+async fn a_buffer_survives_interruptions() -> Result<()> {
+    sample(Path::Buffer, 23, 5).await
+}
+
+#[tokio::test]
 async fn notifications_survive_interruptions() -> Result<()> {
     sample(Path::Notify, 41, 5).await
 }

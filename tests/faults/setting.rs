@@ -17,7 +17,8 @@ use shared::aws::clients;
 use tempfile::TempDir;
 
 use super::{
-    notifications::Wiring,
+    notifications::{Taker, Wiring},
+    pushes,
     sftp::{self, Gate},
 };
 use crate::{
@@ -40,6 +41,8 @@ pub struct Setting {
     pub schedule: String,
     /// What notifications go through.
     pub wiring: Wiring,
+    /// What is pushed goes through it.
+    pub files: Taker,
     /// The account's rows.
     pub items: Vec<Item>,
     /// What the table is like.
@@ -80,6 +83,7 @@ impl Setting {
             json!({ "connection": flow.connection, "cron": "0 0 1 1 ? 2198", "time_zone": "Europe/Oslo" });
         let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
         let wiring = Wiring::make(&flow.api).await?;
+        let files = pushes::make(&flow.api, &flow.server, &wiring.source).await?;
         let sdk = clients::sdk_config().await;
         let dynamodb = clients::dynamodb(&sdk);
         let table = Stack::table_name()?;
@@ -101,6 +105,7 @@ impl Setting {
             flow,
             schedule,
             wiring,
+            files,
             items,
             table: described.context("a table has a description")?,
             key_arn: Stack::key_arn()?,

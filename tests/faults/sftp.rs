@@ -199,6 +199,7 @@ fn name(kind: u8) -> &'static str {
         3 => "Open",
         4 => "Close",
         5 => "Read",
+        6 => "Write",
         7 => "Lstat",
         8 => "Fstat",
         11 => "Opendir",

@@ -14,6 +14,7 @@ use super::{
     Plan, notifications,
     plan::{Boundary, Point},
     promises::{self, Expected, FILE, Left},
+    pushes,
     setting::Setting,
     snapshot::Snapshot,
     world::World,
@@ -41,11 +42,17 @@ pub enum Path {
     Wake,
     /// `api`: an administrator sees to what was not delivered.
     Care,
+    /// `sftp-push`: what is in a buffer becomes a file.
+    Push,
+    /// `sftp-push`: the file takes the place of another.
+    PushReplace,
+    /// `deliver`: notifications come into the buffer of a realtime target.
+    Buffer,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -55,12 +62,16 @@ impl Path {
         Self::Notify,
         Self::Wake,
         Self::Care,
+        Self::Push,
+        Self::PushReplace,
+        Self::Buffer,
     ];
 
     fn under(self) -> &'static str {
         match self {
             Self::Pull | Self::PullLarge | Self::Close => "sftp-pull",
-            Self::Deliver | Self::Notify => "deliver",
+            Self::Deliver | Self::Notify | Self::Buffer => "deliver",
+            Self::Push | Self::PushReplace => "sftp-push",
             Self::Dispatch | Self::Wake => "dispatch",
             Self::Intake => "intake",
             Self::Care => "api",
@@ -101,6 +112,9 @@ impl fmt::Display for Path {
             Self::Notify => "notify",
             Self::Wake => "wake",
             Self::Care => "care",
+            Self::Push => "push",
+            Self::PushReplace => "push that replaces",
+            Self::Buffer => "buffer",
         })
     }
 }
@@ -254,6 +268,7 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         Path::Notify => notifications::play_notify(world).await?,
         Path::Wake => notifications::play_wake(world).await?,
         Path::Care => notifications::play_care(world).await?,
+        Path::Push | Path::PushReplace | Path::Buffer => pushes::play(world, route.path).await?,
         _ => play_run(world, route).await?,
     }
     let planned = world.plan.point().is_some();
@@ -291,9 +306,7 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
             world.tick().await;
             world.lose_messages().await?;
         }
-        Path::Intake | Path::Notify | Path::Wake | Path::Care => {
-            unreachable!("no run is of these paths")
-        }
+        _ => unreachable!("no run is of these paths"),
     }
     world.run_out().await?;
     let mut left = Left::of(world).await?;

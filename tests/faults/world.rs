@@ -41,6 +41,8 @@ pub struct World {
     pub pulls: Queue,
     /// Messages to `deliver`.
     pub deliveries: Queue,
+    /// Messages to `sftp-push`.
+    pub pushes: Queue,
     /// Where records go.
     pub receiver: Receiver,
     /// Where notifications go.
@@ -97,6 +99,7 @@ impl World {
             bucket: Bucket::new(setting.s3.clone(), name.clone()),
             pulls: make_queue(setting, &format!("{name}-pulls")).await?,
             deliveries: make_queue(setting, &format!("{name}-deliveries")).await?,
+            pushes: make_queue(setting, &format!("{name}-pushes")).await?,
             setting: setting.clone(),
             receiver,
             endpoint,
@@ -125,9 +128,15 @@ impl World {
         let text = |value: String| AttributeValue::S(value);
         let mut items = items.clone();
         for item in &mut items {
-            if sort_key(item) == format!("TARGET#{}", flow.source) {
+            let of_files = [(&flow.source, "sftp-pull"), (&self.setting.files.target, "sftp-push")];
+            let by_sftp = of_files.iter().find(|(id, _)| sort_key(item) == format!("TARGET#{id}"));
+            if let Some((_, function)) = by_sftp {
                 item.insert("path".into(), text(self.folder.display().to_string()));
-                let plan = if self.under == "sftp-pull" { self.plan.clone() } else { Plan::new(None) };
+                let plan = if self.under == *function { self.plan.clone() } else { Plan::new(None) };
+                let is_under = self.under == *function || !matches!(self.under, "sftp-pull" | "sftp-push");
+                if !is_under {
+                    continue; // one plan a port: the server's own port counts nothing
+                }
                 if let Some(port) = self.setting.sftp_port(slot, &plan) {
                     item.insert("address".into(), text(format!("127.0.0.1:{port}")));
                 }
@@ -211,6 +220,7 @@ impl World {
                 ("CROSSDOCK_PULLS_QUEUE_URL", &self.pulls.url),
                 ("CROSSDOCK_DELIVERIES_QUEUE_URL", &self.deliveries.url),
                 ("CROSSDOCK_KEY_ARN", &self.setting.key_arn),
+                ("CROSSDOCK_PUSHES_QUEUE_URL", &self.pushes.url),
             ];
             variables.extend(own.map(|(name, value)| (name.to_string(), value.clone())));
             variables.push(("RUST_LOG".into(), "info".into()));
@@ -235,7 +245,7 @@ impl World {
             let lines: Vec<_> = text.lines().collect();
             format!("--- {name}\n{}\n", lines[lines.len().saturating_sub(25)..].join("\n"))
         };
-        ["dispatch", "sftp-pull", "intake", "api", "deliver"].map(of).concat()
+        ["dispatch", "sftp-pull", "sftp-push", "intake", "api", "deliver"].map(of).concat()
     }
 
     /// Waits a moment, where only real time helps.

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod claim_costs;
 pub mod counting;
+pub mod exports;
 #[path = "../faults/mod.rs"]
 pub mod faults;
 pub mod flow;

@@ -71,7 +71,7 @@ async fn a_wrong_body_is_refused_and_the_field_is_named() -> Result<()> {
         ("target-servers", &source, "/auth/passwort", json!("x"), "auth.passwort"),
         ("target-servers", &source, "/auth/password", json!("(set)"), "auth.password"),
         ("target-servers", &source, "/auth/password", json!("sealed:v1:AAAA"), "auth.password"),
-        ("target-servers", &source, "/kind", json!("sftp_export"), "kind"),
+        ("target-servers", &source, "/kind", json!("agent_folder"), "kind"),
         ("target-servers", &target, "/address", json!("ftp://example.com"), "address"),
         ("target-servers", &target, "/address", json!("https://u:p@example.com"), "address"),
         ("target-servers", &target, "/retry_secs", json!([0]), "retry_secs"),

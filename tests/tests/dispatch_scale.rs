@@ -85,6 +85,7 @@ impl Own {
             table: name.clone(),
             pulls_queue_url: queue_url.clone(),
             deliveries_queue_url: queue_url.clone(),
+            pushes_queue_url: queue_url.clone(),
         };
         let table = Table::new(tables.clone(), name.clone());
         let context = dispatch::Context::new(&sdk, config);
@@ -144,6 +145,7 @@ impl Own {
         for account in 0..ACCOUNTS {
             let account = format!("account-{account:02}");
             let list = RunList {
+                target_server: None,
                 account: &account,
                 connection: None,
                 status: None,

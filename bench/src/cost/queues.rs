@@ -49,6 +49,7 @@ impl Queues {
             ("CROSSDOCK_BUCKET".into(), Stack::bucket_name()?),
             ("CROSSDOCK_DELIVERIES_QUEUE_URL".into(), self.deliveries.clone()),
             ("CROSSDOCK_PULLS_QUEUE_URL".into(), self.pulls.clone()),
+            ("CROSSDOCK_PUSHES_QUEUE_URL".into(), self.pulls.clone()), // nothing is sent to it
             ("RUST_LOG".into(), "info".into()),
         ])
     }

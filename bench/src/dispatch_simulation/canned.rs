@@ -52,6 +52,7 @@ pub(super) async fn cpu_us_a_claim() -> Result<Option<f64>> {
                 table: "canned".into(),
                 pulls_queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/pulls".into(),
                 deliveries_queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/deliveries".into(),
+                pushes_queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/deliveries".into(),
             };
             let context = dispatch::Context::new(&sdk, config);
             tick(&context).await?; // what is done once is not counted

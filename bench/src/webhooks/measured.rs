@@ -36,6 +36,7 @@ impl Measured {
             ("CROSSDOCK_BUCKET", ACCOUNT.into()),
             ("CROSSDOCK_DELIVERIES_QUEUE_URL", queue("deliveries")),
             ("CROSSDOCK_PULLS_QUEUE_URL", queue("pulls")),
+            ("CROSSDOCK_PUSHES_QUEUE_URL", queue("pushes")),
         ];
         // As Lambda's log it goes to a file; nothing of it is read.
         let log = tempfile::tempfile()?;

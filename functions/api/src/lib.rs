@@ -25,7 +25,7 @@ use serde_json::Value;
 use shared::{
     aws::{Table, clients, objects::Bucket, queues::Queue, vault::Vault},
     config::ApiConfig,
-    message::{DeliveryMessage, PullMessage},
+    message::{DeliveryMessage, PullMessage, PushMessage},
 };
 
 pub use openapi::document;
@@ -36,6 +36,7 @@ pub struct Context {
     bucket: Bucket,
     pulls: Queue<PullMessage>,
     deliveries: Queue<DeliveryMessage>,
+    pushes: Queue<PushMessage>,
     vault: Vault,
     key_arn: String,
     clock: fn() -> Timestamp,
@@ -51,7 +52,8 @@ impl Context {
             table: Table::new(clients::dynamodb(sdk), config.table),
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             pulls: Queue::new(sqs.clone(), config.pulls_queue_url),
-            deliveries: Queue::new(sqs, config.deliveries_queue_url),
+            deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
+            pushes: Queue::new(sqs, config.pushes_queue_url),
             vault: Vault::new(clients::kms(sdk)),
             key_arn: config.key_arn,
             clock: Timestamp::now,

@@ -117,6 +117,7 @@ const PAGE: &[(&str, &str)] =
 
 const RUNS: &[(&str, &str)] = &[
     ("connection", "of this connection only"),
+    ("target", "pushes to this target server only"),
     ("status", "in this status only, for example PARTIAL"),
     ("from", "requested at or after, RFC 3339"),
     ("to", "requested at or before, RFC 3339"),
@@ -329,6 +330,32 @@ pub fn routes() -> Vec<Route> {
         )
         .body::<targets::Recover>()
         .answer::<targets::Recovered>(202),
+        route(
+            "GET",
+            "/v1/target-servers/{id}/buffer",
+            Admin,
+            "Shows what is in the buffer of a target of files, and the file that is on its way",
+            |c, who, r| Box::pin(targets::buffer(c, who, r)),
+        )
+        .answer::<targets::Buffer>(200),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/flush",
+            Admin,
+            "Pushes what is in the buffer of a target of files now",
+            |c, who, r| Box::pin(targets::flush(c, who, r)),
+        )
+        .idempotent()
+        .answer::<runs::RunView>(202),
+        route(
+            "POST",
+            "/v1/target-servers/{id}/open-batch",
+            Admin,
+            "Decides about a file whose name is taken: another name, or not to send it",
+            |c, who, r| Box::pin(targets::decide(c, who, r)),
+        )
+        .body::<targets::Decide>()
+        .answer::<targets::Buffer>(202),
         route(
             "POST",
             "/v1/target-servers/{id}/test-event",

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::{
     event::Event,
-    message::{DeliveryMessage, PullMessage},
+    message::{DeliveryMessage, PullMessage, PushMessage},
 };
 
 /// What can end in a dead-letter queue.
@@ -13,6 +13,8 @@ pub(crate) enum Letter {
     Pull(PullMessage),
     /// A batch is to be sent.
     Delivery(DeliveryMessage),
+    /// A target has something to be pushed.
+    Push(PushMessage),
     /// An event that `dispatch` failed to take.
     Event(Event),
 }
@@ -32,7 +34,8 @@ impl Letter {
         let pull = serde_json::from_str(body).map(Self::Pull);
         let delivery = || serde_json::from_str(body).map(Self::Delivery);
         let event = || serde_json::from_str(body).map(|i: Invocation| Self::Event(i.request_payload));
-        pull.or_else(|_| delivery()).or_else(|_| event()).ok()
+        let push = || serde_json::from_str(body).map(Self::Push);
+        pull.or_else(|_| delivery()).or_else(|_| push()).or_else(|_| event()).ok()
     }
 }
 
@@ -48,6 +51,8 @@ mod tests {
         let delivery = DeliveryMessage::batch("acme", "run_1", 1, 0);
         let text = serde_json::to_string(&delivery).unwrap();
         assert_eq!(Letter::read(&text), Some(Letter::Delivery(delivery)));
+        let push = PushMessage::flush("acme", "tgt_1");
+        assert_eq!(Letter::read(&serde_json::to_string(&push).unwrap()), Some(Letter::Push(push)));
         // As Lambda sends it, shortened; the account is AWS's documentation example.
         let invocation = r#"{"version":"1.0","timestamp":"2026-11-14T18:16:05.568Z",
             "requestContext":{"requestId":"e4b46cbf","functionArn":"arn:aws:lambda:us-east-2:123456789012:function:f:$LATEST",

@@ -25,7 +25,7 @@ use shared::{
     event::Event,
     id::{hash128, hex},
     keys,
-    message::{DeliveryMessage, PullMessage},
+    message::{DeliveryMessage, PullMessage, PushMessage},
 };
 use tracing::instrument;
 
@@ -109,6 +109,15 @@ async fn look_after(context: &Context, body: &str) -> Result<(), AwsError> {
                     notification::look_after(context, &account, &name, now).await
                 }
             }
+        }
+        // A target's push row is due as long as something is to be pushed, at any number of attempts.
+        Some(Letter::Push(PushMessage::Flush { account, target_server, .. })) => {
+            tracing::warn!(
+                account.id = account,
+                target_server.id = target_server,
+                "a push was dropped; its row is due"
+            );
+            Ok(())
         }
         Some(Letter::Event(Event::RunRequested { id, detail })) => {
             tracing::warn!(account.id = detail.account, "a request for a run is made again");

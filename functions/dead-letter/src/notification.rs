@@ -69,7 +69,7 @@ pub(crate) async fn look_after(
     let Some(row) = context.table.notification_delivery(account, name).await? else { return Ok(()) };
     // An attempt that is planned, a target's limits, or a person's decision are not the infrastructure's business.
     let planned = row.attempt_at.is_some_and(|at| at > now.as_millisecond());
-    let held = row.waiting_for == Some(WaitingFor::Target);
+    let held = matches!(row.waiting_for, Some(WaitingFor::Target | WaitingFor::Flush));
     if row.state.is_final() || row.state == DeliveryState::Unknown || planned || held {
         return Ok(());
     }

@@ -1,4 +1,5 @@
-//! `deliver` sends batches of records, and notifications, to the webservices that they are owed to.
+//! `deliver` sends batches of records, and notifications, to the webservices that they are owed to; what is owed to a
+//! target of files it puts into that target's buffer.
 //!
 //! A message names a delivery, and its row says whether it is to be sent now; a notification that was just posted
 //! comes as a message alone, and its first claim makes the row. A claim is a conditional write, so the same message
@@ -6,6 +7,7 @@
 //! target's policy decides: it goes again under the same Idempotency-Key, or waits as UNKNOWN for a person.
 
 mod batch;
+mod buffer;
 mod content;
 mod gate;
 mod hears;
@@ -29,7 +31,7 @@ use shared::{
     config::DeliverConfig,
     delivery::{BatchName, NotificationName},
     gate::Coming,
-    message::{DeliveryMessage, LetOut, PullMessage},
+    message::{DeliveryMessage, LetOut, PullMessage, PushMessage},
     metrics::Metric,
 };
 
@@ -39,6 +41,7 @@ pub struct Context {
     bucket: Bucket,
     deliveries: Queue<DeliveryMessage>,
     pulls: Queue<PullMessage>,
+    pushes: Queue<PushMessage>,
     vault: Vault,
     http: http::Clients,
     turns: content::Turns,
@@ -60,7 +63,8 @@ impl Context {
             table: Table::new(clients::dynamodb(sdk), config.table),
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
-            pulls: Queue::new(sqs, config.pulls_queue_url),
+            pulls: Queue::new(sqs.clone(), config.pulls_queue_url),
+            pushes: Queue::new(sqs, config.pushes_queue_url),
             vault: Vault::new(clients::kms(sdk)),
             http: http::Clients::default(),
             turns: content::Turns::default(),

@@ -28,6 +28,10 @@ const KEPT: SignedDuration = SignedDuration::from_secs(5);
 /// How often this process notes at a target's gate that something waits for it.
 const NOTED_EVERY_MS: i64 = 10_000;
 
+/// How often this process notes at a realtime target of files that something is in its buffer. What comes in between is
+/// covered by the push that was asked for, which begins later.
+const BUFFER_NOTED_EVERY_MS: i64 = 1000;
+
 /// A target that takes longer than this for an answer is slow.
 const SLOW_MS: u64 = 1000;
 
@@ -50,6 +54,7 @@ struct Seen {
     last_ms: AtomicU64,
     had_trouble: AtomicBool,
     noted_held_at: AtomicI64,
+    noted_buffered_at: AtomicI64,
 }
 
 impl Ready {
@@ -93,6 +98,20 @@ impl Ready {
     /// Says whether it is time again to note that something waits for it.
     pub(crate) fn should_note_held(&self, now: Timestamp) -> bool {
         now.as_millisecond() - self.seen.noted_held_at.load(Ordering::Relaxed) > NOTED_EVERY_MS
+    }
+
+    /// Says whether it is time again to note that something is in its buffer, and notes that it will be.
+    pub(crate) fn should_note_buffered(&self, now: Timestamp) -> bool {
+        let (now, last) = (now.as_millisecond(), &self.seen.noted_buffered_at);
+        last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| {
+            (now - at >= BUFFER_NOTED_EVERY_MS).then_some(now)
+        })
+        .is_ok()
+    }
+
+    /// What was to be noted was not.
+    pub(crate) fn forget_buffered(&self) {
+        self.seen.noted_buffered_at.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn noted_held(&self, now: Timestamp) {

@@ -12,9 +12,10 @@ use shared::{
         runs::{Admission, ScheduleMove},
     },
     id,
-    message::PullMessage,
+    message::{PullMessage, PushMessage},
     run::{Run, Trigger},
     schedule::{self, Schedule},
+    target_server::{TargetServer, TargetServerKind},
 };
 use tracing::instrument;
 
@@ -33,7 +34,7 @@ pub(crate) async fn claim(
     loop {
         let now = (context.clock)();
         let claimed = claim_one(context, account, schedule_id, due, now).await?;
-        hints.extend(claimed.run.map(|run| Hint::Pull(PullMessage::run(account, &run))));
+        hints.extend(claimed.run);
         match claimed.next {
             Some(next) if next <= now => due = next,
             _ => return Ok(hints),
@@ -44,8 +45,8 @@ pub(crate) async fn claim(
 /// What became of one due time.
 #[derive(Default)]
 struct Claimed {
-    /// The run that was started, if one was.
-    run: Option<String>,
+    /// Wakes the run that was started, if one was.
+    run: Option<Hint>,
     /// When the schedule is due next, as far as this claim has seen to it.
     next: Option<Timestamp>,
 }
@@ -65,13 +66,17 @@ async fn claim_one(
         return Ok(Claimed::default());
     }
     let settings = found.resource.settings;
-    let Some(connection) = &settings.connection else { return Ok(Claimed::default()) };
     let times = settings.times(schedule_id).map_err(|e| AwsError::damaged("a schedule", e.detail))?;
     let claim = schedule::claim(&times, settings.catch_up, due, now);
-    let queued = |id| Run::queued(id, account, connection, Trigger::Scheduled, now);
+    let queued = |id| match (&settings.connection, &settings.target_server) {
+        (_, Some(target)) => Run::push(id, account, target, Trigger::Scheduled, now),
+        (connection, None) => {
+            Run::queued(id, account, connection.as_deref().unwrap_or_default(), Trigger::Scheduled, now)
+        }
+    };
     let missed = claim.missed.map(|missed| {
         tracing::warn!(
-            connection.id = %connection,
+            schedule.id = schedule_id,
             missed.first = %missed.first,
             missed.last = %missed.last,
             missed.count,
@@ -89,20 +94,34 @@ async fn claim_one(
     let mut run = queued(id::derived("run", &[account, schedule_id, &time.to_string()]));
     run.schedule = Some(schedule_id.into());
     run.scheduled_for = Some(time);
-    match context.table.admit(&run, Some(&to)).await? {
+    let admission = match &run.target_server {
+        Some(target) if !is_export(context, account, target).await? => Admission::NoConnection,
+        _ => context.table.admit(&run, Some(&to)).await?,
+    };
+    match admission {
         Admission::Admitted => {
-            tracing::info!(run.id = run.id, connection.id = %connection, "a due time became a run");
-            return Ok(Claimed { run: Some(run.id), next: claim.next });
+            tracing::info!(run.id = run.id, "a due time became a run");
+            let hint = match &run.target_server {
+                Some(target) => Hint::Push(PushMessage::flush(account, target)),
+                None => Hint::Pull(PullMessage::run(account, &run.id)),
+            };
+            return Ok(Claimed { run: Some(hint), next: claim.next });
         }
         // The time is a run already, or another tick is faster. A schedule that still shows it moves on.
         Admission::AlreadyClaimed => context.table.move_on(account, &to).await?,
         refused => {
             let skipped = run.skipped(refused.why_skipped(), now);
-            tracing::warn!(run.id = skipped.id, connection.id = %connection, "a due time was skipped");
+            tracing::warn!(run.id = skipped.id, "a due time was skipped");
             if !context.table.record_final(&skipped, Some(&to)).await? {
                 context.table.move_on(account, &to).await?;
             }
         }
     }
     Ok(Claimed { run: None, next: claim.next })
+}
+
+/// Says whether a target server is there whose buffer can be flushed.
+async fn is_export(context: &Context, account: &str, target_server: &str) -> Result<bool, AwsError> {
+    let found = context.table.find::<TargetServer>(account, target_server).await?;
+    Ok(found.is_some_and(|f| f.resource.settings.kind == TargetServerKind::SftpExport))
 }

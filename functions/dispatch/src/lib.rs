@@ -14,7 +14,7 @@ use shared::{
     aws::{Table, clients, queues::Queue, requested},
     config::DispatchConfig,
     event::Event,
-    message::{DeliveryMessage, PullMessage},
+    message::{DeliveryMessage, PullMessage, PushMessage},
 };
 
 /// What every event needs.
@@ -22,6 +22,7 @@ pub struct Context {
     table: Table,
     pulls: Queue<PullMessage>,
     deliveries: Queue<DeliveryMessage>,
+    pushes: Queue<PushMessage>,
     clock: fn() -> Timestamp,
 }
 
@@ -33,7 +34,8 @@ impl Context {
         Self {
             table: Table::new(clients::dynamodb(sdk), config.table),
             pulls: Queue::new(sqs.clone(), config.pulls_queue_url),
-            deliveries: Queue::new(sqs, config.deliveries_queue_url),
+            deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
+            pushes: Queue::new(sqs, config.pushes_queue_url),
             clock: Timestamp::now,
         }
     }

@@ -15,7 +15,7 @@ use shared::{
     },
     delivery::{DeliveryName, NotificationName},
     keys::{self, DUE_SHARDS},
-    message::{DeliveryMessage, PullMessage},
+    message::{DeliveryMessage, PullMessage, PushMessage},
     metrics,
     source::Source,
     target_server::TargetServer,
@@ -126,7 +126,7 @@ async fn shard(context: &Context, number: u32, deadline: Timestamp, slots: &Sema
             .collect()
             .await;
         let useless = !woken.is_empty() && woken.iter().all(Result::is_err);
-        let (mut pulls, mut deliveries) = (Vec::new(), Vec::new());
+        let (mut pulls, mut deliveries, mut pushes) = (Vec::new(), Vec::new(), Vec::new());
         for result in woken {
             match result {
                 Ok(hints) => {
@@ -135,6 +135,7 @@ async fn shard(context: &Context, number: u32, deadline: Timestamp, slots: &Sema
                         match hint {
                             Hint::Pull(message) => pulls.push(message),
                             Hint::Delivery(message) => deliveries.push(message),
+                            Hint::Push(message) => pushes.push(message),
                         }
                     }
                 }
@@ -145,6 +146,7 @@ async fn shard(context: &Context, number: u32, deadline: Timestamp, slots: &Sema
         tally
             .failed
             .extend(send(&context.deliveries, &deliveries, DeliveryMessage::account, slots).await.err());
+        tally.failed.extend(send(&context.pushes, &pushes, PushMessage::account, slots).await.err());
         after = page.after;
         let late = (context.clock)().saturating_add(TIME_FOR_A_PAGE).is_ok_and(|end| end > deadline);
         // Where nothing goes through, the next page would not either.
@@ -176,6 +178,7 @@ async fn send<M: Serialize>(
 pub(crate) enum Hint {
     Pull(PullMessage),
     Delivery(DeliveryMessage),
+    Push(PushMessage),
 }
 
 async fn wake(context: &Context, row: DueRow) -> Result<Vec<Hint>, AwsError> {
@@ -194,6 +197,7 @@ async fn wake(context: &Context, row: DueRow) -> Result<Vec<Hint>, AwsError> {
         }
         Some(Waking::Run(message)) => Hint::Pull(message),
         Some(Waking::Delivery(message)) => Hint::Delivery(message),
+        Some(Waking::Push(message)) => Hint::Push(message),
         None => {
             tracing::error!(pk = row.key.pk, sk = row.key.sk, "a row of an unknown kind is due");
             return Ok(Vec::new());
@@ -215,6 +219,7 @@ enum Waking {
     Target { account: String, target_server: String },
     Run(PullMessage),
     Delivery(DeliveryMessage),
+    Push(PushMessage),
 }
 
 impl Waking {
@@ -231,6 +236,9 @@ impl Waking {
         }
         if let Some(target_server) = row.key.sk.strip_prefix(keys::GATE) {
             return Some(Self::Delivery(DeliveryMessage::target(rest, target_server)));
+        }
+        if let Some(target_server) = row.key.sk.strip_prefix(keys::PUSH) {
+            return Some(Self::Push(PushMessage::flush(rest, target_server)));
         }
         if let Some((account, notification)) = rest.split_once("#N#") {
             return Self::notification(account, notification, &row.key.sk);
@@ -278,6 +286,8 @@ mod tests {
         );
         let gate = keys::gate("acme", "tgt_1");
         assert_eq!(due(gate), Some(Waking::Delivery(DeliveryMessage::target("acme", "tgt_1"))));
+        let push = keys::push("acme", "tgt_1");
+        assert_eq!(due(push), Some(Waking::Push(PushMessage::flush("acme", "tgt_1"))));
         let kept = keys::notification("acme", "ntf_1");
         assert_eq!(due(kept), Some(Waking::Delivery(DeliveryMessage::route("acme", "ntf_1"))));
         let name = NotificationName { notification: "ntf_1".into(), connection: "con_1".into() };

@@ -24,6 +24,7 @@ pub mod payloads;
 #[cfg(feature = "s3")]
 pub mod piecewise;
 mod places;
+pub mod pushes;
 #[cfg(feature = "sqs")]
 pub mod queues;
 #[cfg(feature = "sqs")]

@@ -81,6 +81,8 @@ pub enum WaitingFor {
     /// The target: it is paused, disabled or failing, or its limits leave no room. `dispatch` sees to it that what
     /// waits longest goes first.
     Target,
+    /// The next flush of its target's buffer: it goes into a file.
+    Flush,
 }
 
 /// What a target answered for a batch, in records.

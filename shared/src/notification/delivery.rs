@@ -78,6 +78,9 @@ pub struct NotificationDelivery {
     /// How the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// The run that pushed it in a file, or left it out of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_by: Option<String>,
     /// Why it is dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub died_of: Option<DeathCause>,
@@ -132,6 +135,7 @@ impl NotificationDelivery {
             last_ms: None,
             last_at: None,
             last_error: None,
+            pushed_by: None,
             died_of: None,
             hub_failures: 0,
             dead_letters: 0,

@@ -10,14 +10,14 @@ use crate::{
     resource::{Reference, Settings},
 };
 
-/// When a connection runs: exactly one of `cron` and `window` says it.
+/// When a connection runs, or a target server's buffer is flushed: exactly one of `cron` and `window` says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The connection to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
-    /// The target server whose buffer is flushed. Not available yet: no function flushes buffers.
+    /// The target server of kind `sftp_export` whose buffer is flushed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_server: Option<String>,
     /// Six fields as AWS writes them: minutes, hours, day of month, month, day of week, year.
@@ -115,12 +115,11 @@ impl Settings for Schedule {
     fn validate(&self, now: Timestamp) -> Vec<FieldError> {
         let mut errors = Vec::new();
         match (&self.connection, &self.target_server) {
-            (Some(_), None) => {}
-            (None, Some(_)) => errors.push(FieldError::new(
-                "target_server",
-                "flushing a target server's buffer by schedule is not available yet; set connection",
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => errors.push(FieldError::new(
+                "connection",
+                "state either the connection that this schedule runs, or the target_server that it flushes",
             )),
-            _ => errors.push(FieldError::new("connection", "state the connection that this schedule runs")),
         }
         // Every window has a moment each day or week, whatever the schedule's id.
         match self.times("") {
@@ -134,7 +133,9 @@ impl Settings for Schedule {
     }
 
     fn references(&self) -> Vec<Reference> {
-        self.connection.iter().map(|id| Reference::new("connection", "CONNECTION", id)).collect()
+        let connection = self.connection.iter().map(|id| Reference::new("connection", "CONNECTION", id));
+        let target = self.target_server.iter().map(|id| Reference::new("target_server", "TARGET", id));
+        connection.chain(target).collect()
     }
 }
 
@@ -171,6 +172,23 @@ mod tests {
             assert_eq!(found.len(), 1, "{times}: {found:?}");
             assert_eq!(found[0].0, field, "{times}");
             assert!(found[0].1.contains(words), "{times}: {}", found[0].1);
+        }
+    }
+
+    #[test]
+    fn it_runs_a_connection_or_flushes_a_target_server() {
+        for (of, is_one) in [
+            (json!({ "connection": "con_1" }), true),
+            (json!({ "target_server": "tgt_1" }), true),
+            (json!({ "connection": "con_1", "target_server": "tgt_1" }), false),
+            (json!({}), false),
+        ] {
+            let mut settings = json!({ "cron": "0 6 * * ? *", "time_zone": "UTC" });
+            settings.as_object_mut().unwrap().extend(of.as_object().unwrap().clone());
+            let schedule: Schedule = serde_json::from_value(settings).unwrap();
+            let errors = schedule.validate("2026-06-01T00:00:00Z".parse().unwrap());
+            assert_eq!(errors.is_empty(), is_one, "{of}: {errors:?}");
+            assert_eq!(schedule.references().len(), of.as_object().unwrap().len());
         }
     }
 

@@ -82,6 +82,11 @@ pub fn kept(wiring: &Wiring) -> Event {
     event("evt-kept", "order.closed", 0, &[&wiring.plain])
 }
 
+/// One that goes into a file.
+pub fn filed(id: &str, files: &Taker) -> Event {
+    event(id, "file.event", 0, &[files])
+}
+
 /// One that the plain connection takes, with so many bytes more than it needs.
 pub fn plain(id: &str, padding: usize, wiring: &Wiring) -> Event {
     event(id, "order.closed", padding, &[&wiring.plain])

@@ -21,6 +21,23 @@ async fn way_15_a_file_that_was_moved_when_its_run_dies_is_known_as_moved() -> R
 }
 
 #[tokio::test]
+async fn way_13_a_file_that_is_whole_on_the_server_when_its_push_dies_is_renamed_once() -> Result<()> {
+    // Before the phase RENAMING is written, and once the rename is about to go out.
+    survives(Path::Push, "sftp:Close", 1, Mode::KilledAfter).await?;
+    survives(Path::Push, "sftp:Rename", 1, Mode::KilledBefore).await
+}
+
+#[tokio::test]
+async fn way_14_an_upload_that_was_renamed_and_whose_answer_was_lost_is_known_as_done() -> Result<()> {
+    survives(Path::Push, "sftp:Rename", 1, Mode::AnswerLostOnce).await
+}
+
+#[tokio::test]
+async fn way_15_an_upload_that_was_renamed_when_its_push_dies_is_not_sent_again() -> Result<()> {
+    survives(Path::Push, "sftp:Rename", 1, Mode::KilledAfter).await
+}
+
+#[tokio::test]
 async fn way_25_a_death_in_the_middle_of_an_upload_leaves_no_part_of_a_file() -> Result<()> {
     let expected = Path::PullLarge.expected();
     let mut world = world("sftp-pull", point("s3:UploadPart", 1, Mode::KilledAfter)).await?;

@@ -9,6 +9,7 @@ use tests::{
     faults::{
         plan::Mode,
         promises::{FILE, Left},
+        sweep::Path,
     },
     flow::Flow,
     report::expect,
@@ -16,7 +17,7 @@ use tests::{
     wait::until,
 };
 
-use super::{ends_well, point, world};
+use super::{ends_well, point, survives, world};
 
 /// Answers as if the table had not got round to any key.
 fn processes_nothing(request: &Value) -> Value {
@@ -38,6 +39,15 @@ async fn way_04_keys_of_the_ledger_that_were_not_processed_are_asked_for_again()
     assert_eq!(left.runs.iter().map(|run| run.inputs.len()).collect::<Vec<_>>(), [1, 0]);
     assert_eq!(world.receiver.taken()?.len(), 4);
     world.end().await
+}
+
+#[tokio::test]
+async fn way_04_rows_of_a_buffer_that_were_not_processed_are_asked_for_again() -> Result<()> {
+    for occurrence in [1, 2] {
+        let unprocessed = Mode::AnsweredWith(processes_nothing);
+        survives(Path::Push, "dynamodb:BatchGetItem", occurrence, unprocessed).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -92,6 +92,9 @@ pub(crate) struct DeliveryView {
     /// Of a notification: how often the same event came with another payload, which was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts: Option<u32>,
+    /// Of a notification that goes into a file: the run that pushed it, or left it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pushed_by: Option<String>,
     /// Of a batch: the run that takes its records again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retried_by: Option<String>,
@@ -173,6 +176,7 @@ impl From<Batch> for DeliveryView {
             last_error: batch.last_error,
             died_of: batch.died_of,
             conflicts: None,
+            pushed_by: None,
             retried_by: batch.retried_by,
             outcome: (batch.state == DeliveryState::Delivered).then_some(batch.outcome),
             failed_attempts: Vec::new(),
@@ -208,6 +212,7 @@ impl From<NotificationDelivery> for DeliveryView {
             last_error: row.last_error,
             died_of: row.died_of,
             conflicts: (row.conflicts > 0).then_some(row.conflicts),
+            pushed_by: row.pushed_by,
             retried_by: None,
             outcome: None,
             failed_attempts: Vec::new(),

@@ -73,6 +73,24 @@ impl Rules for Source {
 impl Rules for Mapping {}
 
 impl Rules for Schedule {
+    fn check_others<'a>(
+        &'a self,
+        context: &'a Context,
+        account: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FieldError>, Problem>> {
+        Box::pin(async move {
+            let mut errors = references(self, context, account).await?;
+            let Some(id) = self.target_server.as_deref().filter(|id| shared::id::is_id(id)) else {
+                return Ok(errors);
+            };
+            let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
+            if found.is_some_and(|f| f.resource.settings.kind != TargetServerKind::SftpExport) {
+                errors.push(FieldError::new("target_server", "must be a target server of kind sftp_export"));
+            }
+            Ok(errors)
+        })
+    }
+
     fn due(&self, id: &str, now: Timestamp) -> Option<Timestamp> {
         self.next_at(id, now)
     }
@@ -83,6 +101,9 @@ impl Rules for Schedule {
     }
 }
 
+/// Kinds that a target server may be of, with their names.
+type Kinds = &'static [(TargetServerKind, &'static str)];
+
 impl Rules for Connection {
     fn check_others<'a>(
         &'a self,
@@ -91,28 +112,38 @@ impl Rules for Connection {
     ) -> BoxFuture<'a, Result<Vec<FieldError>, Problem>> {
         Box::pin(async move {
             let mut errors = references(self, context, account).await?;
-            let from = match &self.source {
-                SourceSide::Files(files) => Some((
-                    "source.target_server",
-                    &files.target_server,
-                    TargetServerKind::SftpImport,
-                    "sftp_import",
-                )),
-                SourceSide::Notifications(_) => None,
+            let import: Kinds = &[(TargetServerKind::SftpImport, "sftp_import")];
+            let (from, to): (_, Kinds) = match &self.source {
+                SourceSide::Files(files) => (
+                    Some(("source.target_server", &files.target_server, import)),
+                    &[(TargetServerKind::Webservice, "webservice")],
+                ),
+                SourceSide::Notifications(_) => (
+                    None,
+                    &[
+                        (TargetServerKind::Webservice, "webservice"),
+                        (TargetServerKind::SftpExport, "sftp_export"),
+                    ],
+                ),
             };
-            let to = (
-                "target.target_server",
-                &self.target.target_server,
-                TargetServerKind::Webservice,
-                "webservice",
-            );
-            for (field, id, kind, name) in from.into_iter().chain([to]) {
+            let to = ("target.target_server", &self.target.target_server, to);
+            for (field, id, kinds) in from.into_iter().chain([to]) {
                 if !shared::id::is_id(id) {
                     continue; // named above
                 }
                 let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
-                if found.is_some_and(|f| f.resource.settings.kind != kind) {
-                    errors.push(FieldError::new(field, format!("must be a target server of kind {name}")));
+                let Some(kind) = found.map(|f| f.resource.settings.kind) else { continue };
+                if kind == TargetServerKind::SftpExport
+                    && self.files().is_some()
+                    && field.starts_with("target")
+                {
+                    let detail = "is of kind sftp_export, which takes notifications only: batches of files do not go \
+                                  into files yet";
+                    errors.push(FieldError::new(field, detail));
+                } else if !kinds.iter().any(|(k, _)| *k == kind) {
+                    let names: Vec<_> = kinds.iter().map(|(_, name)| *name).collect();
+                    let detail = format!("must be a target server of kind {}", names.join(" or "));
+                    errors.push(FieldError::new(field, detail));
                 }
             }
             let Some(mapping) = self.mapping.as_deref().filter(|id| shared::id::is_id(id)) else {

@@ -19,6 +19,12 @@ pub(crate) async fn cancel(
     request: Request,
 ) -> Result<Response, Problem> {
     let (account, id) = (&caller.account, request.param("id"));
+    let found = context.table.run(account, id).await.map_err(unavailable)?;
+    if found.is_some_and(|run| run.target_server.is_some()) {
+        let why = "a push is not cancelled: what waits stays in the buffer; about a file whose name is taken decide by \
+                   POST /v1/target-servers/{id}/open-batch";
+        return Err(Problem::new(409, "is_a_push", why));
+    }
     let run = match context.table.cancel_run(account, id, (context.clock)()).await.map_err(unavailable)? {
         Cancel::Cancelled(run) => run,
         Cancel::Requested(run) => {

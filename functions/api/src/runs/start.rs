@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shared::{
     aws::runs::Admission,
     id,
-    message::PullMessage,
+    message::{PullMessage, PushMessage},
     problem::Problem,
     run::{Run, Trigger},
 };
@@ -65,11 +65,15 @@ pub(crate) async fn rerun(
     admit(&context, &caller, run).await
 }
 
-fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
-    let id = match request.header("idempotency-key") {
-        Some(key) => id::derived("run", &[&caller.account, connection, &request.path, "key", key]),
+pub(crate) fn run_id(context: &Context, caller: &Caller, request: &Request, of: &str) -> String {
+    match request.header("idempotency-key") {
+        Some(key) => id::derived("run", &[&caller.account, of, &request.path, "key", key]),
         None => context.new_id("run"),
-    };
+    }
+}
+
+fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
+    let id = run_id(context, caller, request, connection);
     Run::queued(id, &caller.account, connection, Trigger::Manual, (context.clock)())
 }
 
@@ -88,10 +92,7 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
             found
         }
         Admission::Busy { active_run } => {
-            return conflict(
-                "run_active",
-                format!("the connection still has run {active_run}; wait until it has ended"),
-            );
+            return conflict("run_active", format!("run {active_run} has not ended yet; wait until it has"));
         }
         Admission::Disabled => {
             return conflict(
@@ -104,10 +105,13 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
             return conflict("moved_on", "the delivery is no longer dead; look at it again".into());
         }
     };
-    // If this is lost, `dispatch` finds the run by its row.
-    if let Err(error) =
-        context.pulls.send(&caller.account, &PullMessage::run(&caller.account, &run.id), 0).await
-    {
+    // If this is lost, `dispatch` finds the run by its row, or by its target's.
+    let account = &caller.account;
+    let sent = match &run.target_server {
+        Some(target) => context.pushes.send(account, &PushMessage::flush(account, target), 0).await,
+        None => context.pulls.send(account, &PullMessage::run(account, &run.id), 0).await,
+    };
+    if let Err(error) = sent {
         tracing::warn!(
             error = shared::chain(&error),
             run.id,

@@ -164,6 +164,13 @@ pub(crate) async fn list(
     if connection.is_some_and(|c| !shared::id::is_id(c)) {
         return Err(bad_query("connection", "is not the id of a connection"));
     }
+    let target_server = request.query("target");
+    if target_server.is_some_and(|t| !shared::id::is_id(t)) {
+        return Err(bad_query("target", "is not the id of a target server"));
+    }
+    if connection.is_some() && target_server.is_some() {
+        return Err(bad_query("target", "does not go together with connection"));
+    }
     let (from, to) = (http::time(&request, "from")?, http::time(&request, "to")?);
     if from.zip(to).is_some_and(|(from, to)| from > to) {
         return Err(bad_query("from", "must not be after to"));
@@ -177,7 +184,8 @@ pub(crate) async fn list(
     // A filter by status is applied after rows are read, so one read may give few or none.
     for _ in 0..10 {
         let wanted = i32::try_from(limit - runs.len()).unwrap_or(1);
-        let query = RunList { account: &caller.account, connection, status, from, to, limit: wanted, after };
+        let account = &caller.account;
+        let query = RunList { account, connection, target_server, status, from, to, limit: wanted, after };
         let page = context.table.runs(&query).await.map_err(unavailable)?;
         runs.extend(page.runs);
         after = page.after;
@@ -191,7 +199,7 @@ pub(crate) async fn list(
         Some(http::encode("runs", &Place { run, created_at: last.requested_ms }))
     });
     // The list of files and the pinned settings are in the report of each run.
-    let brief = |run: Run| Run { inputs: Vec::new(), settings: None, ..run };
+    let brief = |run: Run| Run { inputs: Vec::new(), outputs: Vec::new(), settings: None, ..run };
     let items = runs.into_iter().map(|run| RunView::new(brief(run), &account, None)).collect();
     Response::json(200, &RunPageView { items, next_cursor })
 }

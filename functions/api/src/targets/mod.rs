@@ -1,9 +1,11 @@
 //! What people do about a target: see how it does, pause and resume it, take up what it was not sent, try it out.
 
+mod buffer;
 mod gate;
 mod recover;
 mod test_event;
 
+pub(crate) use buffer::{Buffer, Decide, buffer, decide, flush};
 pub(crate) use gate::{Pause, TargetStatus, pause, resume, status};
 pub(crate) use recover::{Recover, Recovered, recover};
 pub(crate) use test_event::{TestEvent, test_event};

@@ -8,7 +8,7 @@ use shared::{
     gate::Coming,
     mapping::MappedPayload,
     notification::{MOST_WHOLE_BYTES, NotificationDelivery, Payload},
-    target_server::OnUnknown,
+    target_server::{OnUnknown, TargetServerKind},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     outcome::{Outcome, write_down},
 };
 use crate::{
-    Context,
+    Context, buffer,
     content::{Content, is_stored},
     gate::{self, Leave},
     mappings,
@@ -84,8 +84,11 @@ async fn attempt(
         return Ok(Outcome::dies(cause(claimed, DeathCause::Undeliverable), why));
     }
     let until = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
-    if (context.clock)() > until {
+    if (context.clock)() > until && !buffer::may_be_in_a_file(context, row, &ready.settings).await? {
         return Ok(Outcome::dies(cause(claimed, DeathCause::Expired), "its time is over"));
+    }
+    if ready.settings.kind == TargetServerKind::SftpExport {
+        return buffer::take(context, row, body, ready).await;
     }
     let (mut content, content_type) = match content(context, row, body).await? {
         Ok(Some(content)) => content,
@@ -149,7 +152,7 @@ async fn attempt(
 
 /// The payload as it goes out, with its content type; none while too many large ones are on their way; or what it comes
 /// to where nothing goes out.
-async fn content(
+pub(crate) async fn content(
     context: &Context,
     row: &NotificationDelivery,
     payload: &Payload,

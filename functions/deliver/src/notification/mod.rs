@@ -8,6 +8,9 @@ mod attempt;
 mod decide;
 mod outcome;
 
+pub(crate) use attempt::content;
+pub(crate) use outcome::Outcome;
+
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::{

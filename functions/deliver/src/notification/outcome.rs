@@ -21,22 +21,24 @@ use super::{
     attempt::cause,
     decide::{Decision, Ended},
 };
-use crate::{Context, gate, hears::hears, tally, targets::Ready, wake::wake};
+use crate::{Context, buffer, gate, hears::hears, tally, targets::Ready, wake::wake};
 
 /// What an attempt came to.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// It was made.
     Made { ended: Ended, decision: Decision, duration_ms: u64, at: Timestamp },
     /// Nothing was sent, and something else than an attempt decides.
     Without { decision: Decision, why: String },
     /// Nothing was sent: its target has no room for it, or is not sent to at present.
     Held(Arc<Ready>),
+    /// It is in its target's buffer.
+    Buffered(Arc<Ready>),
     /// The hub itself failed before anything was sent.
     NotMade(AwsError),
 }
 
 impl Outcome {
-    pub(super) fn dies(cause: DeathCause, why: &str) -> Self {
+    pub(crate) fn dies(cause: DeathCause, why: &str) -> Self {
         Self::Without { decision: Decision::Die(cause), why: why.into() }
     }
 
@@ -54,6 +56,7 @@ pub(super) async fn write_down(
     let row = &claimed.delivery;
     let (decision, last) = match outcome {
         Outcome::Held(ready) => return held(context, claimed, body, &ready).await,
+        Outcome::Buffered(ready) => return buffer::keep(context, row, body, &ready).await,
         Outcome::NotMade(error) => return not_made(context, claimed, body, &error).await,
         Outcome::Without { decision, why } => (decision, Last { error: Some(why), ..Last::default() }),
         Outcome::Made { ended, decision, duration_ms, at } => {

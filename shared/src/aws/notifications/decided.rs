@@ -59,7 +59,7 @@ impl Table {
             .update_expression(
                 "SET #state = :waiting, waiting_for = :for, due = :due, due_shard = :shard, attempt_at = :now, \
                  attempts = :none, deliver_until = :until, owed_by = :owed, mapping_version = :version \
-                 REMOVE died_of, expires_at, hub_failures, dead_letters, last_dead_letter_at",
+                 REMOVE died_of, pushed_by, expires_at, hub_failures, dead_letters, last_dead_letter_at",
             )
             .condition_expression("#state = :seen AND epoch = :epoch")
             .expression_attribute_names("#state", "state")

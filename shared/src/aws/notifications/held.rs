@@ -85,7 +85,7 @@ impl Table {
     ) -> Result<(), AwsError> {
         let attempts = if waits.counts { row.attempts } else { row.attempts.saturating_sub(1) };
         let attempt_at = match waits.waits_for {
-            WaitingFor::Target => "",
+            WaitingFor::Target | WaitingFor::Flush => "",
             _ => ", attempt_at = :due",
         };
         let expression = format!(

@@ -33,7 +33,7 @@ pub enum Admission {
     },
     /// The connection is disabled.
     Disabled,
-    /// There is no such connection in this account.
+    /// There is no such connection in this account, or no such target server.
     NoConnection,
     /// The batch that the run was to take again is not dead, or another run has taken it again.
     NotDead,
@@ -46,13 +46,16 @@ impl Admission {
             Self::Busy { active_run } => Failure::new(
                 Origin::Settings,
                 "overlap",
-                format!("the connection still has run {active_run}; this time was skipped"),
+                format!("run {active_run} has not ended yet; this time was skipped"),
                 true,
             ),
             Self::Disabled => {
                 Failure::new(Origin::Settings, "connection_disabled", "the connection is disabled", false)
             }
-            _ => Failure::new(Origin::Settings, "no_connection", "the connection has been removed", false),
+            _ => {
+                let why = "what the schedule is for has been removed";
+                Failure::new(Origin::Settings, "no_connection", why, false)
+            }
         }
     }
 }
@@ -82,24 +85,12 @@ impl Table {
     /// # Errors
     /// When the call fails; nothing is written then, or all of it was and a repeat says `AlreadyClaimed`.
     pub async fn admit(&self, run: &Run, schedule: Option<&ScheduleMove>) -> Result<Admission, AwsError> {
-        let connection = keys::resource(&run.account, crate::connection::Connection::KIND, &run.connection);
-        let hold = Update::builder()
-            .table_name(&self.name)
-            .set_key(Some(key_item(&connection)))
-            .update_expression("SET active_run = :run")
-            .condition_expression(
-                "attribute_exists(pk) AND attribute_not_exists(active_run) AND #status = :active",
-            )
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":run", s(&run.id))
-            .expression_attribute_values(":active", s("active"))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|e| AwsError::damaged("a transaction", e))?;
-        let mut writes = vec![
-            TransactWriteItem::builder().update(hold).build(),
-            self.put_run(run, Some(run.requested_at.as_millisecond() + WAKE_AFTER_MS))?,
-        ];
+        // A push is woken by its target's own row, which the same transaction makes due.
+        let (hold, due) = match &run.target_server {
+            Some(target) => (self.hold_target(run, target)?, None),
+            None => (self.hold_connection(run)?, Some(run.requested_at.as_millisecond() + WAKE_AFTER_MS)),
+        };
+        let mut writes = vec![TransactWriteItem::builder().update(hold).build(), self.put_run(run, due)?];
         writes.extend(self.moving(&run.account, schedule)?);
         writes.extend(self.retry_batch(run)?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
@@ -117,6 +108,38 @@ impl Table {
                 }
             }
         }
+    }
+
+    fn hold_connection(&self, run: &Run) -> Result<Update, AwsError> {
+        let connection = keys::resource(&run.account, crate::connection::Connection::KIND, &run.connection);
+        Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&connection)))
+            .update_expression("SET active_run = :run")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(active_run) AND #status = :active",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":run", s(&run.id))
+            .expression_attribute_values(":active", s("active"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|e| AwsError::damaged("a transaction", e))
+    }
+
+    fn hold_target(&self, run: &Run, target_server: &str) -> Result<Update, AwsError> {
+        let key = keys::push(&run.account, target_server);
+        Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&key)))
+            .update_expression("SET active_run = :run, due = :now, due_shard = :shard REMOVE try_at")
+            .condition_expression("attribute_not_exists(active_run)")
+            .expression_attribute_values(":run", s(&run.id))
+            .expression_attribute_values(":now", n(run.requested_at.as_millisecond()))
+            .expression_attribute_values(":shard", s(keys::due_shard(&key)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|e| AwsError::damaged("a transaction", e))
     }
 
     /// Writes a run that is born final, and moves its schedule on; `false` when that was done before.
@@ -171,7 +194,8 @@ impl Table {
         // Behind all that has a condition.
         let announced = to.missed.iter().filter(|_| to.hears).map(|run| {
             let data = json!({
-                "run": run.id, "connection": run.connection, "schedule": to.schedule, "missed": run.missed,
+                "run": run.id, "connection": run.connection, "target_server": run.target_server,
+                "schedule": to.schedule, "missed": run.missed,
             });
             let kept = announcement(account, Happened::RunMissed, &[&run.id], data, run.requested_at);
             self.announcing(&kept, run.requested_at)
@@ -179,11 +203,15 @@ impl Table {
         std::iter::once(self.move_schedule(account, to)).chain(missed).chain(announced).collect()
     }
 
-    fn put_run(&self, run: &Run, due: Option<i64>) -> Result<TransactWriteItem, AwsError> {
+    pub(in crate::aws) fn put_run(&self, run: &Run, due: Option<i64>) -> Result<TransactWriteItem, AwsError> {
         let key = keys::run(&run.account, &run.id);
         let mut row = item(&key, run)?;
         row.insert("runs_of_account".into(), s(keys::runs_of_account(&run.account)));
-        row.insert("runs_of_connection".into(), s(keys::runs_of_connection(&run.account, &run.connection)));
+        let runs_of = match &run.target_server {
+            Some(target) => keys::runs_of_target(&run.account, target),
+            None => keys::runs_of_connection(&run.account, &run.connection),
+        };
+        row.insert("runs_of_connection".into(), s(runs_of));
         row.insert("requested_ms".into(), n(run.requested_at.as_millisecond()));
         if let Some(due) = due {
             row.insert("due_shard".into(), s(keys::due_shard(&key)));

@@ -19,11 +19,11 @@ impl Table {
     /// # Errors
     /// When the call fails.
     pub async fn runs(&self, list: &RunList<'_>) -> Result<RunPage, AwsError> {
-        let (index, attribute, partition) = match list.connection {
-            Some(c) => {
-                ("runs_by_connection", "runs_of_connection", keys::runs_of_connection(list.account, c))
-            }
-            None => ("runs_by_account", "runs_of_account", keys::runs_of_account(list.account)),
+        let (index, attribute) = ("runs_by_connection", "runs_of_connection");
+        let (index, attribute, partition) = match (list.connection, list.target_server) {
+            (Some(c), _) => (index, attribute, keys::runs_of_connection(list.account, c)),
+            (None, Some(t)) => (index, attribute, keys::runs_of_target(list.account, t)),
+            (None, None) => ("runs_by_account", "runs_of_account", keys::runs_of_account(list.account)),
         };
         let mut query = self
             .client
@@ -68,6 +68,8 @@ pub struct RunList<'a> {
     pub account: &'a str,
     /// Of this connection only.
     pub connection: Option<&'a str>,
+    /// Pushes to this target server only.
+    pub target_server: Option<&'a str>,
     /// In this status only.
     pub status: Option<RunStatus>,
     /// Requested at or after.

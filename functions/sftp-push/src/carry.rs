@@ -1,0 +1,162 @@
+//! Carrying a frozen batch to its server: temporary name, size check, rename.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use shared::{
+    aws::{AwsError, gates::Of},
+    export::{Decision, Export, Overwrite, Phase, Push},
+    id::hex,
+    run::{Failure, Origin, OutputResult, Run},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    Context,
+    error::Stop,
+    place::{self, Placed},
+    remote::Remote,
+    settle::{self, Through},
+};
+
+/// Pieces that wait between the two sides.
+const WAITING: usize = 4;
+
+/// Carries the open batch through to its end, from wherever it stands.
+pub(crate) async fn carry(
+    context: &Context,
+    of: Of<'_>,
+    export: &Export,
+    remote: &Remote,
+    push: &mut Push,
+    run: &mut Run,
+) -> Result<(), Stop> {
+    let Some(mut batch) = push.open_batch.clone() else { return Ok(()) };
+    let decided = push.decision.clone();
+    match &decided {
+        Some(Decision::Discard) => {
+            let temporary = remote.path(&batch.temporary_name());
+            remote.call(move |client| client.unlink(&temporary)).await?;
+            return settle::settle(context, of, push, run, Through::of(OutputResult::Discarded, remote))
+                .await;
+        }
+        Some(Decision::Rename(name)) => {
+            batch.name = name.clone();
+            (batch.is_blocked, batch.renames_to) = (false, None);
+            context.table.note_batch(of, push, batch.clone(), true).await?;
+        }
+        None => {}
+    }
+    if batch.records == 0 {
+        return settle::settle(context, of, push, run, Through::of(OutputResult::Nothing, remote)).await;
+    }
+    // What was whole in another place is not whole in this one.
+    if batch.phase == Phase::Renaming && batch.uploaded_to.as_deref() != Some(&remote.place()) {
+        (batch.phase, batch.uploaded_to, batch.renames_to) = (Phase::Frozen, None, None);
+        context.table.note_batch(of, push, batch.clone(), false).await?;
+    }
+    let mut duration_ms = 0;
+    if batch.phase == Phase::Frozen {
+        // A name that is taken is found before the bytes go over, not after.
+        match export.overwrite {
+            Overwrite::Fail if remote.exists(&batch.name).await? => {
+                return Err(blocked(context, of, push, remote).await?);
+            }
+            Overwrite::Ignore if remote.exists(&batch.name).await? => {
+                return settle::settle(context, of, push, run, Through::of(OutputResult::Exists, remote))
+                    .await;
+            }
+            _ => {}
+        }
+        batch.attempts += 1;
+        batch.is_blocked = false;
+        context.table.note_batch(of, push, batch.clone(), false).await?;
+        let started = (context.clock)();
+        upload(context, remote, push).await?;
+        duration_ms = millis_since(started, (context.clock)());
+        batch.phase = Phase::Renaming;
+        batch.uploaded_to = Some(remote.place());
+        batch.renames_to = None;
+        context.table.note_batch(of, push, batch.clone(), false).await?;
+    }
+    let (result, name) = match place::place(context, of, export, remote, push).await? {
+        Placed::Under(name) => (OutputResult::Written, name),
+        Placed::NotNeeded => (OutputResult::Exists, batch.name),
+        Placed::Taken => return Err(blocked(context, of, push, remote).await?),
+    };
+    let through = Through { name: Some(name), duration_ms, ..Through::of(result, remote) };
+    settle::settle(context, of, push, run, through).await
+}
+
+/// Writes down that the batch's name keeps it, and says so.
+async fn blocked(context: &Context, of: Of<'_>, push: &mut Push, remote: &Remote) -> Result<Stop, AwsError> {
+    let Some(mut batch) = push.open_batch.clone() else {
+        return Ok(Stop::Hub(AwsError::LostLease("the open batch".into())));
+    };
+    let path = remote.path(&batch.name);
+    let message = format!(
+        "{path} is on the server already, and the target's policy leaves it there: file {} waits, and what comes after \
+         it; move that file away, or decide about batch {} (rename or discard)",
+        batch.number, batch.id
+    );
+    batch.is_blocked = true;
+    context.table.note_batch(of, push, batch, false).await?;
+    Ok(Stop::Failed(Failure::new(Origin::Target, "name_exists", message, false)))
+}
+
+/// Copies the frozen bytes to the server under the batch's temporary name, over what an earlier attempt left there, and
+/// looks whether all of them are there.
+async fn upload(context: &Context, remote: &Remote, push: &Push) -> Result<(), Stop> {
+    let Some(batch) = push.open_batch.clone() else { return Ok(()) };
+    let missing = || AwsError::damaged(&batch.object, "the object is not there");
+    let (mut body, _) = context.bucket.open(&batch.object).await?.ok_or_else(missing)?;
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(WAITING);
+    let path = remote.path(&batch.temporary_name());
+    let writing = {
+        let path = path.clone();
+        remote.call(move |client| {
+            let mut sha = Sha256::new();
+            client.write(&path, || {
+                let piece = receiver.blocking_recv()?;
+                sha.update(&piece);
+                Some(piece)
+            })?;
+            Ok((hex(&sha.finalize()), client.stat(&path)?.0))
+        })
+    };
+    let reading = async move {
+        // Where the other side has ended, it says why.
+        loop {
+            match body.try_next().await {
+                Ok(Some(piece)) => match sender.send(piece).await {
+                    Ok(()) => {}
+                    Err(_) => return Ok(()),
+                },
+                Ok(None) => return Ok(()),
+                Err(e) => {
+                    let (call, code) = ("s3:GetObject", "body cut".to_string());
+                    return Err(AwsError::Call { call, code, source: Box::new(e) });
+                }
+            }
+        }
+    };
+    let (written, read) = tokio::join!(writing, reading);
+    let (sha256, size_bytes) = written?;
+    // A body that was cut ends the file too early: its name is still the temporary one.
+    read?;
+    if sha256 != batch.sha256 {
+        return Err(AwsError::damaged(&batch.object, "it is not what was frozen").into());
+    }
+    if size_bytes != batch.size_bytes {
+        let why = format!(
+            "{path} has {size_bytes} bytes on the server after {} were written; check its disk and quota",
+            batch.size_bytes
+        );
+        return Err(Stop::Failed(Failure::new(Origin::Target, "size_differs", why, true)));
+    }
+    Ok(())
+}
+
+fn millis_since(started: Timestamp, now: Timestamp) -> u64 {
+    now.duration_since(started).as_millis().try_into().unwrap_or(0)
+}

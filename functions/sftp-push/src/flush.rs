@@ -1,0 +1,197 @@
+//! One push of a target: its run, its files, and how it ends.
+
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    aws::{AwsError, emf, gates::Of, pushes::Ended},
+    export::{Export, Phase, Push, retry_wait},
+    id, metrics,
+    run::{Failure, Origin, Run, RunStatus, Trigger, ending},
+    target_server::{TargetServer, TargetServerKind},
+};
+
+use crate::{
+    Context,
+    carry::carry,
+    error::Stop,
+    freeze::{freeze, new_batch, rows},
+    limit::Limit,
+    remote::Remote,
+    report,
+};
+
+/// How soon a push is looked at again that the hub itself could not go on with.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
+
+/// How long a realtime target's buffer has to be quiet before it is not looked at any more: longer than `deliver` takes
+/// between noting a row and writing it, and than an index lags.
+const QUIET: SignedDuration = SignedDuration::from_secs(70);
+
+/// How soon a realtime target is looked at again whose buffer has not been quiet for so long.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// After this many holders of one run that did not get it to an end, it is given up.
+const MOST_HOLDERS: u64 = 6;
+
+/// Makes one push of a target; says whether it is to be looked at again at once.
+pub(crate) async fn flush(
+    context: &Context,
+    of: Of<'_>,
+    mut push: Push,
+    limit: &Limit,
+) -> Result<bool, AwsError> {
+    let found = context.table.find::<TargetServer>(of.account, of.target_server).await?;
+    let target = found.map(|f| f.resource.settings).filter(|t| t.kind == TargetServerKind::SftpExport);
+    let Some(mut run) = run_of(context, of, target.as_ref(), &mut push).await? else {
+        let now = (context.clock)();
+        let quiet_since = now.saturating_sub(QUIET).unwrap_or(now);
+        context.table.rest_push(of, &push, quiet_since, later(now, LOOK_AGAIN)).await?;
+        return Ok(false);
+    };
+    tracing::Span::current().record("run.id", &run.id);
+    context.table.start_push(&mut run, push.epoch, (context.clock)()).await?;
+    let worked = match (target.as_ref().and_then(|t| Some((t, t.export.as_ref()?))), holders(&push, &run)) {
+        (_, holders) if holders > MOST_HOLDERS => {
+            let why = format!("{MOST_HOLDERS} attempts ended without a result; the function's log says how");
+            Err(Stop::Failed(Failure::new(Origin::Hub, "gave_up", why, true)))
+        }
+        (None, _) => Err(Stop::settings("no_target_server", "the target server has been removed")),
+        (Some((target, export)), _) => files(context, of, target, export, &mut push, &mut run, limit).await,
+    };
+    let failure = match worked {
+        Ok(()) => None,
+        Err(Stop::Failed(failure)) => Some(failure),
+        Err(Stop::OutOfTime(what)) => {
+            tracing::info!("the invocation's time is over ({what}); the next holder goes on");
+            context.table.yield_push(of, &push, (context.clock)()).await?;
+            return Ok(false);
+        }
+        Err(Stop::Hub(error @ AwsError::LostLease(_))) => return Err(error),
+        Err(Stop::Hub(error)) if error.is_retryable() => {
+            tracing::error!(error = shared::chain(&error), "the hub could not go on with the push");
+            context.table.yield_push(of, &push, later((context.clock)(), RETRY_AFTER)).await?;
+            return Ok(false);
+        }
+        Err(Stop::Hub(error)) => Some(Failure::new(Origin::Hub, "damaged", error.to_string(), false)),
+    };
+    let is_realtime = target.as_ref().and_then(|t| t.export.as_ref()).is_some_and(|e| e.realtime);
+    end(context, of, &push, &run, failure, is_realtime).await
+}
+
+fn holders(push: &Push, run: &Run) -> u64 {
+    push.epoch.saturating_sub(run.progress_epoch)
+}
+
+/// The run that was admitted; or a new one where a realtime target has something to be pushed, or a person has decided
+/// about its open batch. `None` where there is nothing to do.
+async fn run_of(
+    context: &Context,
+    of: Of<'_>,
+    target: Option<&TargetServer>,
+    push: &mut Push,
+) -> Result<Option<Run>, AwsError> {
+    if let Some(id) = &push.active_run {
+        let run = context.table.run(of.account, id).await?;
+        return Ok(Some(run.ok_or_else(|| AwsError::damaged(format!("run {id}"), "it is not there"))?));
+    }
+    let Some(export) = target.and_then(|t| t.export.as_ref()) else { return Ok(None) };
+    let trigger = match (&push.open_batch, &push.decision) {
+        (Some(_), Some(_)) => Trigger::Manual,
+        (Some(_), None) if export.realtime => Trigger::Realtime,
+        (None, _) if export.realtime && !context.table.buffered(of, 1).await?.is_empty() => Trigger::Realtime,
+        _ => return Ok(None),
+    };
+    let run_id = id::derived("run", &[of.account, of.target_server, "push", &push.epoch.to_string()]);
+    let run = Run::push(run_id, of.account, of.target_server, trigger, (context.clock)());
+    context.table.begin_push(of, push, &run).await?;
+    Ok(Some(run))
+}
+
+/// Pushes what is open, then what waits.
+async fn files(
+    context: &Context,
+    of: Of<'_>,
+    target: &TargetServer,
+    export: &Export,
+    push: &mut Push,
+    run: &mut Run,
+    limit: &Limit,
+) -> Result<(), Stop> {
+    let oldest = context.table.buffered(of, 1).await?;
+    if let Some(oldest) = oldest.first() {
+        let age_ms = (context.clock)().as_millisecond().saturating_sub(oldest.accepted_at).max(0);
+        emf::print(&metrics::oldest_owed(age_ms.unsigned_abs() / 1000));
+    }
+    if push.open_batch.is_none() && oldest.is_empty() {
+        if run.outputs.is_empty() {
+            run.warn("nothing was in the buffer: there is no file".into());
+        }
+        return Ok(());
+    }
+    // Nothing is frozen for a server that is not there: what comes meanwhile goes into the same file.
+    let remote = Remote::connect(context, of, target, limit).await?;
+    loop {
+        let mut may_be_more = true;
+        if push.open_batch.as_ref().is_none_or(|batch| batch.phase == Phase::Freezing) {
+            let (rows, more) = rows(context, of, export).await?;
+            may_be_more = more;
+            if rows.is_empty() {
+                if push.open_batch.is_some() {
+                    context.table.drop_batch(of, push).await?;
+                }
+                return Ok(());
+            }
+            if push.open_batch.is_none() {
+                let batch = new_batch(of, &run.id, push.files + 1, (context.clock)());
+                context.table.open_batch(of, push, batch).await?;
+            }
+            let Some(batch) = push.open_batch.clone() else { return Ok(()) };
+            let batch = freeze(context, of, export, batch, push.epoch, rows).await?;
+            context.table.note_batch(of, push, batch, false).await?;
+        }
+        carry(context, of, export, &remote, push, run).await?;
+        if !may_be_more {
+            return Ok(());
+        }
+        if !limit.has_time() {
+            return Err(Stop::OutOfTime("the next file".into()));
+        }
+    }
+}
+
+/// Writes the report and ends the run; says whether a realtime target is to be looked at again at once.
+async fn end(
+    context: &Context,
+    of: Of<'_>,
+    push: &Push,
+    run: &Run,
+    failure: Option<Failure>,
+    is_realtime: bool,
+) -> Result<bool, AwsError> {
+    report::write(context, run).await?;
+    let (is_stuck, code) = (failure.is_some(), failure.as_ref().map(|f| f.code.clone()));
+    let (status, failure) = match (run.counts.read(), failure) {
+        (0, Some(failure)) => (RunStatus::Error, Some(failure)),
+        (_, failure) => ending(&run.counts, failure),
+    };
+    if let Some(failure) = &failure {
+        tracing::warn!(code = failure.code, retryable = failure.retryable, "the push failed");
+    }
+    let now = (context.clock)();
+    let next = match (is_realtime, is_stuck) {
+        (false, _) => None,
+        (true, false) => Some(now),
+        (true, true) => Some(later(now, retry_wait(push.failures + 1))),
+    };
+    // A realtime target that fails as it did before has been announced.
+    let announces = run.trigger != Trigger::Realtime || push.last_code != code;
+    let ended = Ended { status, counts: run.counts, failure, is_stuck, next, announces };
+    context.table.end_push(of, push, run, &ended, now).await?;
+    if is_stuck {
+        emf::print(&metrics::push_failed());
+    }
+    Ok(is_realtime && !is_stuck)
+}
+
+fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,197 @@
+//! The paths of pushes: what waits in a buffer becomes one file, whatever call is interrupted; and what must have come
+//! of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use shared::{
+    id::{derived, hex},
+    keys,
+    message::PushMessage,
+    run::{OutputResult, Run, RunStatus, Trigger},
+};
+
+use super::{
+    notifications::{Taker, events, events::Event},
+    promises::{self, Left},
+    sweep::Path,
+    world::World,
+};
+use crate::{
+    api::{Api, id},
+    exports::sftp_export,
+    rows::now,
+    sftp_server::SftpServer,
+};
+
+/// What a file is called: without a counter, so that a second one would not go unseen.
+const FILE: &str = "events.ndjson";
+
+/// What a file holds that is replaced.
+const OLD: &str = "old\n";
+
+/// Makes a target of files and a connection that takes every type that begins with `file.`. Where its files go, each
+/// world says itself.
+///
+/// # Errors
+/// When the API refuses.
+pub async fn make(api: &Api, server: &SftpServer, source: &str) -> Result<Taker> {
+    let export = json!({ "file_name": FILE, "format": "ndjson" });
+    let target = sftp_export(server, std::path::Path::new("/"), &export);
+    let target = id(&api.post("/v1/target-servers", &target).await?);
+    let connection = json!({
+        "name": "files", "source": { "source": source, "types": ["file.*"] }, "target": { "target_server": target },
+    });
+    let connection = id(&api.post("/v1/connections", &connection).await?);
+    Ok(Taker { connection, target })
+}
+
+fn buffered(files: &Taker) -> Vec<Event> {
+    ["evt-1", "evt-2", "evt-3"].map(|id| events::filed(id, files)).into()
+}
+
+/// Three notifications are in the buffer, and are flushed; or `deliver` puts them there, for a realtime target.
+///
+/// # Errors
+/// When a promise is broken, or a call fails.
+pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
+    let files = world.setting.files.clone();
+    let key = keys::resource(world.account(), "TARGET", &files.target);
+    let mut export = world.rows.get(&key).await?["export"].clone();
+    match path {
+        Path::PushReplace => {
+            export["overwrite"] = "replace".into();
+            world.put(FILE, OLD)?;
+        }
+        Path::Buffer => {
+            export["realtime"] = true.into();
+            export["file_name"] = "{counter:4}.ndjson".into();
+        }
+        _ => {}
+    }
+    world.rows.edit(&key, json!({ "export": export })).await?;
+    let events = buffered(&files);
+    for event in &events {
+        for message in event.messages(world).await? {
+            world.deliver_later(&message).await?;
+        }
+        // One after another: the file has them in order of arrival.
+        if path != Path::Buffer {
+            while world.deliver_next(1).await? {}
+        }
+    }
+    let is_whole = |left: &Left| left.pushed() == events.len() as u64;
+    if path != Path::Buffer {
+        admit(world, &files, "first").await?;
+    }
+    world.run_out().await?;
+    let mut left = Left::of(world).await?;
+    // What fails over SFTP ends its run with a report; the next flush takes what is left.
+    if !is_whole(&left) && path != Path::Buffer {
+        let is_legitimate = world.plan.point().is_some_and(|point| point.fails_sftp());
+        ensure!(is_legitimate, "the push did not go through: {:?}", left.runs.last().map(|run| &run.failure));
+        admit(world, &files, "second").await?;
+        world.run_out().await?;
+        left = Left::of(world).await?;
+    }
+    hold(world, &left, path, &events).await
+}
+
+async fn admit(world: &World, files: &Taker, which: &str) -> Result<()> {
+    let run_id = derived("run", &[world.account(), "push", which]);
+    let run = Run::push(run_id, world.account(), &files.target, Trigger::Manual, now());
+    let admission = world.table.admit(&run, None).await?;
+    ensure!(admission == shared::aws::runs::Admission::Admitted, "{admission:?}");
+    let message = PushMessage::flush(world.account(), &files.target);
+    world.send(&world.pushes, serde_json::to_string(&message)?).await
+}
+
+async fn hold(world: &World, left: &Left, path: Path, events: &[Event]) -> Result<()> {
+    let mut broken = Vec::new();
+    let mut hold = |promise: &str, held: Result<()>| {
+        if let Err(how) = held {
+            broken.push(format!("{promise}: {how:#}"));
+        }
+    };
+    hold("what arrived", arrived(world, path, events));
+    hold("the runs", runs(left, events));
+    hold("the rows", rows(world, events).await);
+    hold("the frozen files", frozen(world, left).await);
+    hold("the report", promises::report(world, left).await);
+    hold("the queues", promises::queues(world).await);
+    ensure!(broken.is_empty(), "{}", broken.join("\n  "));
+    Ok(())
+}
+
+/// Exactly one complete file under its name, and nothing beside it; of a realtime target each record once.
+fn arrived(world: &World, path: Path, events: &[Event]) -> Result<()> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(&world.folder)? {
+        let entry = entry?;
+        files
+            .insert(entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path())?);
+    }
+    let wanted = events.iter().map(|event| Ok(format!("{}\n", std::str::from_utf8(&event.body)?)));
+    let wanted: Vec<String> = wanted.collect::<Result<_>>()?;
+    if path == Path::Buffer {
+        let mut lines: Vec<_> = files.values().flat_map(|text| text.split_inclusive('\n')).collect();
+        lines.sort_unstable();
+        ensure!(lines == wanted, "{files:?}");
+        ensure!(files.keys().all(|name| !name.starts_with('.')), "{files:?}");
+        return Ok(());
+    }
+    ensure!(files.len() == 1 && files.get(FILE) == Some(&wanted.concat()), "{files:?}");
+    Ok(())
+}
+
+/// All runs have ended, and together they have each record once.
+fn runs(left: &Left, events: &[Event]) -> Result<()> {
+    for run in &left.runs {
+        ensure!(run.status.is_final(), "{} is {:?}", run.id, run.status);
+        let is_said = matches!(run.status, RunStatus::Complete) == run.failure.is_none();
+        ensure!(is_said, "{}: {:?} with {:?}", run.id, run.status, run.failure);
+        let written: u64 = run.outputs.iter().map(|output| output.records).sum();
+        ensure!(
+            written == run.counts.created() && written == run.counts.read(),
+            "{}: {:?}",
+            run.id,
+            run.counts
+        );
+        ensure!(run.outputs.iter().all(|output| output.result == OutputResult::Written), "{:?}", run.outputs);
+    }
+    let pushed = left.pushed();
+    ensure!(pushed == events.len() as u64, "{pushed} records are reported");
+    Ok(())
+}
+
+/// Exactly these rows are DELIVERED, nothing is open, held or due, and nothing is owed.
+async fn rows(world: &World, events: &[Event]) -> Result<()> {
+    for event in events {
+        for name in event.deliveries(world) {
+            let row = world.rows.get(&name.key(world.account())).await?;
+            ensure!(row["state"] == "DELIVERED" && row["expires_at"].is_i64(), "{row}");
+            for field in ["due", "due_shard", "owed_by", "lease_until", "waiting_for", "died_of"] {
+                ensure!(row[field].is_null(), "{field} is left: {row}");
+            }
+        }
+    }
+    let push = world.rows.get(&keys::push(world.account(), &world.setting.files.target)).await?;
+    for field in ["due", "due_shard", "lease_until", "open_batch", "active_run", "decision", "last_error"] {
+        ensure!(push[field].is_null(), "{field} is left: {push}");
+    }
+    Ok(())
+}
+
+/// What the bucket has of each file is what the report says of it.
+async fn frozen(world: &World, left: &Left) -> Result<()> {
+    for output in left.runs.iter().flat_map(|run| &run.outputs) {
+        let object = world.bucket.get(&output.object).await?.context("the object")?;
+        ensure!(hex(&Sha256::digest(&object.bytes)) == output.sha256, "{output:?}");
+        let manifest = world.bucket.get(&output.manifest).await?.context("the manifest")?;
+        let lines = serde_json::Deserializer::from_slice(&manifest.bytes).into_iter::<Value>().count() as u64;
+        ensure!(lines == output.records, "{lines} of {}", output.records);
+    }
+    Ok(())
+}
