@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::{
-    aws::runs::Admission,
+    aws::{gates::Of, runs::Admission},
     delivery::{DeliveryState, NotificationName, WaitingFor},
     keys,
     message::PushMessage,
@@ -553,6 +553,37 @@ async fn a_push_whose_message_was_lost_is_woken_by_its_targets_row() -> Result<(
     ensure!(flow.stack.hand_over("dead-letter", &[message]).await?.is_empty());
     ensure!(flow.pushes().await?.len() == 1 && flow.arrived()?.len() == 1);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_flush_that_is_asked_for_while_a_realtime_target_is_looked_at_is_not_lost() -> Result<()> {
+    let flow = Exports::new(ndjson(), "in").await?;
+    let (table, rows, key) =
+        (flow.stack.table().await?, flow.stack.rows().await?, keys::push(&flow.account, &flow.files));
+    let of = Of { account: &flow.account, target_server: &flow.files };
+    let lease_until = now().checked_add(10.minutes())?;
+    table.note_buffered(of, now(), now()).await?;
+    let mut push = table.take_push(of, now(), lease_until).await?.context("the lease")?;
+    ensure!(table.take_push(of, now(), lease_until).await?.is_none(), "somebody has it");
+    let asked = Run::push("run_asked".into(), &flow.account, &flow.files, Trigger::Manual, now());
+    ensure!(table.admit(&asked, None).await? == Admission::Admitted);
+    // Whoever holds the lease has not seen it: neither does its own run begin, nor does the target rest.
+    let own = Run::push("run_own".into(), &flow.account, &flow.files, Trigger::Realtime, now());
+    ensure!(!table.begin_push(of, &mut push, &own).await?, "two runs at once");
+    let quiet_since = now().checked_add(1.hour())?;
+    table.rest_push(of, &push, quiet_since, now()).await?;
+    let row = rows.get(&key).await?;
+    ensure!(row["active_run"] == "run_asked" && row["due"].is_i64() && row["lease_until"].is_null(), "{row}");
+    // A holder that comes to after its lease writes nothing any more.
+    ensure!(table.yield_push(of, &push, now()).await.is_err());
+    flow.stack.tick().await?;
+    ensure!(flow.ended("run_asked").await?["status"] == "COMPLETE");
+    until("the target to rest", PUSH_WITHIN, async || {
+        rows.edit(&key, json!({ "held_at": 0 })).await?;
+        flow.stack.tick().await?;
+        Ok(rows.get(&key).await?["due"].is_null().then_some(()))
+    })
+    .await
 }
 
 #[tokio::test]

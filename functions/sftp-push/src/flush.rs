@@ -26,9 +26,6 @@ const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
 /// between noting a row and writing it, and than an index lags.
 const QUIET: SignedDuration = SignedDuration::from_secs(70);
 
-/// How soon a realtime target is looked at again whose buffer has not been quiet for so long.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
-
 /// After this many holders of one run that did not get it to an end, it is given up.
 const MOST_HOLDERS: u64 = 6;
 
@@ -44,7 +41,8 @@ pub(crate) async fn flush(
     let Some(mut run) = run_of(context, of, target.as_ref(), &mut push).await? else {
         let now = (context.clock)();
         let quiet_since = now.saturating_sub(QUIET).unwrap_or(now);
-        context.table.rest_push(of, &push, quiet_since, later(now, LOOK_AGAIN)).await?;
+        // Where it has not been quiet for so long, or a run was admitted meanwhile, the next tick looks again.
+        context.table.rest_push(of, &push, quiet_since, now).await?;
         return Ok(false);
     };
     tracing::Span::current().record("run.id", &run.id);
@@ -89,9 +87,8 @@ async fn run_of(
     target: Option<&TargetServer>,
     push: &mut Push,
 ) -> Result<Option<Run>, AwsError> {
-    if let Some(id) = &push.active_run {
-        let run = context.table.run(of.account, id).await?;
-        return Ok(Some(run.ok_or_else(|| AwsError::damaged(format!("run {id}"), "it is not there"))?));
+    if push.active_run.is_some() {
+        return admitted(context, of, push).await;
     }
     let Some(export) = target.and_then(|t| t.export.as_ref()) else { return Ok(None) };
     let trigger = match (&push.open_batch, &push.decision) {
@@ -102,8 +99,22 @@ async fn run_of(
     };
     let run_id = id::derived("run", &[of.account, of.target_server, "push", &push.epoch.to_string()]);
     let run = Run::push(run_id, of.account, of.target_server, trigger, (context.clock)());
-    context.table.begin_push(of, push, &run).await?;
-    Ok(Some(run))
+    if context.table.begin_push(of, push, &run).await? {
+        return Ok(Some(run));
+    }
+    // Somebody asked for a push since the lease was taken: that one goes.
+    let now = context.table.push(of).await?;
+    if now.epoch != push.epoch {
+        return Err(AwsError::LostLease(format!("the push to {}", of.target_server)));
+    }
+    push.active_run = now.active_run;
+    admitted(context, of, push).await
+}
+
+async fn admitted(context: &Context, of: Of<'_>, push: &Push) -> Result<Option<Run>, AwsError> {
+    let Some(id) = &push.active_run else { return Ok(None) };
+    let run = context.table.run(of.account, id).await?;
+    Ok(Some(run.ok_or_else(|| AwsError::damaged(format!("run {id}"), "it is not there"))?))
 }
 
 /// Pushes what is open, then what waits.

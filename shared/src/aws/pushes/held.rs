@@ -110,18 +110,24 @@ impl Table {
         Ok(())
     }
 
-    /// Makes the run of a push that nobody asked for: the target is realtime.
+    /// Makes the run of a push that nobody asked for: the target is realtime. `false` where another was admitted since
+    /// the lease was taken, or the lease is lost: the row says which.
     ///
     /// # Errors
-    /// When the call fails or the lease is lost.
-    pub async fn begin_push(&self, of: Of<'_>, push: &mut Push, run: &Run) -> Result<(), AwsError> {
+    /// When the call fails.
+    pub async fn begin_push(&self, of: Of<'_>, push: &mut Push, run: &Run) -> Result<bool, AwsError> {
         let held = self
             .held_push(of, push, "SET active_run = :run", "attribute_not_exists(active_run)")
             .expression_attribute_values(":run", s(&run.id));
         let writes = vec![of_update(held)?, self.put_run(run, None)?];
-        self.send_held_push(of, writes).await?;
-        push.active_run = Some(run.id.clone());
-        Ok(())
+        match self.send_held_push(of, writes).await {
+            Ok(()) => {
+                push.active_run = Some(run.id.clone());
+                Ok(true)
+            }
+            Err(AwsError::LostLease(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sets the run of a push RUNNING, and notes which holder of the lease began it.
