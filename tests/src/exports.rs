@@ -105,10 +105,10 @@ impl Exports {
     ///
     /// # Errors
     /// When one does not get there.
-    pub async fn buffered(&self, events: &[(&str, Value)]) -> Result<Vec<String>> {
+    pub async fn buffered<Id: AsRef<str>>(&self, events: &[(Id, Value)]) -> Result<Vec<String>> {
         let mut deliveries = Vec::new();
         for (event, body) in events {
-            let notification = self.accepted(event, body).await?;
+            let notification = self.accepted(event.as_ref(), body).await?;
             let delivery = format!("{notification}-{}", self.to_files);
             self.in_buffer(&delivery).await?;
             deliveries.push(delivery);
@@ -151,6 +151,17 @@ impl Exports {
             Ok((!matches!(status, "QUEUED" | "RUNNING")).then_some(report))
         })
         .await
+    }
+
+    /// Starts the server again where it was. One from PyPI makes itself new keys, and the target is told.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn server_is_back(&mut self) -> Result<()> {
+        self.server.start_again()?;
+        let anew = self.server.target_server(&self.folder);
+        self.change_files(|t| (t["auth"], t["host_keys"]) = (anew["auth"].clone(), anew["host_keys"].clone()))
+            .await
     }
 
     /// What is in the buffer, as the API shows it.

@@ -94,7 +94,7 @@ async fn what_waits_while_the_server_is_down_is_one_file_in_order_once_it_is_bac
     let more = flow.buffered(&events(&["evt-3"])).await?;
     let buffer = flow.buffer().await?;
     ensure!(buffer["waiting"] == 3 && buffer["failures"] == 2 && buffer["open_batch"].is_null(), "{buffer}");
-    flow.server.start_again()?;
+    flow.server_is_back().await?;
     let run = flow.flush().await?;
     ensure!(run["status"] == "COMPLETE", "{run}");
     let arrived = flow.arrived()?;
@@ -123,7 +123,7 @@ async fn a_realtime_target_is_pushed_to_at_once_and_tried_again_by_itself() -> R
     ensure!(failed["trigger"] == "realtime" && failed["failure"]["code"] == "server_down", "{failed}");
     let buffer = flow.buffer().await?;
     ensure!(buffer["waiting"] == 1 && buffer["next_try_at"].is_string(), "{buffer}");
-    flow.server.start_again()?;
+    flow.server_is_back().await?;
     flow.retry_is_due().await?;
     until("the second file", PUSH_WITHIN, async || Ok((flow.arrived()?.len() == 2).then_some(()))).await?;
     ensure!(flow.arrived()?["0002.ndjson"] == lines(&["evt-2"]), "{:?}", flow.arrived()?);

@@ -3,6 +3,7 @@
 //! It ends well only if the receiver's own log agrees, record by record, with what the runs report.
 
 mod check;
+mod exports;
 mod inputs;
 mod notifications;
 mod setup;
@@ -151,6 +152,7 @@ async fn demo(api: &Api, home: &Path, schedules: &mut Vec<String>) -> Result<()>
     reports.push(run);
 
     notifications::show().await?;
+    exports::show().await?;
 
     step("all runs, and the receiver's own log");
     let runs = every_run(api, &all).await?;
