@@ -309,6 +309,36 @@ async fn a_full_disk_is_an_error_and_leaves_the_frozen_file_for_the_next_flush()
 }
 
 #[tokio::test]
+async fn a_file_that_never_gets_through_can_be_discarded_and_its_records_sent_again() -> Result<()> {
+    let flow = Exports::new(ndjson(), "in").await?;
+    fs::write(&flow.folder, "a file where the folder should be")?;
+    let deliveries = flow.buffered(&events(&["evt-1"])).await?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "ERROR" && run["failure"]["origin"] == "target", "{run}");
+    let batch = flow.buffer().await?["open_batch"].clone();
+    ensure!(batch["phase"] == "frozen" && batch["blocked"] == false, "{batch}");
+    let path = format!("/v1/target-servers/{}/open-batch", flow.files);
+    flow.api.post(&path, &json!({ "batch": batch["id"], "discard": true })).await?;
+    let dead = flow.in_state(&deliveries[0], "DEAD").await?;
+    ensure!(dead["died_of"] == "cancelled", "{dead}");
+    let ended = until("the report", PUSH_WITHIN, async || {
+        let found =
+            flow.pushes().await?.into_iter().find(|r| r["trigger"] == "manual" && r["id"] != run["id"]);
+        Ok(found.filter(|run| run["ended_at"].is_string()))
+    })
+    .await?;
+    ensure!(ended["status"] == "ERROR" && count(&ended, "errors") == 1, "{ended}");
+    let shown = flow.api.get(&format!("/v1/runs/{}", id(&ended))).await?;
+    ensure!(shown["outputs"][0]["result"] == "discarded", "{shown}");
+    fs::remove_file(&flow.folder)?;
+    flow.api.post(&format!("/v1/deliveries/{}/retry", deliveries[0]), &json!({})).await?;
+    flow.in_buffer(&deliveries[0]).await?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && run["outputs"][0]["number"] == 2, "{run}");
+    flow.is_pushed(&deliveries[0], &run).await
+}
+
+#[tokio::test]
 async fn a_file_of_several_parts_arrives_to_the_byte_whatever_the_server() -> Result<()> {
     let export = json!({ "file_name": "large.json", "format": "json_array" });
     for software in [Software::preferred(), Software::AsyncSsh] {

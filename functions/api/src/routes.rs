@@ -351,7 +351,7 @@ pub fn routes() -> Vec<Route> {
             "POST",
             "/v1/target-servers/{id}/open-batch",
             Admin,
-            "Decides about a file whose name is taken: another name, or not to send it",
+            "Decides about a file that does not get through: another name, or not to send it",
             |c, who, r| Box::pin(targets::decide(c, who, r)),
         )
         .body::<targets::Decide>()

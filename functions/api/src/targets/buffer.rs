@@ -1,5 +1,5 @@
-//! The buffer of a target of files: what is in it, pushing it now, and what a person decides about a file whose name is
-//! taken.
+//! The buffer of a target of files: what is in it, pushing it now, and what a person decides about a file that does not
+//! get through.
 
 use std::sync::Arc;
 
@@ -154,7 +154,7 @@ pub(crate) async fn flush(
     runs::admit(&context, &caller, run).await
 }
 
-/// Writes down what a person decides about a file whose name is taken.
+/// Writes down what a person decides about a file that does not get through.
 pub(crate) async fn decide(
     context: Arc<Context>,
     caller: Caller,
@@ -179,7 +179,7 @@ pub(crate) async fn decide(
     match context.table.decide_batch(of, &body.batch, &decision, now).await.map_err(unavailable)? {
         Decided::MovedOn => {
             let detail =
-                "that batch is not open any more, or its name does not keep it; look at the buffer again";
+                "that batch is not open any more, or is being pushed just now; look at the buffer again";
             Err(Problem::new(409, "moved_on", detail))
         }
         Decided::Yes => {

@@ -10,19 +10,23 @@ use super::{
     },
     key,
 };
-use crate::{export::Decision, keys};
+use crate::{
+    export::{Decision, Phase},
+    keys,
+};
 
 /// What became of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
     /// It is written down, and the target is due.
     Yes,
-    /// That batch is not open any more, or is no longer kept by its name.
+    /// That batch is not open any more, or somebody is at it just now.
     MovedOn,
 }
 
 impl Table {
-    /// Writes down what a person decides about the open batch that its name keeps, and makes the target due.
+    /// Writes down what a person decides about the open batch, and makes the target due: of one that its name keeps, or
+    /// that nobody pushes just now.
     ///
     /// # Errors
     /// When the call fails.
@@ -35,7 +39,11 @@ impl Table {
     ) -> Result<Decided, AwsError> {
         let update = self
             .push_update(of, "SET decision = :decision, due = :now, due_shard = :shard REMOVE try_at")
-            .condition_expression("open_batch.id = :batch AND open_batch.is_blocked = :true")
+            .condition_expression(
+                "open_batch.id = :batch AND open_batch.phase <> :freezing \
+                 AND (open_batch.is_blocked = :true OR attribute_not_exists(lease_until))",
+            )
+            .expression_attribute_values(":freezing", value(&Phase::Freezing)?)
             .expression_attribute_values(":decision", value(decision)?)
             .expression_attribute_values(":batch", s(batch))
             .expression_attribute_values(":true", value(&true)?)
