@@ -252,6 +252,68 @@ async fn a_name_that_is_taken_keeps_what_comes_after_it_until_a_person_decides_o
 }
 
 #[tokio::test]
+async fn a_run_pushes_no_second_file_that_would_take_the_first_ones_place() -> Result<()> {
+    let flow = Exports::new(ndjson(), "in").await?;
+    fs::create_dir(&flow.folder)?;
+    fs::write(flow.folder.join("events.ndjson"), "old")?;
+    flow.buffered(&events(&["evt-1"])).await?;
+    ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
+    flow.change_files(|t| t["export"]["overwrite"] = "replace".into()).await?;
+    flow.buffered(&events(&["evt-2"])).await?;
+    let first = flow.flush().await?;
+    ensure!(first["status"] == "COMPLETE" && first["outputs"].as_array().map(Vec::len) == Some(1), "{first}");
+    ensure!(first["warnings"].to_string().contains("next push"), "{first}");
+    ensure!(
+        flow.arrived()?.into_iter().eq([("events.ndjson".to_string(), lines(&["evt-1"]))]),
+        "the first one"
+    );
+    ensure!(flow.buffer().await?["waiting"] == 1);
+    ensure!(flow.flush().await?["status"] == "COMPLETE");
+    ensure!(
+        flow.arrived()?.into_iter().eq([("events.ndjson".to_string(), lines(&["evt-2"]))]),
+        "the second one"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_was_not_renamed_is_not_taken_for_one_when_its_temporary_name_is_gone() -> Result<()> {
+    let flow = Exports::new(ndjson(), "in").await?;
+    fs::create_dir(&flow.folder)?;
+    let name = flow.folder.join("events.ndjson");
+    fs::write(&name, "old")?;
+    let deliveries = flow.buffered(&events(&["evt-1"])).await?;
+    ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
+    // As if the name had come up only while the file was uploaded.
+    let (rows, key) = (flow.stack.rows().await?, keys::push(&flow.account, &flow.files));
+    let settings = flow.api.get(&format!("/v1/target-servers/{}", flow.files)).await?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    let place = format!(
+        "{}@{}{}/",
+        text(&settings["auth"]["user"]),
+        text(&settings["address"]),
+        text(&settings["path"])
+    );
+    let mut batch = rows.get(&key).await?["open_batch"].clone();
+    (batch["phase"], batch["uploaded_to"]) = ("renaming".into(), place.into());
+    rows.edit(&key, json!({ "open_batch": batch })).await?;
+    let temporary = flow.folder.join(format!(".crossdock-{}.part", text(&batch["id"])));
+    fs::write(&temporary, lines(&["evt-1"]))?;
+    ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
+    ensure!(fs::read_to_string(&name)? == "old" && temporary.exists(), "it waits beside the name");
+    // Somebody tidies up, and the name is free.
+    fs::remove_file(&temporary)?;
+    fs::remove_file(&name)?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE", "{run}");
+    ensure!(
+        flow.arrived()?.into_iter().eq([("events.ndjson".to_string(), lines(&["evt-1"]))]),
+        "it is there"
+    );
+    flow.is_pushed(&deliveries[0], &run).await
+}
+
+#[tokio::test]
 async fn folders_and_names_with_spaces_and_unicode_are_made_and_written() -> Result<()> {
     let export = json!({ "file_name": "lønn {date} № {counter:3}.ndjson", "format": "ndjson" });
     let flow = Exports::new(export, "år 2026/til regnskap 💼").await?;

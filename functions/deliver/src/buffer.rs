@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::{
         AwsError,
@@ -14,7 +14,7 @@ use shared::{
     export::{render, wants_json},
     keys,
     message::PushMessage,
-    notification::{MOST_WHOLE_BYTES, NotificationDelivery, Payload, looked_at_again},
+    notification::{MOST_WHOLE_BYTES, NotificationDelivery, Payload},
     target_server::{TargetServer, TargetServerKind},
 };
 
@@ -77,7 +77,8 @@ pub(crate) async fn keep(
 ) -> Result<(), AwsError> {
     let object = context.bucket.keep_payload(row, payload).await?;
     let now = (context.clock)();
-    let mut due = looked_at_again(row.deliver_until, now);
+    // Nothing but a flush has to do with it before its time is over.
+    let mut due = Timestamp::from_millisecond(row.deliver_until).unwrap_or(Timestamp::MAX);
     if due <= now {
         due = now.saturating_add(LOOK_AGAIN).unwrap_or(now);
     }

@@ -35,8 +35,8 @@ pub(crate) async fn carry(
     let decided = push.decision.clone();
     match &decided {
         Some(Decision::Discard) => {
-            let temporary = remote.path(&batch.temporary_name());
-            remote.call(move |client| client.unlink(&temporary)).await?;
+            no_longer_renaming(context, of, push).await?;
+            remote.remove_quietly(&batch.temporary_name()).await;
             return settle::settle(context, of, push, run, Through::of(OutputResult::Discarded, remote))
                 .await;
         }
@@ -63,6 +63,7 @@ pub(crate) async fn carry(
                 return Err(blocked(context, of, push, remote).await?);
             }
             Overwrite::Ignore if remote.exists(&batch.name).await? => {
+                remote.remove_quietly(&batch.temporary_name()).await; // of an earlier attempt
                 return settle::settle(context, of, push, run, Through::of(OutputResult::Exists, remote))
                     .await;
             }
@@ -81,7 +82,11 @@ pub(crate) async fn carry(
     }
     let (result, name) = match place::place(context, of, export, remote, push).await? {
         Placed::Under(name) => (OutputResult::Written, name),
-        Placed::NotNeeded => (OutputResult::Exists, batch.name),
+        Placed::NotNeeded => {
+            no_longer_renaming(context, of, push).await?;
+            remote.remove_quietly(&batch.temporary_name()).await;
+            (OutputResult::Exists, batch.name)
+        }
         Placed::Taken => return Err(blocked(context, of, push, remote).await?),
     };
     let through = Through { name: Some(name), duration_ms, ..Through::of(result, remote) };
@@ -100,8 +105,19 @@ async fn blocked(context: &Context, of: Of<'_>, push: &mut Push, remote: &Remote
         batch.number, batch.id
     );
     batch.is_blocked = true;
+    (batch.phase, batch.uploaded_to, batch.renames_to) = (Phase::Frozen, None, None);
     context.table.note_batch(of, push, batch, false).await?;
     Ok(Stop::Failed(Failure::new(Origin::Target, "name_exists", message, false)))
+}
+
+/// Takes RENAMING back, since it is certain that nothing was renamed: a temporary name that is gone later means nothing
+/// any more.
+async fn no_longer_renaming(context: &Context, of: Of<'_>, push: &mut Push) -> Result<(), AwsError> {
+    let Some(mut batch) = push.open_batch.clone().filter(|b| b.phase == Phase::Renaming) else {
+        return Ok(());
+    };
+    (batch.phase, batch.uploaded_to, batch.renames_to) = (Phase::Frozen, None, None);
+    context.table.note_batch(of, push, batch, false).await
 }
 
 /// Copies the frozen bytes to the server under the batch's temporary name, over what an earlier attempt left there, and

@@ -19,6 +19,9 @@ use crate::{
     report,
 };
 
+/// Most files of a run: each has a line in the run's row, which DynamoDB bounds at 400 KB.
+const MOST_FILES: usize = 400;
+
 /// How soon a push is looked at again that the hub itself could not go on with.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
@@ -94,7 +97,11 @@ async fn run_of(
     let trigger = match (&push.open_batch, &push.decision) {
         (Some(_), Some(_)) => Trigger::Manual,
         (Some(_), None) if export.realtime => Trigger::Realtime,
-        (None, _) if export.realtime && !context.table.buffered(of, 1).await?.is_empty() => Trigger::Realtime,
+        (None, _)
+            if export.realtime && !context.table.buffered(of, 1, (context.clock)()).await?.is_empty() =>
+        {
+            Trigger::Realtime
+        }
         _ => return Ok(None),
     };
     let run_id = id::derived("run", &[of.account, of.target_server, "push", &push.epoch.to_string()]);
@@ -127,7 +134,7 @@ async fn files(
     run: &mut Run,
     limit: &Limit,
 ) -> Result<(), Stop> {
-    let oldest = context.table.buffered(of, 1).await?;
+    let oldest = context.table.buffered(of, 1, (context.clock)()).await?;
     if let Some(oldest) = oldest.first() {
         let age_ms = (context.clock)().as_millisecond().saturating_sub(oldest.accepted_at).max(0);
         emf::print(&metrics::oldest_owed(age_ms.unsigned_abs() / 1000));
@@ -161,6 +168,19 @@ async fn files(
         }
         carry(context, of, export, &remote, push, run).await?;
         if !may_be_more {
+            return Ok(());
+        }
+        let why = match run.outputs.len() {
+            n if n >= MOST_FILES => "a run makes no more files than this",
+            _ if !export.makes_several_files() => {
+                "the next file could have the same name and take this one's place: use {counter} or {batch} in file_name"
+            }
+            _ => "",
+        };
+        if !why.is_empty() {
+            if !context.table.buffered(of, 1, (context.clock)()).await?.is_empty() {
+                run.warn(format!("what else waits goes with the next push: {why}"));
+            }
             return Ok(());
         }
         if !limit.has_time() {

@@ -17,6 +17,9 @@ use crate::{Context, error::Stop};
 /// Most records of a file: its list is held in memory. What is more makes the next file of the same run.
 const MOST_RECORDS: usize = 10_000;
 
+/// Most bytes of the payloads of a file: it has to be frozen, and uploaded to a slow server, within an invocation.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Payloads that are fetched ahead: 64 MiB at most. Of larger ones, which only a format changed meanwhile can bring in
 /// among others, one at a time is in memory.
 const AHEAD: usize = 16;
@@ -28,11 +31,16 @@ pub(crate) async fn rows(
     export: &Export,
 ) -> Result<(Vec<NotificationDelivery>, bool), AwsError> {
     let most = if export.format == FileFormat::Payload { 1 } else { MOST_RECORDS };
-    let mut rows = context.table.buffered(of, most).await?;
-    let may_be_more = rows.len() == most;
-    let now = (context.clock)().as_millisecond();
-    // What is over its time is `deliver`'s to give up.
-    rows.retain(|row| row.deliver_until > now);
+    let mut rows = context.table.buffered(of, most, (context.clock)()).await?;
+    let mut size_bytes = 0;
+    let fitting = rows.iter().take_while(|row| {
+        let fits = size_bytes == 0 || size_bytes + row.size_bytes <= MOST_BYTES;
+        size_bytes += row.size_bytes;
+        fits
+    });
+    let fitting = fitting.count();
+    let may_be_more = rows.len() == most || fitting < rows.len();
+    rows.truncate(fitting);
     Ok((rows, may_be_more))
 }
 

@@ -33,8 +33,7 @@ pub(crate) async fn place(
     let Some(mut batch) = push.open_batch.clone() else { return Ok(Placed::NotNeeded) };
     let temporary = batch.temporary_name();
     if !remote.exists(&temporary).await? {
-        let aside = remote.path(&batch.aside_name());
-        remote.call(move |client| client.unlink(&aside)).await?;
+        remote.remove_quietly(&batch.aside_name()).await;
         return Ok(Placed::Under(batch.renames_to.unwrap_or(batch.name)));
     }
     if export.overwrite != Overwrite::Rename {
@@ -77,12 +76,7 @@ async fn under_its_own(overwrite: Overwrite, remote: &Remote, batch: &OpenBatch)
         },
     };
     debug_assert!(is_taken);
-    if overwrite == Overwrite::Ignore {
-        let temporary = remote.path(&temporary);
-        remote.call(move |client| client.unlink(&temporary)).await?;
-        return Ok(Placed::NotNeeded);
-    }
-    Ok(Placed::Taken)
+    Ok(if overwrite == Overwrite::Ignore { Placed::NotNeeded } else { Placed::Taken })
 }
 
 async fn rename(remote: &Remote, from: &str, to: &str) -> Result<(), Stop> {

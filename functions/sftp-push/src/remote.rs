@@ -15,7 +15,8 @@ use crate::{Context, error::Stop, limit::Limit};
 pub(crate) struct Remote {
     client: Arc<Mutex<Client>>,
     folder: String,
-    address: String,
+    /// User and address.
+    login: String,
 }
 
 impl Remote {
@@ -37,8 +38,9 @@ impl Remote {
         };
         let patience = limit.patience();
         let client = blocking(move || Client::connect(&server, patience)).await?;
+        let login = format!("{}@{}", target.auth.user.as_deref().unwrap_or_default(), target.address);
         let folder = target.path.clone().unwrap_or_default().trim_end_matches('/').to_string();
-        Ok(Self { client: Arc::new(Mutex::new(client)), folder, address: target.address.clone() })
+        Ok(Self { client: Arc::new(Mutex::new(client)), folder, login })
     }
 
     /// Runs blocking calls on the session.
@@ -56,9 +58,22 @@ impl Remote {
         format!("{}/{name}", self.folder)
     }
 
-    /// Where files go: another server or another folder is another place.
+    /// Where files go: another server, user or folder is another place.
     pub(crate) fn place(&self) -> String {
-        format!("{}{}/", self.address, self.folder)
+        format!("{}{}/", self.login, self.folder)
+    }
+
+    /// Removes a file of the hub's own that is in nobody's way. Servers that allow no removal keep it.
+    pub(crate) async fn remove_quietly(&self, name: &str) {
+        match self.exists(name).await {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(stop) => return tracing::warn!(%stop, "a temporary file could not be looked for"),
+        }
+        let path = self.path(name);
+        if let Err(stop) = self.call(move |client| client.unlink(&path)).await {
+            tracing::warn!(%stop, "a temporary file stays on the server");
+        }
     }
 
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, Stop> {

@@ -104,6 +104,11 @@ impl FileName {
         self.0.iter().any(|p| matches!(p, Part::Counter(_) | Part::Batch))
     }
 
+    /// Says whether the files of two runs have different names.
+    pub fn tells_runs_apart(&self) -> bool {
+        self.tells_files_of_a_run_apart() || self.0.contains(&Part::Run)
+    }
+
     /// The name of a file.
     pub fn of(&self, named: &Named<'_>) -> String {
         let local = named.at.to_zoned(named.zone.clone());

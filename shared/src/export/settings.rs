@@ -42,6 +42,13 @@ pub enum Overwrite {
     Ignore,
 }
 
+impl Overwrite {
+    /// Says whether of two files with one name only one is left, without anybody being told.
+    pub fn gives_way(self) -> bool {
+        matches!(self, Self::Replace | Self::Ignore)
+    }
+}
+
 /// What a file looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +91,13 @@ pub enum LineEnd {
 }
 
 impl Export {
+    /// Says whether a run may push a second file: not where that could take the first one's place.
+    pub fn makes_several_files(&self) -> bool {
+        let tells_apart =
+            FileName::parse(&self.file_name).is_ok_and(|name| name.tells_files_of_a_run_apart());
+        tells_apart || !self.overwrite.gives_way()
+    }
+
     pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
         match FileName::parse(&self.file_name) {
             Err(why) => errors.push(FieldError::new("export.file_name", why)),
@@ -91,6 +105,13 @@ impl Export {
                 errors.push(FieldError::new(
                     "export.file_name",
                     "one run makes a file for each notification: tell them apart with {counter} or {batch}",
+                ));
+            }
+            Ok(name) if self.realtime && self.overwrite.gives_way() && !name.tells_runs_apart() => {
+                errors.push(FieldError::new(
+                    "export.file_name",
+                    "a realtime target makes many files, and under this policy one would take another's place: tell \
+                     them apart with {counter}, {batch} or {run}",
                 ));
             }
             Ok(_) => {}
@@ -147,6 +168,16 @@ mod tests {
             (json!({ "file_name": "{date}", "format": "payload" }), Some("export.file_name")),
             (json!({ "file_name": "{counter:6}.bin", "format": "payload" }), None),
             (json!({ "file_name": "a", "format": "csv" }), Some("export.csv")),
+            (
+                json!({ "file_name": "a-{date}", "format": "ndjson", "realtime": true, "overwrite": "replace" }),
+                Some("export.file_name"),
+            ),
+            (
+                json!({ "file_name": "a-{run}", "format": "ndjson", "realtime": true, "overwrite": "ignore" }),
+                None,
+            ),
+            (json!({ "file_name": "a", "format": "ndjson", "realtime": true, "overwrite": "rename" }), None),
+            (json!({ "file_name": "a", "format": "ndjson", "overwrite": "replace" }), None),
             (csv(json!(["id", "name"]), ";"), None),
             (csv(json!([]), ";"), Some("export.csv.columns")),
             (csv(json!(["id", "id"]), ";"), Some("export.csv.columns")),

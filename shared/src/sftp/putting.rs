@@ -92,24 +92,36 @@ impl Client {
     }
 
     /// Gives a file the name of another, which it replaces. Servers that refuse that get the old file moved to `aside`
-    /// first, back again if it still does not work, and removed in the end. Doing it again goes on where it stopped.
+    /// first, back again if it still does not work, and removed in the end, if the server lets it be. Doing it again goes
+    /// on where it stopped.
     ///
     /// # Errors
-    /// When it is not done.
+    /// When it is not done: the old file has its name then, unless the server lets nothing be moved any more.
     pub fn replace(&self, from: &str, to: &str, aside: &str) -> Result<(), SftpError> {
-        match self.rename(from, to) {
-            Ok(()) => {}
-            Err(error) if !matches!(self.exists(to), Ok(true)) => return Err(error),
-            Err(_) => {
-                self.unlink(aside)?;
-                self.rename(to, aside)?;
-                if let Err(error) = self.rename(from, to) {
+        if let Err(error) = self.rename(from, to) {
+            match (self.exists(to)?, self.exists(aside)?) {
+                (true, _) => {
+                    self.unlink(aside)?;
+                    self.rename(to, aside)?;
+                    if let Err(error) = self.rename(from, to) {
+                        self.rename(aside, to)?;
+                        return Err(error);
+                    }
+                }
+                // An attempt before this one moved it aside, and died.
+                (false, true) => {
                     self.rename(aside, to)?;
                     return Err(error);
                 }
+                (false, false) => return Err(error),
             }
         }
-        self.unlink(aside)
+        if self.exists(aside)?
+            && let Err(error) = self.unlink(aside)
+        {
+            tracing::warn!(%error, "the file that was replaced stays on the server under its other name");
+        }
+        Ok(())
     }
 
     /// Removes a file; one that is not there is removed.

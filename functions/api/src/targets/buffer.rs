@@ -124,7 +124,8 @@ pub(crate) async fn buffer(
 
 async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Problem> {
     let push = context.table.push(of).await.map_err(unavailable)?;
-    let mut rows = context.table.buffered(of, MOST_COUNTED + 1).await.map_err(unavailable)?;
+    let mut rows =
+        context.table.buffered(of, MOST_COUNTED + 1, (context.clock)()).await.map_err(unavailable)?;
     let more = rows.len() > MOST_COUNTED;
     rows.truncate(MOST_COUNTED);
     let at = |ms: i64| Timestamp::from_millisecond(ms).ok();

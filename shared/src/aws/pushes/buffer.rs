@@ -1,6 +1,9 @@
 //! The buffer: the rows that wait for a target's next flush, and what becomes of those of a file.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
@@ -32,12 +35,18 @@ pub struct NotSent<'a> {
 /// Source: Amazon DynamoDB API reference, "BatchGetItem".
 const KEYS_PER_CALL: usize = 100;
 
+/// How long what came back as unprocessed is left alone.
+const UNPROCESSED_WAIT: Duration = Duration::from_millis(50);
+
 /// How many more are listed than are wanted: some of those that the index lists may wait no more, and those that are
 /// dead are passed over page by page.
 const LISTED_BESIDE: usize = 100;
 
-fn waits(row: &NotificationDelivery) -> bool {
-    row.state == DeliveryState::Waiting && row.waiting_for == Some(WaitingFor::Flush)
+/// What is over its time is `deliver`'s to give up.
+fn waits(row: &NotificationDelivery, now: Timestamp) -> bool {
+    row.state == DeliveryState::Waiting
+        && row.waiting_for == Some(WaitingFor::Flush)
+        && row.deliver_until > now.as_millisecond()
 }
 
 impl Table {
@@ -46,7 +55,12 @@ impl Table {
     ///
     /// # Errors
     /// When a call fails.
-    pub async fn buffered(&self, of: Of<'_>, most: usize) -> Result<Vec<NotificationDelivery>, AwsError> {
+    pub async fn buffered(
+        &self,
+        of: Of<'_>,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<NotificationDelivery>, AwsError> {
         let (mut rows, mut seen, mut from_ms) = (Vec::new(), HashSet::new(), 0);
         let limit = most + LISTED_BESIDE;
         loop {
@@ -74,7 +88,7 @@ impl Table {
             }
             let is_new = !names.is_empty();
             for chunk in names.chunks(KEYS_PER_CALL) {
-                rows.extend(self.still_waiting(of, chunk).await?);
+                rows.extend(self.still_waiting(of, chunk, now).await?);
                 if rows.len() >= most {
                     rows.truncate(most);
                     return Ok(rows);
@@ -92,6 +106,7 @@ impl Table {
         &self,
         of: Of<'_>,
         names: &[NotificationName],
+        now: Timestamp,
     ) -> Result<Vec<NotificationDelivery>, AwsError> {
         let mut rows = HashMap::new();
         let mut keys: Vec<_> = names.iter().map(|name| key_item(&name.key(of.account))).collect();
@@ -115,9 +130,12 @@ impl Table {
             }
             let mut rest = answer.unprocessed_keys.unwrap_or_default();
             keys = rest.remove(&self.name).map(|k| k.keys).unwrap_or_default();
+            if !keys.is_empty() {
+                tokio::time::sleep(UNPROCESSED_WAIT).await;
+            }
         }
         let waiting = names.iter().filter_map(|name| rows.remove(&name.to_string()));
-        Ok(waiting.filter(|row| waits(row) && row.target_server == of.target_server).collect())
+        Ok(waiting.filter(|row| waits(row, now) && row.target_server == of.target_server).collect())
     }
 
     /// → DELIVERED for a record that is in a file which is on the server under its name. What anyone else does with the

@@ -25,8 +25,8 @@ pub enum Decided {
 }
 
 impl Table {
-    /// Writes down what a person decides about the open batch, and makes the target due: of one that its name keeps, or
-    /// that nobody pushes just now.
+    /// Writes down what a person decides about the open batch, and makes the target due: of one that nobody
+    /// pushes just now.
     ///
     /// # Errors
     /// When the call fails.
@@ -41,12 +41,11 @@ impl Table {
             .push_update(of, "SET decision = :decision, due = :now, due_shard = :shard REMOVE try_at")
             .condition_expression(
                 "open_batch.id = :batch AND open_batch.phase <> :freezing \
-                 AND (open_batch.is_blocked = :true OR attribute_not_exists(lease_until))",
+                 AND (attribute_not_exists(lease_until) OR lease_until < :now)",
             )
             .expression_attribute_values(":freezing", value(&Phase::Freezing)?)
             .expression_attribute_values(":decision", value(decision)?)
             .expression_attribute_values(":batch", s(batch))
-            .expression_attribute_values(":true", value(&true)?)
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .expression_attribute_values(":shard", s(keys::due_shard(&key(of))));
         Ok(match update_if(update).await? {
