@@ -10,7 +10,7 @@ WITH_STACK = set -a && . .local/env && set +a &&
 PACKAGED_FLOW = every_record_of_a_file_arrives_once_and_is_reported
 
 .DEFAULT_GOAL := help
-.PHONY: help tools up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch bench-webhooks cost clean
+.PHONY: help tools up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch bench-sftp bench-webhooks cost clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -59,7 +59,7 @@ test-packaged: ## Run one whole flow on the packed release binaries, on the loca
 	@$(WITH_STACK) cargo test -p tests --test pull $(PACKAGED_FLOW) -- --exact | tee .local/test-packaged.log
 	@grep -q '^test result: ok. 1 passed' .local/test-packaged.log
 
-bench: ## Measure, and print figures: AREA=functions, webhooks or dispatch
+bench: ## Measure, and print figures: AREA=functions, webhooks, sftp or dispatch
 	@$(MAKE) --no-print-directory bench-$(AREA)
 
 bench-functions:
@@ -69,6 +69,10 @@ bench-functions:
 
 bench-dispatch:
 	cargo run --release -p bench -- dispatch
+
+bench-sftp:
+	@sh bench/peers.sh rclone lftp
+	cargo run --release -p bench -- sftp
 
 bench-webhooks:
 	@$(MAKE) --no-print-directory package ARCH=host ALSO=bare-function

@@ -5,6 +5,7 @@ mod dispatch_simulation;
 mod functions;
 mod packed;
 mod process;
+mod sftp;
 mod webhooks;
 
 use anyhow::{Result, bail};
@@ -17,14 +18,22 @@ fn main() -> Result<()> {
     {
         return webhooks::stand_in(which);
     }
+    if let [client, rest @ ..] = arguments.as_slice()
+        && client == sftp::CLIENT
+    {
+        return sftp::run_client(rest);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.first().map(String::as_str) {
             Some("cost") => cost::run().await,
             Some("dispatch") => dispatch_simulation::run().await,
             Some("functions") => functions::run().await,
+            Some("sftp") => sftp::run().await,
             Some("webhooks") => webhooks::run().await,
-            other => bail!("AREA={} is none of: dispatch, functions, webhooks", other.unwrap_or_default()),
+            other => {
+                bail!("AREA={} is none of: dispatch, functions, sftp, webhooks", other.unwrap_or_default())
+            }
         }
     })
 }

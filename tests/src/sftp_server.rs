@@ -134,6 +134,16 @@ impl SftpServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The server's key, as `ssh-keyscan` prints it without the host's name.
+    pub fn host_key(&self) -> &str {
+        &self.host_key
+    }
+
+    /// Who may enter.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
     /// A target server that reads `path` on this server.
     pub fn target_server(&self, path: &Path) -> Value {
         let mut auth = json!({ "user": self.user });

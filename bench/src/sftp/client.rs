@@ -1,0 +1,74 @@
+//! The hub's client in a process of its own.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use shared::{
+    dial::Dialling,
+    sftp::{Client, Patience, Server},
+    target_server::parse_host_key,
+};
+
+/// The argument that asks for it.
+pub(crate) const CLIENT: &str = "sftp-client";
+
+const PIECE: usize = 1024 * 1024;
+
+/// Does a work: `get|put|get-all PORT USER KEY HOST_KEY FROM TO`.
+///
+/// # Errors
+/// When it cannot be done.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let [what, port, user, key, host_key, from, to] = arguments else { bail!("seven arguments") };
+    let server = Server {
+        host: "127.0.0.1".into(),
+        port: port.parse()?,
+        dialling: Dialling::new(&["127.0.0.0/8".into()]),
+        user: user.clone(),
+        password: None,
+        private_key: Some(fs::read_to_string(key)?.into()),
+        passphrase: None,
+        host_keys: vec![parse_host_key(host_key).context("the server's key is one")?],
+    };
+    let patience =
+        Patience { call: Duration::from_secs(30), until: Instant::now() + Duration::from_secs(600) };
+    let client = Client::connect(&server, patience)?;
+    match what.as_str() {
+        "get" => get(&client, from, Path::new(to), fs::metadata(from)?.len()),
+        "put" => put(&client, from, to),
+        "get-all" => {
+            for file in client.list(from)?.files {
+                get(&client, &file.path, &Path::new(to).join(&file.name), file.size_bytes)?;
+            }
+            Ok(())
+        }
+        other => bail!("{other} is none of: get, put, get-all"),
+    }
+}
+
+fn get(client: &Client, from: &str, to: &Path, size_bytes: u64) -> Result<()> {
+    let mut file = File::create(to)?;
+    let mut written = Ok(());
+    client.read(from, size_bytes, |piece| {
+        written = file.write_all(&piece);
+        written.is_ok()
+    })?;
+    Ok(written?)
+}
+
+fn put(client: &Client, from: &str, to: &str) -> Result<()> {
+    let mut file = File::open(from)?;
+    client.write(to, || {
+        let mut piece = vec![0; PIECE];
+        let read = file.read(&mut piece).unwrap_or_default();
+        piece.truncate(read);
+        (read > 0).then(|| Bytes::from(piece))
+    })?;
+    Ok(())
+}
