@@ -116,12 +116,20 @@ impl Client {
                 (false, false) => return Err(error),
             }
         }
-        if self.exists(aside)?
-            && let Err(error) = self.unlink(aside)
-        {
-            tracing::warn!(%error, "the file that was replaced stays on the server under its other name");
+        if !self.exists(aside)? {
+            return Ok(());
         }
-        Ok(())
+        match self.unlink(aside).or_else(|_| self.unlink(aside)) {
+            // The next attempt finds the file renamed, and removes the old one.
+            Err(
+                error @ (SftpError::Lost { .. } | SftpError::TimedOut { .. } | SftpError::OutOfTime { .. }),
+            ) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the file that was replaced stays on the server under its other name");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Removes a file; one that is not there is removed.
