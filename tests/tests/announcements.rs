@@ -19,6 +19,18 @@ async fn listen(flow: &Webhooks) -> Result<Endpoint> {
     Ok(people)
 }
 
+/// The same beside a flow of files, for these types only.
+async fn listen_for(flow: &Flow, types: &str) -> Result<Endpoint> {
+    let people = Endpoint::start().await?;
+    let webservice = tests::webhooks::webservice(&people.url());
+    let target = tests::api::id(&flow.api.post("/v1/target-servers", &webservice).await?);
+    let connection = json!({
+        "name": "people", "source": { "source": "hub", "types": [types] }, "target": { "target_server": target },
+    });
+    flow.api.post("/v1/connections", &connection).await?;
+    Ok(people)
+}
+
 async fn told(people: &Endpoint, event_type: &str) -> Result<Value> {
     until(&format!("{event_type} told"), WITHIN, async || {
         let bodies = people.hooks().into_iter().map(|h| serde_json::from_slice::<Value>(&h.body));
@@ -122,13 +134,7 @@ async fn people_are_told_of_a_breaker_that_opens_and_closes() -> Result<()> {
 #[tokio::test]
 async fn people_are_told_of_a_run_that_failed() -> Result<()> {
     let flow = Flow::new().await?;
-    let people = Endpoint::start().await?;
-    let webservice = tests::webhooks::webservice(&people.url());
-    let target = tests::api::id(&flow.api.post("/v1/target-servers", &webservice).await?);
-    let connection = json!({
-        "name": "people", "source": { "source": "hub", "types": ["run.*"] }, "target": { "target_server": target },
-    });
-    flow.api.post("/v1/connections", &connection).await?;
+    let people = listen_for(&flow, "run.*").await?;
     flow.put("a.csv", "other\nx\n")?;
     let report = flow.run().await?;
     ensure!(report["status"] == "ERROR", "{report}");
@@ -146,14 +152,7 @@ async fn people_are_told_of_a_run_that_failed() -> Result<()> {
 #[tokio::test]
 async fn people_are_told_that_a_batch_died_and_not_with_what_was_in_it() -> Result<()> {
     let flow = Flow::new().await?;
-    let people = Endpoint::start().await?;
-    let webservice = tests::webhooks::webservice(&people.url());
-    let target = tests::api::id(&flow.api.post("/v1/target-servers", &webservice).await?);
-    let connection = json!({
-        "name": "people", "source": { "source": "hub", "types": ["delivery.dead"] },
-        "target": { "target_server": target },
-    });
-    flow.api.post("/v1/connections", &connection).await?;
+    let people = listen_for(&flow, "delivery.dead").await?;
     flow.change_target(|t| t["retry_secs"] = json!([1])).await?;
     flow.receiver.next([tests::receiver::Manner::Status(422), tests::receiver::Manner::Status(422)]);
     flow.put("a.csv", "id;value\n1;confidential\n2;x\n")?;
@@ -179,14 +178,7 @@ async fn people_are_told_that_a_batch_died_and_not_with_what_was_in_it() -> Resu
 #[tokio::test]
 async fn people_are_told_of_what_a_target_leaves_out_to_the_end() -> Result<()> {
     let flow = Flow::new().await?;
-    let people = Endpoint::start().await?;
-    let webservice = tests::webhooks::webservice(&people.url());
-    let target = tests::api::id(&flow.api.post("/v1/target-servers", &webservice).await?);
-    let connection = json!({
-        "name": "people", "source": { "source": "hub", "types": ["delivery.dead"] },
-        "target": { "target_server": target },
-    });
-    flow.api.post("/v1/connections", &connection).await?;
+    let people = listen_for(&flow, "delivery.dead").await?;
     flow.change_target(|t| t["retry_secs"] = json!([1])).await?;
     let leaves_out = || tests::receiver::Manner::LeaveOut(vec!["2".into()]);
     flow.receiver.next([leaves_out(), tests::receiver::Manner::Status(500), leaves_out()]);

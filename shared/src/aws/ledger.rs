@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, Put};
+use aws_sdk_dynamodb::types::Put;
 use serde::{Deserialize, Serialize};
 
 use super::{
     AwsError, Table,
-    table::{item, key_item, read, s, update_if, value},
+    table::{item, key_item, s, update_if, value},
 };
 use crate::{
     keys,
@@ -67,33 +67,9 @@ impl Table {
         connection: &str,
         fingerprints: &[String],
     ) -> Result<HashMap<String, LedgerEntry>, AwsError> {
-        let mut found = HashMap::new();
-        for chunk in fingerprints.chunks(100) {
-            let mut keys: Vec<_> =
-                chunk.iter().map(|f| key_item(&keys::ledger_file(account, connection, f))).collect();
-            // DynamoDB answers with what it got round to; the rest comes back as unprocessed.
-            while !keys.is_empty() {
-                let request = KeysAndAttributes::builder()
-                    .set_keys(Some(keys))
-                    .consistent_read(true)
-                    .build()
-                    .map_err(|e| AwsError::damaged("a request", e))?;
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.name, request)
-                    .send()
-                    .await
-                    .map_err(AwsError::call("dynamodb:BatchGetItem"))?;
-                for row in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let entry: LedgerEntry = read(row)?;
-                    found.insert(entry.fingerprint.clone(), entry);
-                }
-                let mut rest = answer.unprocessed_keys.unwrap_or_default();
-                keys = rest.remove(&self.name).map(|k| k.keys).unwrap_or_default();
-            }
-        }
-        Ok(found)
+        let keys = fingerprints.iter().map(|f| keys::ledger_file(account, connection, f));
+        let found: Vec<LedgerEntry> = self.get_many(keys).await?;
+        Ok(found.into_iter().map(|entry| (entry.fingerprint.clone(), entry)).collect())
     }
 
     /// Reads the content that a connection took last.

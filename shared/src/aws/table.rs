@@ -1,11 +1,11 @@
 //! The table: reading and writing rows by key.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
     operation::{query::builders::QueryFluentBuilder, update_item::builders::UpdateItemFluentBuilder},
-    types::AttributeValue,
+    types::{AttributeValue, KeysAndAttributes},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -14,6 +14,14 @@ use crate::keys::Key;
 
 /// A row as the SDK sees it.
 pub type Item = HashMap<String, AttributeValue>;
+
+/// Keys that one call reads.
+///
+/// Source: Amazon DynamoDB API reference, "BatchGetItem".
+const KEYS_PER_CALL: usize = 100;
+
+/// How long what came back as unprocessed is left alone.
+const UNPROCESSED_WAIT: Duration = Duration::from_millis(50);
 
 /// The table and the client that reaches it.
 #[derive(Clone, Debug)]
@@ -47,6 +55,40 @@ impl Table {
             .await
             .map_err(AwsError::call("dynamodb:GetItem"))?;
         Ok(answer.item)
+    }
+
+    /// Reads those of many rows that are there, consistently, in no particular order.
+    ///
+    /// # Errors
+    /// When a call fails or a row cannot be read.
+    pub(super) async fn get_many<T: DeserializeOwned>(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<Vec<T>, AwsError> {
+        let keys: Vec<Item> = keys.into_iter().map(|key| key_item(&key)).collect();
+        let mut rows = Vec::new();
+        for chunk in keys.chunks(KEYS_PER_CALL) {
+            let mut keys = chunk.to_vec();
+            // DynamoDB answers with what it got round to; the rest comes back as unprocessed.
+            while !keys.is_empty() {
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(keys))
+                    .consistent_read(true)
+                    .build()
+                    .map_err(|e| AwsError::damaged("a request", e))?;
+                let call = self.client.batch_get_item().request_items(&self.name, request);
+                let answer = call.send().await.map_err(AwsError::call("dynamodb:BatchGetItem"))?;
+                for row in answer.responses.unwrap_or_default().into_values().flatten() {
+                    rows.push(read(row)?);
+                }
+                let mut rest = answer.unprocessed_keys.unwrap_or_default();
+                keys = rest.remove(&self.name).map(|k| k.keys).unwrap_or_default();
+                if !keys.is_empty() {
+                    tokio::time::sleep(UNPROCESSED_WAIT).await;
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// Writes a row unless one is there; says whether it was written. A row that is there already and is

@@ -1,18 +1,14 @@
 //! The buffer: the rows that wait for a target's next flush, and what becomes of those of a file.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
 
 use super::super::{
     AwsError, Table,
     gates::Of,
     owed::{Owed, OwedList},
-    table::{key_item, n, read, s, update_if, value},
+    table::{key_item, n, s, update_if, value},
 };
 use crate::{
     delivery::{DeathCause, DeliveryState, NotificationName, WaitingFor},
@@ -30,13 +26,8 @@ pub struct NotSent<'a> {
     pub why: &'a str,
 }
 
-/// Keys that one call reads.
-///
-/// Source: Amazon DynamoDB API reference, "BatchGetItem".
-const KEYS_PER_CALL: usize = 100;
-
-/// How long what came back as unprocessed is left alone.
-const UNPROCESSED_WAIT: Duration = Duration::from_millis(50);
+/// Rows that are read again at once.
+const ROWS_AT_ONCE: usize = 100;
 
 /// How many more are listed than are wanted: some of those that the index lists may wait no more, and those that are
 /// dead are passed over page by page.
@@ -87,7 +78,7 @@ impl Table {
                 }
             }
             let is_new = !names.is_empty();
-            for chunk in names.chunks(KEYS_PER_CALL) {
+            for chunk in names.chunks(ROWS_AT_ONCE) {
                 rows.extend(self.still_waiting(of, chunk, now).await?);
                 if rows.len() >= most {
                     rows.truncate(most);
@@ -108,32 +99,9 @@ impl Table {
         names: &[NotificationName],
         now: Timestamp,
     ) -> Result<Vec<NotificationDelivery>, AwsError> {
-        let mut rows = HashMap::new();
-        let mut keys: Vec<_> = names.iter().map(|name| key_item(&name.key(of.account))).collect();
-        // DynamoDB answers with what it got round to; the rest comes back as unprocessed.
-        while !keys.is_empty() {
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build()
-                .map_err(|e| AwsError::damaged("a request", e))?;
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.name, request)
-                .send()
-                .await
-                .map_err(AwsError::call("dynamodb:BatchGetItem"))?;
-            for row in answer.responses.unwrap_or_default().into_values().flatten() {
-                let row: NotificationDelivery = read(row)?;
-                rows.insert(row.name().to_string(), row);
-            }
-            let mut rest = answer.unprocessed_keys.unwrap_or_default();
-            keys = rest.remove(&self.name).map(|k| k.keys).unwrap_or_default();
-            if !keys.is_empty() {
-                tokio::time::sleep(UNPROCESSED_WAIT).await;
-            }
-        }
+        let found: Vec<NotificationDelivery> =
+            self.get_many(names.iter().map(|name| name.key(of.account))).await?;
+        let mut rows: HashMap<_, _> = found.into_iter().map(|row| (row.name().to_string(), row)).collect();
         let waiting = names.iter().filter_map(|name| rows.remove(&name.to_string()));
         Ok(waiting.filter(|row| waits(row, now) && row.target_server == of.target_server).collect())
     }
