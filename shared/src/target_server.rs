@@ -1,5 +1,7 @@
 //! A server defined once and used by many connections: one per remote folder or address.
 
+mod sftp;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use crate::{
     secret::SecretField,
     signature::{self, LiveSecret},
 };
+
+pub use sftp::SftpSettings;
 
 /// What kind of server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,9 +51,13 @@ pub struct TargetServer {
     /// How the hub proves who it is.
     #[serde(default)]
     pub auth: Auth,
-    /// For SFTP: the server's public keys as `ssh-keyscan` prints them, without the host's name.
+    /// For SFTP: the server's public keys as `ssh-keyscan` prints them, without the host's name. Nothing is sent to a
+    /// server that shows none of them; without any, only `POST …/test` connects, and tells the server's key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_keys: Vec<String>,
+    /// For SFTP: how the server is talked to.
+    #[serde(default, skip_serializing_if = "SftpSettings::is_default")]
+    pub sftp: SftpSettings,
     /// For `sftp_export`: how files are named and written, and whether they are pushed at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<Export>,
@@ -246,12 +254,7 @@ impl TargetServer {
         if self.path.as_deref().unwrap_or_default().is_empty() {
             errors.push(FieldError::new("path", "state the remote folder, for example /out"));
         }
-        if self.host_keys.is_empty() {
-            errors.push(FieldError::new(
-                "host_keys",
-                "pin at least one key of the server, as ssh-keyscan prints it",
-            ));
-        }
+        self.sftp.check(errors);
         for (i, key) in self.host_keys.iter().enumerate() {
             if parse_host_key(key).is_none() {
                 let types = HOST_KEY_TYPES.join(", ");
@@ -314,6 +317,7 @@ impl TargetServer {
             (auth.private_key.is_some(), "auth.private_key"),
             (auth.passphrase.is_some(), "auth.passphrase"),
             (!self.host_keys.is_empty(), "host_keys"),
+            (!self.sftp.is_default(), "sftp"),
             (self.path.is_some(), "path"),
         ] {
             if set {

@@ -15,6 +15,7 @@ pub mod report;
 pub mod rows;
 pub mod rude;
 pub mod runtime_api;
+pub mod sftp_client;
 pub mod sftp_server;
 pub mod stack;
 pub mod wait;

@@ -348,7 +348,7 @@ async fn a_server_with_another_key_gets_nothing_and_nothing_is_lost() -> Result<
 #[tokio::test]
 async fn a_full_disk_is_an_error_and_leaves_the_frozen_file_for_the_next_flush() -> Result<()> {
     let flow = Exports::new(ndjson(), "in").await?;
-    let full = SftpServer::start_as(Software::FullAsyncSsh, &flow.home().join("full"), Entry::Key)?;
+    let full = SftpServer::start_as(Software::Faulty("full"), &flow.home().join("full"), Entry::Key)?;
     let target = sftp_export(&full, &flow.folder, &ndjson());
     flow.change_files(|t| *t = target).await?;
     let deliveries = flow.buffered(&events(&["evt-1"])).await?;

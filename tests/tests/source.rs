@@ -244,7 +244,7 @@ async fn a_file_that_grows_without_an_end_is_read_to_what_was_listed() -> Result
 #[tokio::test]
 async fn a_disk_that_is_full_where_files_are_moved_to_is_a_warning_and_the_file_is_delivered_once()
 -> Result<()> {
-    let flow = Flow::on(Software::FullAsyncSsh, simple_mapping(), Manner::Take, Entry::Key).await?;
+    let flow = Flow::on(Software::Faulty("full"), simple_mapping(), Manner::Take, Entry::Key).await?;
     flow.change_connection(|c| {
         c["source"]["post_action"] = "move".into();
         c["source"]["move_to"] = "taken".into();

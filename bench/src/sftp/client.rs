@@ -12,7 +12,7 @@ use bytes::Bytes;
 use shared::{
     dial::Dialling,
     sftp::{Client, Patience, Server},
-    target_server::parse_host_key,
+    target_server::{SftpSettings, parse_host_key},
 };
 
 /// The argument that asks for it.
@@ -35,24 +35,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         private_key: Some(fs::read_to_string(key)?.into()),
         passphrase: None,
         host_keys: vec![parse_host_key(host_key).context("the server's key is one")?],
+        settings: SftpSettings::default(),
     };
     let patience =
         Patience { call: Duration::from_secs(30), until: Instant::now() + Duration::from_secs(600) };
-    let client = Client::connect(&server, patience)?;
+    let mut client = Client::connect(&server, patience)?;
     match what.as_str() {
-        "get" => get(&client, from, Path::new(to), fs::metadata(from)?.len()),
-        "put" => put(&client, from, to),
-        "get-all" => {
-            for file in client.list(from)?.files {
-                get(&client, &file.path, &Path::new(to).join(&file.name), file.size_bytes)?;
-            }
-            Ok(())
-        }
+        "get" => get(&mut client, from, Path::new(to), fs::metadata(from)?.len()),
+        "put" => put(&mut client, from, to),
+        "get-all" => get_all(&mut client, from, Path::new(to)),
         other => bail!("{other} is none of: get, put, get-all"),
     }
 }
 
-fn get(client: &Client, from: &str, to: &Path, size_bytes: u64) -> Result<()> {
+fn get(client: &mut Client, from: &str, to: &Path, size_bytes: u64) -> Result<()> {
     let mut file = File::create(to)?;
     let mut written = Ok(());
     client.read(from, size_bytes, |piece| {
@@ -62,7 +58,19 @@ fn get(client: &Client, from: &str, to: &Path, size_bytes: u64) -> Result<()> {
     Ok(written?)
 }
 
-fn put(client: &Client, from: &str, to: &str) -> Result<()> {
+fn get_all(client: &mut Client, from: &str, to: &Path) -> Result<()> {
+    let files = client.list(from)?.files;
+    let mut written = Ok(());
+    client.read_many(&files, |index, whole| {
+        if written.is_ok() {
+            let file = to.join(&files[index].name);
+            written = whole.map_err(Into::into).and_then(|whole| Ok(fs::write(file, whole.bytes)?));
+        }
+    })?;
+    written
+}
+
+fn put(client: &mut Client, from: &str, to: &str) -> Result<()> {
     let mut file = File::open(from)?;
     client.write(to, || {
         let mut piece = vec![0; PIECE];

@@ -47,10 +47,10 @@ impl Remote {
     pub(crate) async fn call<T, F>(&self, work: F) -> Result<T, Stop>
     where
         T: Send + 'static,
-        F: FnOnce(&Client) -> Result<T, SftpError> + Send + 'static,
+        F: FnOnce(&mut Client) -> Result<T, SftpError> + Send + 'static,
     {
         let client = self.client.clone();
-        blocking(move || work(&client.lock().unwrap_or_else(PoisonError::into_inner))).await
+        blocking(move || work(&mut client.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 
     /// The path of a file of the folder.

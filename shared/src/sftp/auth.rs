@@ -27,11 +27,6 @@ pub(super) fn authenticate(session: &Session, server: &Server, patience: Patienc
     let what = || format!("logging in as {user}");
     let next = || patience.next_call(what).map(|wait| session.set_timeout(millis(wait)));
     let heard = |error: &ssh2::Error| heard(error, patience, &what());
-    next()?;
-    let offered = match session.auth_methods(user) {
-        Ok(methods) => methods.to_string(),
-        Err(error) => heard(&error).map(|()| String::new())?,
-    };
     let mut tried = Vec::new();
     if let Some(key) = &server.private_key {
         tried.push("the key");
@@ -63,6 +58,15 @@ pub(super) fn authenticate(session: &Session, server: &Server, patience: Patienc
     }
     if session.authenticated() {
         return Ok(());
+    }
+    // Asked only now: it would cost each session a round trip.
+    next()?;
+    let offered = match session.auth_methods(user) {
+        Ok(methods) => methods.to_string(),
+        Err(error) => heard(&error).map(|()| String::new())?,
+    };
+    if session.authenticated() {
+        return Ok(()); // the server wants no proof
     }
     Err(SftpError::Auth { user: user.into(), tried: tried.join(" and "), offered })
 }

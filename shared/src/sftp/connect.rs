@@ -7,21 +7,23 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
-use ssh2::{HostKeyType, MethodType, Session};
+use ssh2::{HostKeyType, Session};
 
 use super::{
-    Server, SftpError, auth,
+    Server, SftpError,
+    algorithms::Algorithms,
+    auth,
     patience::{Patience, millis},
 };
+use crate::target_server::{HOST_KEY_TYPES, SftpSettings};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// libssh2's `LIBSSH2_ERROR_TIMEOUT`.
 const TIMEOUT: ssh2::ErrorCode = ssh2::ErrorCode::Session(-9);
 
-/// Fastest first. What this build of libssh2 or the server lacks is passed over.
-const CIPHERS: &str = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,\
-                       aes256-ctr,aes192-ctr,aes128-ctr";
+/// libssh2's `LIBSSH2_ERROR_KEX_FAILURE`.
+const NO_AGREEMENT: ssh2::ErrorCode = ssh2::ErrorCode::Session(-5);
 
 /// Says whether a call ended because no answer came.
 pub(super) fn is_timeout(error: &ssh2::Error) -> bool {
@@ -33,7 +35,7 @@ pub(super) fn heard(error: &ssh2::Error, patience: Patience, what: &str) -> Resu
     if is_timeout(error) {
         return Err(patience.no_answer(what.into()));
     }
-    match SftpError::map(what.into(), what, error) {
+    match SftpError::map(what.into(), error) {
         lost @ SftpError::Lost { .. } => Err(lost),
         _ => Ok(()),
     }
@@ -42,13 +44,74 @@ pub(super) fn heard(error: &ssh2::Error, patience: Patience, what: &str) -> Resu
 /// Resolves, checks the addresses, connects, checks the host key against the pins, and authenticates. Answers the
 /// socket too: shutting it down ends whatever hangs.
 pub(super) fn connect(server: &Server, patience: Patience) -> Result<(Session, TcpStream), SftpError> {
-    let tcp = dial(&resolve(server)?, patience)?;
+    let addresses = resolve(server)?;
+    let tcp = dial(&addresses, patience)?;
+    let (session, socket) = handshake(server, tcp, &addresses, &pinned_types(server), patience)?;
+    let entered =
+        check_host_key(&session, server).and_then(|()| auth::authenticate(&session, server, patience));
+    entered.inspect_err(|_| hang_up(&socket))?;
+    Ok((session, socket))
+}
+
+/// Types of the keys that are pinned; without any the server may show what it has, and is refused then.
+fn pinned_types(server: &Server) -> Vec<&'static str> {
+    match server.host_keys.is_empty() {
+        true => HOST_KEY_TYPES.to_vec(),
+        false => server.host_keys.iter().map(|(key_type, _)| *key_type).collect(),
+    }
+}
+
+/// Agrees on keys with a server that shows a key of one of these types. Who it is, is not checked here.
+pub(super) fn handshake(
+    server: &Server,
+    tcp: TcpStream,
+    addresses: &[SocketAddr],
+    key_types: &[&str],
+    patience: Patience,
+) -> Result<(Session, TcpStream), SftpError> {
     let address = tcp.peer_addr().map(|a| a.to_string()).unwrap_or_else(|_| server.host.clone());
     let broken = |detail: String| SftpError::Connect { address: address.clone(), detail };
     tcp.set_nodelay(true).map_err(|e| broken(e.to_string()))?;
     let socket = tcp.try_clone().map_err(|e| broken(e.to_string()))?;
-    let session = greet(server, tcp, &address, patience).inspect_err(|_| hang_up(&socket))?;
+    let what = || format!("the SSH handshake with {address}");
+    let failed = |e: ssh2::Error| match is_timeout(&e) {
+        true => patience.no_answer(what()),
+        false => SftpError::Handshake { address: address.clone(), detail: e.to_string() },
+    };
+    let SftpSettings { legacy_algorithms, compression, .. } = server.settings;
+    let hub = Algorithms::of_hub(key_types, legacy_algorithms, compression);
+    let mut session = Session::new().map_err(failed)?;
+    session.set_compress(compression);
+    let hub = hub.set(&session).map_err(failed)?;
+    session.set_tcp_stream(tcp);
+    session.set_timeout(millis(patience.next_call(what)?));
+    let shaken = session.handshake().map_err(|error| {
+        let missing = match error.code() {
+            // Only a connection of its own tells what the server offers: libssh2 does not.
+            NO_AGREEMENT => {
+                offers(addresses, patience).map(|server| server.nothing_in_common(&hub)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        match missing.is_empty() {
+            true => failed(error),
+            false => SftpError::NothingInCommon { address: address.clone(), missing: missing.join("; ") },
+        }
+    });
+    shaken.inspect_err(|_| hang_up(&socket))?;
     Ok((session, socket))
+}
+
+/// What the server at these addresses offers, by a connection of its own.
+pub(super) fn offers(addresses: &[SocketAddr], patience: Patience) -> Result<Algorithms, SftpError> {
+    let what = || "asking what the server offers".to_string();
+    let tcp = dial(addresses, patience)?;
+    let wait = patience.next_call(what)?;
+    let asked = tcp.set_read_timeout(Some(wait)).and_then(|()| Algorithms::of_server(tcp));
+    asked.map_err(|e| match e.kind() {
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => patience.no_answer(what()),
+        _ => SftpError::Broken { what: what(), detail: e.to_string() },
+    })
 }
 
 /// Shuts a socket down: every call on it ends at once.
@@ -66,28 +129,8 @@ pub(super) fn is_hung_up(socket: &TcpStream) -> bool {
     }
 }
 
-fn greet(server: &Server, tcp: TcpStream, address: &str, patience: Patience) -> Result<Session, SftpError> {
-    let allowed = signature_algorithms(&server.host_keys);
-    let what = || format!("the SSH handshake with {address}");
-    let failed = |e: ssh2::Error| match is_timeout(&e) {
-        true => patience.no_answer(what()),
-        false => {
-            SftpError::Handshake { address: address.into(), detail: e.to_string(), allowed: allowed.clone() }
-        }
-    };
-    let mut session = Session::new().map_err(failed)?;
-    session.method_pref(MethodType::HostKey, &allowed).map_err(failed)?;
-    session.method_pref(MethodType::CryptCs, CIPHERS).map_err(failed)?;
-    session.method_pref(MethodType::CryptSc, CIPHERS).map_err(failed)?;
-    session.set_tcp_stream(tcp);
-    session.set_timeout(millis(patience.next_call(what)?));
-    session.handshake().map_err(failed)?;
-    check_host_key(&session, server)?;
-    auth::authenticate(&session, server, patience)?;
-    Ok(session)
-}
-
-fn resolve(server: &Server) -> Result<Vec<SocketAddr>, SftpError> {
+/// The addresses of a server that may be dialled.
+pub(super) fn resolve(server: &Server) -> Result<Vec<SocketAddr>, SftpError> {
     let unknown = |detail: String| SftpError::Resolve { host: server.host.clone(), detail };
     let found: Vec<_> =
         (server.host.as_str(), server.port).to_socket_addrs().map_err(|e| unknown(e.to_string()))?.collect();
@@ -104,7 +147,7 @@ fn resolve(server: &Server) -> Result<Vec<SocketAddr>, SftpError> {
 }
 
 /// Connects to the first of a name's addresses that answers.
-fn dial(addresses: &[SocketAddr], patience: Patience) -> Result<TcpStream, SftpError> {
+pub(super) fn dial(addresses: &[SocketAddr], patience: Patience) -> Result<TcpStream, SftpError> {
     let mut silent = Vec::new();
     for address in addresses {
         let wait = patience.next_call(|| format!("connecting to {address}"))?.min(CONNECT_TIMEOUT);
@@ -117,23 +160,19 @@ fn dial(addresses: &[SocketAddr], patience: Patience) -> Result<TcpStream, SftpE
     Err(SftpError::Connect { address: address.join(", "), detail: detail.join(", ") })
 }
 
-/// What a server with these keys may sign with: pins allow nothing else.
-fn signature_algorithms(host_keys: &[(&'static str, Vec<u8>)]) -> String {
-    let mut algorithms: Vec<&str> = Vec::new();
-    for (kind, _) in host_keys {
-        let of_kind: &[&str] = if *kind == "ssh-rsa" { &["rsa-sha2-512", "rsa-sha2-256"] } else { &[kind] };
-        algorithms.extend(of_kind.iter().filter(|a| !algorithms.contains(a)).copied().collect::<Vec<_>>());
-    }
-    algorithms.join(",")
-}
-
-fn check_host_key(session: &Session, server: &Server) -> Result<(), SftpError> {
+/// Holds the key that the server has shown against the pins.
+pub(super) fn check_host_key(session: &Session, server: &Server) -> Result<(), SftpError> {
     let (key, kind) = session.host_key().unwrap_or((&[], HostKeyType::Unknown));
     if server.host_keys.iter().any(|(_, pinned)| pinned == key) {
         return Ok(());
     }
-    let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)));
+    let fingerprint = fingerprint(key);
     Err(SftpError::HostKey { kind: format!("{kind:?}").to_lowercase(), fingerprint })
+}
+
+/// A key as OpenSSH prints it in short.
+pub(super) fn fingerprint(key: &[u8]) -> String {
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)))
 }
 
 #[cfg(test)]
@@ -169,6 +208,7 @@ mod tests {
             private_key: None,
             passphrase: None,
             host_keys: vec![("ssh-ed25519", vec![1])],
+            settings: SftpSettings::default(),
         };
         let started = Instant::now();
         let calls = Patience { call: Duration::from_secs(1), until: started + Duration::from_secs(60) };

@@ -1,5 +1,7 @@
 //! What can go wrong with an SFTP server, with a stable code and what to do.
 
+use super::wire::status;
+
 /// A failure of the other side, or of what the hub knows about it.
 #[derive(Debug, thiserror::Error)]
 pub enum SftpError {
@@ -22,18 +24,24 @@ pub enum SftpError {
         /// What the system said.
         detail: String,
     },
-    /// No common algorithms, or the server hung up.
-    #[error(
-        "the SSH handshake with {address} failed: {detail}; check that the server is up, speaks SSH, and has a host key \
-         of a pinned type ({allowed})"
-    )]
+    /// No keys were agreed on.
+    #[error("the SSH handshake with {address} failed: {detail}; check that the server is up and speaks SSH")]
     Handshake {
         /// Address and port.
         address: String,
         /// What libssh2 said.
         detail: String,
-        /// Host key algorithms that the pins allow.
-        allowed: String,
+    },
+    /// The server offers nothing that the hub takes.
+    #[error(
+        "{address} and the hub have no algorithms in common: {missing}; pin a key of a type that the server has, have \
+         it take newer algorithms, or allow the old ones with sftp.legacy_algorithms"
+    )]
+    NothingInCommon {
+        /// Address and port.
+        address: String,
+        /// What the server offers, and what is taken instead.
+        missing: String,
     },
     /// The server showed another key than the pinned ones.
     #[error(
@@ -67,6 +75,14 @@ pub enum SftpError {
     /// A path that this user may not use.
     #[error("the server denies access to {0}; check the user's permissions")]
     Denied(String),
+    /// The server has no room for it.
+    #[error("{path} has no room on the server: {detail}; free its disk, or raise the user's quota")]
+    NoRoom {
+        /// Path.
+        path: String,
+        /// What the server said.
+        detail: String,
+    },
     /// A file that is no longer the one that was taken.
     #[error("{0} was written anew after it was taken; it stays where it is, and the next run takes it")]
     Changed(String),
@@ -101,7 +117,7 @@ pub enum SftpError {
     Lost {
         /// What was done.
         what: String,
-        /// What libssh2 said.
+        /// What libssh2 or the server said.
         detail: String,
     },
     /// Anything else, in the middle of work.
@@ -109,7 +125,7 @@ pub enum SftpError {
     Broken {
         /// What was done.
         what: String,
-        /// What libssh2 said.
+        /// What libssh2 or the server said.
         detail: String,
     },
 }
@@ -122,11 +138,13 @@ impl SftpError {
             Self::Refused(_) => "address_refused",
             Self::Connect { .. } => "server_down",
             Self::Handshake { .. } => "handshake_failed",
+            Self::NothingInCommon { .. } => "no_common_algorithms",
             Self::HostKey { .. } => "host_key_mismatch",
             Self::Auth { .. } => "authentication_failed",
             Self::PrivateKey(_) => "private_key_unusable",
             Self::NotFound(_) => "not_found",
             Self::Denied(_) => "permission_denied",
+            Self::NoRoom { .. } => "no_room",
             Self::Changed(_) => "file_changed",
             Self::FolderTooLarge { .. } => "folder_too_large",
             Self::TimedOut { .. } => "timed_out",
@@ -143,6 +161,7 @@ impl SftpError {
             Self::Resolve { .. }
                 | Self::Connect { .. }
                 | Self::Handshake { .. }
+                | Self::NoRoom { .. }
                 | Self::Changed(_)
                 | Self::TimedOut { .. }
                 | Self::OutOfTime { .. }
@@ -151,15 +170,28 @@ impl SftpError {
         )
     }
 
-    /// Maps an error of libssh2 while `what` was done to `path`.
-    pub(super) fn map(what: String, path: &str, error: &ssh2::Error) -> Self {
+    /// Maps an error of libssh2 while `what` was done.
+    pub(super) fn map(what: String, error: &ssh2::Error) -> Self {
         let detail = error.to_string();
-        // Source: the SFTP draft, version 3, section 7: 2 is "no such file", 3 "permission denied". Negative codes are
-        // libssh2's: sending failed, the socket is closed, it timed out or cannot be used, receiving failed.
         match error.code() {
-            ssh2::ErrorCode::SFTP(2) => Self::NotFound(path.into()),
-            ssh2::ErrorCode::SFTP(3) => Self::Denied(path.into()),
+            // Sending failed, the socket is closed, it timed out or cannot be used, receiving failed.
             ssh2::ErrorCode::Session(-7 | -13 | -30 | -43 | -45) => Self::Lost { what, detail },
+            _ => Self::Broken { what, detail },
+        }
+    }
+
+    /// Maps what an SFTP server answered while `what` was done to `path`.
+    pub(super) fn of_status(what: String, path: &str, code: u32, message: &str) -> Self {
+        let said: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
+        let detail = match said.as_str() {
+            "" => format!("the server says no (status {code})"),
+            said => format!("the server says '{said}' (status {code})"),
+        };
+        match code {
+            status::NO_SUCH_FILE | status::NO_SUCH_PATH => Self::NotFound(path.into()),
+            status::PERMISSION_DENIED | status::WRITE_PROTECT => Self::Denied(path.into()),
+            status::NO_SPACE | status::QUOTA => Self::NoRoom { path: path.into(), detail },
+            status::NO_CONNECTION | status::CONNECTION_LOST => Self::Lost { what, detail },
             _ => Self::Broken { what, detail },
         }
     }

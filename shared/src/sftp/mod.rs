@@ -1,18 +1,27 @@
-//! The SFTP client: libssh2 with pinned host keys, checked addresses and deadlines.
+//! The SFTP client: pinned host keys, checked addresses, deadlines, and as much on its way as the distance asks for.
 //!
-//! Calls block: run them inside `spawn_blocking`, one session a thread. Resuming and parallel
-//! files are not here yet.
+//! libssh2 makes the session: key exchange, ciphers, who the hub is. The SFTP on it is the hub's own (`wire`,
+//! `subsystem`; ADR 13), and so are the loops that read and write (`getting`, `putting`).
+//!
+//! Calls block: run them inside `spawn_blocking`, one session a thread.
 
+mod algorithms;
 mod auth;
 mod client;
 mod connect;
 mod error;
+mod getting;
+mod getting_many;
 mod moving;
 mod patience;
 mod putting;
 mod server;
+mod subsystem;
+mod wire;
 
+pub use algorithms::Algorithms;
 pub use client::{Client, Listing, RemoteFile};
 pub use error::SftpError;
+pub use getting_many::{SMALL_BYTES, WholeFile};
 pub use patience::Patience;
 pub use server::Server;

@@ -21,11 +21,6 @@ impl Patience {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// Now, by the clock that patience is measured by.
-    pub(super) fn now(&self) -> Instant {
-        Instant::now()
-    }
-
     /// Bears it that nothing was taken since a time, for as long as one answer may take.
     pub(super) fn check_idle(&self, since: Instant, what: impl FnOnce() -> String) -> Result<(), SftpError> {
         if since.elapsed() < self.call {

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use crate::{
     dial::Dialling,
     secret::{Owner, SecretError, SecretField},
-    target_server::{TargetServer, parse_host_key},
+    target_server::{SftpSettings, TargetServer, parse_host_key},
 };
 
 /// A server, and what the hub needs to enter it.
@@ -25,8 +25,10 @@ pub struct Server {
     pub private_key: Option<SecretString>,
     /// Passphrase of the private key.
     pub passphrase: Option<SecretString>,
-    /// Pinned keys: type and bytes.
+    /// Pinned keys: type and bytes. Nobody is let in without one.
     pub host_keys: Vec<(&'static str, Vec<u8>)>,
+    /// How it is talked to.
+    pub settings: SftpSettings,
 }
 
 impl Server {
@@ -55,6 +57,7 @@ impl Server {
             private_key: open("auth.private_key", &target.auth.private_key)?,
             passphrase: open("auth.passphrase", &target.auth.passphrase)?,
             host_keys: target.host_keys.iter().filter_map(|k| parse_host_key(k)).collect(),
+            settings: target.sftp,
         }))
     }
 }

@@ -41,10 +41,10 @@ impl Remote {
     pub(super) async fn call<T, F>(&self, work: F) -> Result<T, Stop>
     where
         T: Send + 'static,
-        F: FnOnce(&Client) -> Result<T, SftpError> + Send + 'static,
+        F: FnOnce(&mut Client) -> Result<T, SftpError> + Send + 'static,
     {
         let client = self.client.clone();
-        blocking(move || work(&lock(&client))).await
+        blocking(move || work(&mut lock(&client))).await
     }
 
     pub(super) async fn list(&self) -> Result<Listing, Stop> {
