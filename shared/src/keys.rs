@@ -110,6 +110,11 @@ pub fn push(account: &str, target_server: &str) -> Key {
 /// What the sort key of a push begins with.
 pub const PUSH: &str = "PUSH#";
 
+/// The latest try of an SFTP server.
+pub fn server_try(account: &str, target_server: &str) -> Key {
+    Key { pk: account_pk(account), sk: format!("TRY#{target_server}") }
+}
+
 /// The access token of a target.
 pub fn token(account: &str, target_server: &str) -> Key {
     Key { pk: account_pk(account), sk: format!("TOKEN#{target_server}") }

@@ -50,6 +50,17 @@ pub enum PushMessage {
         /// Id of the target server.
         target_server: String,
     },
+    /// An SFTP server is to be tried, for a person who waits for what is found. Losing this loses the answer only.
+    Try {
+        /// Version of this form.
+        v: u8,
+        /// Account of the target.
+        account: String,
+        /// Id of the target server.
+        target_server: String,
+        /// Id of the try.
+        id: String,
+    },
 }
 
 impl PushMessage {
@@ -61,7 +72,7 @@ impl PushMessage {
     /// The account whose work it is about.
     pub fn account(&self) -> &str {
         match self {
-            Self::Flush { account, .. } => account,
+            Self::Flush { account, .. } | Self::Try { account, .. } => account,
         }
     }
 }

@@ -122,6 +122,43 @@ pub struct Input {
     /// Set when it was not mapped: the path whose content, taken last, was the same to the byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_content_as: Option<String>,
+    /// How it came.
+    #[serde(default)]
+    pub transfer: Transfer,
+}
+
+/// How a file was carried.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Transfer {
+    /// How long it took, milliseconds; of small files that were read together, how long all of them took.
+    pub duration_ms: u64,
+    /// Invocations that carried some of it.
+    pub attempts: u32,
+    /// What the server says it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub server: String,
+    /// What it was encrypted by on its way.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cipher: String,
+}
+
+/// A file that is in the bucket in part: the next holder goes on from there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PartialInput {
+    /// Remote path.
+    pub path: String,
+    /// Bytes of the whole file.
+    pub size_bytes: u64,
+    /// Remote time of change, seconds since 1970.
+    pub mtime: i64,
+    /// Id of the upload in parts.
+    pub upload: String,
+    /// Parts of it that are in the bucket.
+    pub parts: u32,
+    /// Where hashing them stands, Base64.
+    pub sha256_state: String,
+    /// How they came.
+    pub transfer: Transfer,
 }
 
 /// One execution of a connection, or one push to a target server.
@@ -179,6 +216,9 @@ pub struct Run {
     /// Files, in the order in which they are mapped.
     #[serde(default)]
     pub inputs: Vec<Input>,
+    /// The file that is on its way, where an invocation ended in the middle of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial_input: Option<PartialInput>,
     /// Of a push: its files, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
@@ -288,6 +328,7 @@ impl Run {
             failure: None,
             warnings: Vec::new(),
             inputs: Vec::new(),
+            partial_input: None,
             outputs: Vec::new(),
             inputs_complete: false,
             mapping: None,

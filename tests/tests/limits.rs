@@ -100,6 +100,7 @@ async fn taken(flow: &Flow, records: usize) -> Result<Run> {
         object: object.clone(),
         taken_at: now(),
         same_content_as: None,
+        transfer: Default::default(),
     };
     flow.stack.bucket().await?.put(&object, content).await?;
     let mut run = Run::queued(id, &flow.account, &flow.connection, Trigger::Manual, now());

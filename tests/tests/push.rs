@@ -574,7 +574,6 @@ async fn what_cannot_go_into_files_is_refused_when_it_is_set_up() -> Result<()> 
         ("/v1/schedules", schedule(&flow.target), "target_server", "kind sftp_export"),
         ("/v1/target-servers", without("export"), "export", "file_name"),
         ("/v1/target-servers", without("path"), "path", "folder"),
-        ("/v1/target-servers", without("host_keys"), "host_keys", "pin"),
     ] {
         let answer = flow.api.call("POST", path, &[], Some(&body.to_string())).await?;
         let errors = answer.body["errors"].as_array().cloned().unwrap_or_default();

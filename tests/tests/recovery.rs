@@ -132,6 +132,7 @@ impl Scene {
             object: object.clone(),
             taken_at: now(),
             same_content_as: None,
+            transfer: Default::default(),
         };
         let entry = LedgerEntry {
             fingerprint,

@@ -358,6 +358,23 @@ pub fn routes() -> Vec<Route> {
         .answer::<targets::Buffer>(202),
         route(
             "POST",
+            "/v1/target-servers/{id}/test",
+            Admin,
+            "Tries an SFTP server out, step by step; 202 where that takes over 24 s",
+            |c, who, r| Box::pin(targets::try_server(c, who, r)),
+        )
+        .body::<targets::TryServer>()
+        .answer::<targets::TryView>(200),
+        route(
+            "GET",
+            "/v1/target-servers/{id}/test",
+            Admin,
+            "Shows what the latest try of an SFTP server found",
+            |c, who, r| Box::pin(targets::last_try(c, who, r)),
+        )
+        .answer::<targets::TryView>(200),
+        route(
+            "POST",
             "/v1/target-servers/{id}/test-event",
             Admin,
             "Sends a target an event to try it out",

@@ -119,6 +119,8 @@ async fn look_after(context: &Context, body: &str) -> Result<(), AwsError> {
             );
             Ok(())
         }
+        // Whoever asked for it has given up waiting.
+        Some(Letter::Push(PushMessage::Try { .. })) => Ok(()),
         Some(Letter::Event(Event::RunRequested { id, detail })) => {
             tracing::warn!(account.id = detail.account, "a request for a run is made again");
             requested::request(&context.table, &context.pulls, &id, &detail, now).await

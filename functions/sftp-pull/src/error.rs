@@ -22,6 +22,9 @@ pub(crate) enum Stop {
     /// The invocation's time is over; the run goes on where it stands.
     #[error("the function's time runs out")]
     Again,
+    /// Everything that the run needs is in use by others; it is tried again a little later.
+    #[error("{0}")]
+    Busy(String),
     /// Something broke in the middle that may well hold the next time.
     #[error("{0}")]
     Broken(String),
@@ -33,6 +36,15 @@ pub(crate) enum Stop {
 pub(crate) struct TimeIsOver;
 
 impl Stop {
+    /// Says whether work may go on from where it stands: the time is over, or the other side broke off.
+    pub(crate) fn may_go_on(&self) -> bool {
+        match self {
+            Self::OutOfTime(_) => true,
+            Self::Failed(failure) => failure.retryable,
+            _ => false,
+        }
+    }
+
     /// The settings are at fault.
     pub(crate) fn settings(code: &str, why: &str) -> Self {
         Self::Failed(Failure::new(Origin::Settings, code, why, false))

@@ -62,6 +62,9 @@ const LEASE_SLACK: SignedDuration = SignedDuration::from_secs(60);
 /// After this many holders that did not get it through, a run is given up.
 const MOST_HOLDERS: u64 = 6;
 
+/// How soon a run is looked at again for which no connection to its server was free.
+const BUSY_AFTER: SignedDuration = SignedDuration::from_secs(20);
+
 /// How soon a run is looked at again that the hub itself could not go on with.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
@@ -110,6 +113,11 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
         Err(Stop::Again | Stop::OutOfTime(_)) => {
             tracing::info!("the invocation's time is over; the next holder goes on");
             context.table.yield_run(&run, (context.clock)(), limit.has_progress(&run)).await
+        }
+        Err(Stop::Busy(why)) => {
+            tracing::info!(why, "the run waits for others");
+            let again = (context.clock)().saturating_add(BUSY_AFTER).unwrap_or(Timestamp::MAX);
+            context.table.yield_run(&run, again, true).await
         }
         Err(Stop::Hub(AwsError::LostLease(what))) => {
             tracing::warn!("{what} is someone else's by now; this attempt stops");

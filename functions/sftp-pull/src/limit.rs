@@ -30,6 +30,7 @@ pub(crate) struct Limit {
     deadline: Timestamp,
     given: SignedDuration,
     files_before: usize,
+    parts_before: u32,
     complete_before: bool,
 }
 
@@ -38,7 +39,7 @@ impl Limit {
     pub(crate) fn new(clock: fn() -> Timestamp, deadline: Timestamp, run: &Run) -> Self {
         let given = deadline.duration_since(clock()).max(SignedDuration::ZERO);
         let (files_before, complete_before) = (run.inputs.len(), run.inputs_complete);
-        Self { clock, deadline, given, files_before, complete_before }
+        Self { clock, deadline, given, files_before, parts_before: parts(run), complete_before }
     }
 
     fn reserve(&self) -> SignedDuration {
@@ -47,6 +48,11 @@ impl Limit {
 
     fn left(&self) -> SignedDuration {
         self.deadline.duration_since((self.clock)()) - self.reserve()
+    }
+
+    /// Until when what this invocation takes from others may be held.
+    pub(crate) fn held_until(&self) -> Timestamp {
+        self.deadline.saturating_add(SignedDuration::from_secs(60)).unwrap_or(Timestamp::MAX)
     }
 
     /// Says whether work has to stop now.
@@ -73,7 +79,9 @@ impl Limit {
 
     /// Says whether this invocation got the run further, so that the next one has less to do.
     pub(crate) fn has_progress(&self, run: &Run) -> bool {
-        run.inputs.len() > self.files_before || run.inputs_complete != self.complete_before
+        run.inputs.len() > self.files_before
+            || parts(run) > self.parts_before
+            || run.inputs_complete != self.complete_before
     }
 
     /// Says whether enough holders in a row have run out of time in vain, this one included.
@@ -92,6 +100,10 @@ impl Limit {
         );
         Stop::Failed(Failure::new(origin, "out_of_time", message, true))
     }
+}
+
+fn parts(run: &Run) -> u32 {
+    run.partial_input.as_ref().map_or(0, |partial| partial.parts)
 }
 
 #[cfg(test)]

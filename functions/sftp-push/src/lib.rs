@@ -16,6 +16,7 @@ mod place;
 mod remote;
 mod report;
 mod settle;
+mod tried;
 
 use std::sync::Arc;
 
@@ -67,10 +68,16 @@ pub async fn handle(context: Arc<Context>, event: LambdaEvent<SqsEvent>) -> Resu
 
 #[instrument(skip_all, fields(account.id, target_server.id, run.id))]
 async fn work(context: Arc<Context>, message: PushMessage, deadline: Timestamp) -> Result<(), AwsError> {
-    let PushMessage::Flush { v: _, account, target_server } = message;
+    let (account, target_server, tries) = match message {
+        PushMessage::Flush { v: _, account, target_server } => (account, target_server, None),
+        PushMessage::Try { v: _, account, target_server, id } => (account, target_server, Some(id)),
+    };
     let span = tracing::Span::current();
     span.record("account.id", &account).record("target_server.id", &target_server);
     let of = Of { account: &account, target_server: &target_server };
+    if let Some(id) = tries {
+        return tried::try_server(&context, of, &id).await;
+    }
     let limit = Limit::new(context.clock, deadline);
     let lease_until = deadline.saturating_add(LEASE_SLACK).unwrap_or(Timestamp::MAX);
     // What came into a realtime target's buffer meanwhile makes the next file, with a report of its own.

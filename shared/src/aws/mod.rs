@@ -8,6 +8,7 @@ pub mod batches;
 mod claim;
 pub mod clients;
 pub mod clock;
+pub mod connections;
 pub mod dead_letters;
 pub mod due;
 pub mod emf;
@@ -31,6 +32,7 @@ pub mod queues;
 pub mod requested;
 pub mod resources;
 pub mod runs;
+mod server_tries;
 #[cfg(feature = "sqs")]
 pub mod sqs_batch;
 pub mod table;

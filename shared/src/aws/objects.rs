@@ -302,6 +302,34 @@ impl Bucket {
         let id = answer.upload_id.ok_or_else(|| AwsError::damaged("an upload", "it has no id"))?;
         Ok(Upload { bucket: self.clone(), key: key.into(), id })
     }
+
+    /// Goes on with an upload in parts, and lists the parts that are there, by number, with their bytes; `None` when it
+    /// is gone.
+    ///
+    /// # Errors
+    /// When a call fails.
+    pub async fn resume(
+        &self,
+        key: &str,
+        id: &str,
+    ) -> Result<Option<(Upload, Vec<(CompletedPart, u64)>)>, AwsError> {
+        let list = self.client.list_parts().bucket(&self.name).key(key).upload_id(id);
+        let mut pages = list.into_paginator().items().send();
+        let mut parts = Vec::new();
+        while let Some(part) = pages.next().await {
+            let part = match part {
+                Err(e) if e.code() == Some("NoSuchUpload") => return Ok(None),
+                part => part.map_err(AwsError::call("s3:ListParts"))?,
+            };
+            let size_bytes = part.size.and_then(|n| n.try_into().ok()).unwrap_or(0);
+            let completed = CompletedPart::builder()
+                .set_part_number(part.part_number)
+                .set_e_tag(part.e_tag)
+                .set_checksum_crc32(part.checksum_crc32);
+            parts.push((completed.build(), size_bytes));
+        }
+        Ok(Some((Upload { bucket: self.clone(), key: key.into(), id: id.into() }, parts)))
+    }
 }
 
 /// An upload in parts, of at least 5 MiB each but the last.
@@ -313,6 +341,11 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// Its id, by which it can be resumed.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Sends a part; `number` counts from 1.
     ///
     /// # Errors

@@ -61,6 +61,15 @@ impl Client {
     /// As [`SftpError`] says; nothing is sent to a server whose key is not pinned.
     pub fn connect(server: &Server, patience: Patience) -> Result<Self, SftpError> {
         let (session, socket) = connect(server, patience)?;
+        Self::on(session, socket, patience)
+    }
+
+    /// Has SFTP on a session that is authenticated.
+    pub(super) fn on(
+        session: ssh2::Session,
+        socket: TcpStream,
+        patience: Patience,
+    ) -> Result<Self, SftpError> {
         let sftp = Subsystem::begin(&session, &socket, patience).inspect_err(|_| hang_up(&socket))?;
         Ok(Self { sftp, session, socket })
     }

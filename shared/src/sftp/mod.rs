@@ -9,6 +9,7 @@ mod algorithms;
 mod auth;
 mod client;
 mod connect;
+mod diagnosing;
 mod error;
 mod getting;
 mod getting_many;
@@ -21,6 +22,7 @@ mod wire;
 
 pub use algorithms::Algorithms;
 pub use client::{Client, Listing, RemoteFile};
+pub use diagnosing::{Trial, diagnose};
 pub use error::SftpError;
 pub use getting_many::{SMALL_BYTES, WholeFile};
 pub use patience::Patience;

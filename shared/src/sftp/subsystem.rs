@@ -155,6 +155,11 @@ impl Subsystem {
         self.extensions.iter().any(|e| e == extension)
     }
 
+    /// The server's extensions by name; known once it has started.
+    pub(super) fn extensions(&self) -> &[String] {
+        &self.extensions
+    }
+
     /// Puts a request behind those that go out next.
     pub(super) fn send(&mut self, request: Request<'_>) -> u32 {
         let id = self.next_id;

@@ -13,7 +13,6 @@ pub(super) const EVERY_SERVER_TAKES: u32 = 32 * 1024;
 /// Extensions by name, as servers list them.
 pub(super) mod extension {
     pub(crate) const POSIX_RENAME: &str = "posix-rename@openssh.com";
-    pub(crate) const FSYNC: &str = "fsync@openssh.com";
     pub(crate) const LIMITS: &str = "limits@openssh.com";
 }
 
@@ -33,7 +32,6 @@ pub(super) mod status {
     pub(crate) const PERMISSION_DENIED: u32 = 3;
     pub(crate) const NO_CONNECTION: u32 = 6;
     pub(crate) const CONNECTION_LOST: u32 = 7;
-    pub(crate) const UNSUPPORTED: u32 = 8;
     pub(crate) const NO_SUCH_PATH: u32 = 10;
     pub(crate) const WRITE_PROTECT: u32 = 12;
     pub(crate) const NO_SPACE: u32 = 14;
@@ -56,7 +54,6 @@ pub(super) enum Request<'a> {
     RealPath { path: &'a str },
     Rename { from: &'a str, to: &'a str },
     RenameOver { from: &'a str, to: &'a str },
-    Sync { handle: &'a [u8] },
     Limits,
 }
 
@@ -101,7 +98,7 @@ impl Request<'_> {
             Self::RealPath { .. } => 16,
             Self::Stat { .. } => 17,
             Self::Rename { .. } => 18,
-            Self::RenameOver { .. } | Self::Sync { .. } | Self::Limits => 200,
+            Self::RenameOver { .. } | Self::Limits => 200,
         }
     }
 
@@ -147,10 +144,6 @@ impl Request<'_> {
                 text(out, extension::POSIX_RENAME);
                 text(out, from);
                 text(out, to);
-            }
-            Self::Sync { handle } => {
-                text(out, extension::FSYNC);
-                put_bytes(out, handle);
             }
             Self::Limits => text(out, extension::LIMITS),
         }

@@ -4,11 +4,13 @@ mod buffer;
 mod gate;
 mod recover;
 mod test_event;
+mod try_server;
 
 pub(crate) use buffer::{Buffer, Decide, buffer, decide, flush};
 pub(crate) use gate::{Pause, TargetStatus, pause, resume, status};
 pub(crate) use recover::{Recover, Recovered, recover};
 pub(crate) use test_event::{TestEvent, test_event};
+pub(crate) use try_server::{TryServer, TryView, last_try, try_server};
 
 use shared::{aws::gates::Of, problem::Problem, target_server::TargetServer};
 

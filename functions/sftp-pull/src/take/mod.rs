@@ -7,6 +7,7 @@ mod gone;
 mod post_action;
 mod remote;
 mod select;
+mod small;
 mod stage;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -16,13 +17,14 @@ use shared::{
     aws::ledger::{LastContent, LedgerEntry, PostActionState},
     connection::{FilesSide, PostAction, SameContent},
     keys,
-    run::{Input, Origin, Run, RunStatus},
+    run::{Input, Origin, PartialInput, Run, RunStatus, Transfer},
     sftp::RemoteFile,
 };
 
 use crate::{Context, error::Stop, limit::Limit};
 use remote::Remote;
 use select::fingerprint;
+use stage::Staged;
 
 /// Most files of one run: their list is part of the run's row, which has 400 KB.
 const MOST_FILES: usize = 250;
@@ -34,7 +36,15 @@ pub(crate) async fn take_files(
     source: &FilesSide,
     limit: &Limit,
 ) -> Result<(), Stop> {
-    let taken = match take_due(context, run, source, limit).await {
+    let taken = match Remote::connect(context, run, source, limit).await {
+        Ok(remote) => {
+            let taken = take_due(context, run, source, &remote, limit).await;
+            remote.leave(context).await;
+            taken
+        }
+        Err(stop) => Err(stop),
+    };
+    let taken = match taken {
         Err(Stop::OutOfTime(what)) => Err(limit.decide(run, Origin::Source, &what)),
         taken => taken,
     };
@@ -51,15 +61,15 @@ async fn take_due(
     context: &Arc<Context>,
     run: &mut Run,
     source: &FilesSide,
+    remote: &Remote,
     limit: &Limit,
 ) -> Result<(), Stop> {
-    let remote = Remote::connect(context, run, source, limit).await?;
-    let selected = select::select(context, run, source, &remote).await?;
+    let selected = select::select(context, run, source, remote).await?;
     for (file, entry) in &selected.taken_before {
-        post_action::finish(context, run, source, &remote, file, entry).await?;
+        post_action::finish(context, run, source, remote, file, entry).await?;
     }
-    gone::note(context, run, source, &remote).await?;
-    let settled = settle(run, source, &remote, selected.new, limit).await?;
+    gone::note(context, run, source, remote).await?;
+    let settled = settle(run, source, remote, selected.new, limit).await?;
     if settled.is_empty() && run.inputs.is_empty() {
         run.warn(format!("no new file matches {} in {}", source.files, remote.folder));
     }
@@ -67,11 +77,17 @@ async fn take_due(
     if settled.len() > room {
         run.warn(format!("{} more files wait; the next run takes them", settled.len() - room));
     }
-    for file in settled.into_iter().take(room) {
+    let mut rest = &settled[..settled.len().min(room)];
+    while let Some(next) = rest.first() {
         if !limit.has_time_for_a_file() {
-            return Err(Stop::OutOfTime(format!("taking {}", file.path)));
+            return Err(Stop::OutOfTime(format!("taking {}", next.path)));
         }
-        take_file(context, run, source, &remote, &file).await?;
+        let (together, behind) = rest.split_at(small::together(rest));
+        match together {
+            [file] => take_alone(context, run, source, remote, file).await?,
+            files => take_together(context, run, source, remote, files).await?,
+        }
+        rest = behind;
     }
     Ok(())
 }
@@ -91,7 +107,7 @@ async fn settle(
     if !limit.has(SignedDuration::from_secs(secs.into())) {
         return Err(Stop::OutOfTime(format!("waiting {secs} s for the files to settle")));
     }
-    tokio::time::sleep(Duration::from_secs(secs.into())).await;
+    remote.wait(Duration::from_secs(secs.into())).await?;
     let now: HashSet<RemoteFile> = remote.list().await?.files.into_iter().collect();
     let (still, changed): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| now.contains(file));
     for file in changed {
@@ -100,24 +116,83 @@ async fn settle(
     Ok(still)
 }
 
-async fn take_file(
+async fn take_alone(
     context: &Arc<Context>,
     run: &mut Run,
     source: &FilesSide,
     remote: &Remote,
     file: &RemoteFile,
 ) -> Result<(), Stop> {
+    let object = keys::staged_object(&run.account, &run.connection, &fingerprint(file), &run.id);
+    let started = (context.clock)();
+    let partial = run.partial_input.clone().filter(|partial| partial.path == file.path);
+    let staged = stage::stage(context, remote, file, &object, partial.as_ref()).await?;
+    let before = partial.map(|partial| partial.transfer).unwrap_or_default();
+    let mut transfer = remote.transfer(started, (context.clock)());
+    transfer.duration_ms += before.duration_ms;
+    transfer.attempts += before.attempts;
+    match staged {
+        Staged::Whole(sha256) => take_file(context, run, source, remote, file, sha256, transfer).await,
+        Staged::Changed => {
+            run.warn(changed(file));
+            Ok(())
+        }
+        Staged::InPart { upload, parts, sha256_state, why } => {
+            let (path, size_bytes, mtime) = (file.path.clone(), file.size_bytes, file.mtime);
+            tracing::info!(size_bytes, parts, "a file is in the bucket in part: {why}");
+            let partial = PartialInput { path, size_bytes, mtime, upload, parts, sha256_state, transfer };
+            context.table.note_partial_input(run, partial).await?;
+            Err(Stop::Again)
+        }
+    }
+}
+
+async fn take_together(
+    context: &Arc<Context>,
+    run: &mut Run,
+    source: &FilesSide,
+    remote: &Remote,
+    files: &[RemoteFile],
+) -> Result<(), Stop> {
+    let files: Vec<_> = files
+        .iter()
+        .map(|f| (f.clone(), keys::staged_object(&run.account, &run.connection, &fingerprint(f), &run.id)))
+        .collect();
+    let started = (context.clock)();
+    let staged = small::stage(context, remote, &files).await;
+    let transfer = remote.transfer(started, (context.clock)());
+    for ((file, _), staged) in files.iter().zip(staged) {
+        match staged? {
+            Some(sha256) => {
+                take_file(context, run, source, remote, file, sha256, transfer.clone()).await?;
+            }
+            None => run.warn(changed(file)),
+        }
+    }
+    Ok(())
+}
+
+fn changed(file: &RemoteFile) -> String {
+    format!("{} changed while it was read; the next run takes it", file.path)
+}
+
+/// Notes a file that is whole in the bucket.
+async fn take_file(
+    context: &Arc<Context>,
+    run: &mut Run,
+    source: &FilesSide,
+    remote: &Remote,
+    file: &RemoteFile,
+    sha256: String,
+    transfer: Transfer,
+) -> Result<(), Stop> {
     let fingerprint = fingerprint(file);
     let object = keys::staged_object(&run.account, &run.connection, &fingerprint, &run.id);
-    let started = (context.clock)();
-    let Some(sha256) = stage::stage(context, remote, file, &object).await? else {
-        run.warn(format!("{} changed while it was read; the next run takes it", file.path));
-        return Ok(());
-    };
     let same = match context.table.last_content(&run.account, &run.connection).await? {
         Some(last) if last.sha256 == sha256 && went_through(context, run, source, &last).await? => Some(last),
         _ => None,
     };
+    let duration_ms = transfer.duration_ms;
     let input = Input {
         path: file.path.clone(),
         size_bytes: file.size_bytes,
@@ -126,6 +201,7 @@ async fn take_file(
         object: object.clone(),
         taken_at: (context.clock)(),
         same_content_as: same.map(|last| last.path),
+        transfer,
     };
     let entry = LedgerEntry {
         fingerprint,
@@ -142,7 +218,7 @@ async fn take_file(
     };
     context.table.take_file(run, &input, &entry).await?;
     run.inputs.push(input);
-    let duration_ms = (context.clock)().duration_since(started).as_millis();
+    run.partial_input = None;
     tracing::info!(size_bytes = file.size_bytes, duration_ms, "a file is whole in the bucket");
     post_action::finish(context, run, source, remote, file, &entry).await
 }

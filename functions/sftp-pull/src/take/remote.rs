@@ -1,11 +1,18 @@
 //! The server of a run: one session, used from blocking threads.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use shared::{
-    aws::AwsError,
+    aws::{
+        AwsError,
+        connections::{ConnectionPlace, Wanted},
+    },
     connection::FilesSide,
-    run::Run,
+    run::{Run, Transfer},
     sftp::{Client, Listing, RemoteFile, Server, SftpError},
     target_server::TargetServer,
 };
@@ -17,7 +24,13 @@ use crate::{Context, error::Stop, limit::Limit};
 pub(super) struct Remote {
     client: Arc<Mutex<Client>>,
     pub(super) folder: String,
+    place: ConnectionPlace,
+    software: String,
+    cipher: String,
 }
+
+/// How often a server hears from the hub while it waits for something.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl Remote {
     pub(super) async fn connect(
@@ -32,9 +45,60 @@ impl Remote {
             return Err(Stop::settings("no_target_server", "the source's target server has been removed"));
         };
         let server = server(context, run, id, &target).await?;
+        let wanted = Wanted { account: &run.account, target: &target, holder: &run.id };
+        let place = context.table.take_connection(wanted, (context.clock)(), limit.held_until()).await?;
+        let place = place.ok_or_else(|| {
+            let most = target.sftp.connections();
+            Stop::Busy(format!("all {most} connections to {} are in use", target.address))
+        })?;
         let patience = limit.patience();
-        let client = blocking(move || Client::connect(&server, patience)).await?;
-        Ok(Self { client: Arc::new(Mutex::new(client)), folder: target.path.unwrap_or_default() })
+        let connected = blocking(move || {
+            let client = Client::connect(&server, patience)?;
+            Ok((client.software(), client.cipher(), client))
+        });
+        match connected.await {
+            Ok((software, cipher, client)) => Ok(Self {
+                client: Arc::new(Mutex::new(client)),
+                folder: target.path.unwrap_or_default(),
+                place,
+                software,
+                cipher,
+            }),
+            Err(stop) => {
+                context.table.leave_connection(place).await;
+                Err(stop)
+            }
+        }
+    }
+
+    /// Lets the next one have the connection's place.
+    pub(super) async fn leave(self, context: &Context) {
+        // Its own session ends before.
+        let Self { client, place, .. } = self;
+        drop(client);
+        context.table.leave_connection(place).await;
+    }
+
+    /// Waits, and has the server hear meanwhile that somebody is there.
+    pub(super) async fn wait(&self, time: Duration) -> Result<(), Stop> {
+        let mut left = time;
+        while left > KEEP_ALIVE {
+            tokio::time::sleep(KEEP_ALIVE).await;
+            left -= KEEP_ALIVE;
+            self.call(Client::keep_alive).await?;
+        }
+        tokio::time::sleep(left).await;
+        Ok(())
+    }
+
+    /// How a file was carried that came in this time.
+    pub(super) fn transfer(&self, started: Timestamp, now: Timestamp) -> Transfer {
+        Transfer {
+            duration_ms: now.duration_since(started).as_millis().try_into().unwrap_or(0),
+            attempts: 1,
+            server: self.software.clone(),
+            cipher: self.cipher.clone(),
+        }
     }
 
     /// Runs blocking calls on the session.

@@ -17,7 +17,7 @@ use crate::{
     counts::Counts,
     keys, metrics,
     resource::Settings,
-    run::{Failure, Input, PinnedMapping, Run, RunStatus},
+    run::{Failure, Input, PartialInput, PinnedMapping, Run, RunStatus},
 };
 
 impl Table {
@@ -102,6 +102,16 @@ impl Table {
         run.mapping = Some(mapping);
         run.settings = Some(settings);
         run.state_etag = Some(state_etag);
+        Ok(())
+    }
+
+    /// Notes how much of a file is in the bucket, for the next holder.
+    ///
+    /// # Errors
+    /// When the call fails or the lease is lost.
+    pub async fn note_partial_input(&self, run: &mut Run, partial: PartialInput) -> Result<(), AwsError> {
+        self.write_held(run, "SET partial_input = :partial", [(":partial", value(&partial)?)]).await?;
+        run.partial_input = Some(partial);
         Ok(())
     }
 
@@ -261,7 +271,7 @@ impl Table {
         with: Vec<Put>,
     ) -> Result<(), AwsError> {
         let update = self
-            .held(run, "SET inputs = list_append(inputs, :inputs)")
+            .held(run, "SET inputs = list_append(inputs, :inputs) REMOVE partial_input")
             .expression_attribute_values(":inputs", value(&[input])?)
             .build()
             .map_err(|e| AwsError::damaged("a transaction", e))?;
