@@ -14,8 +14,9 @@ use super::{
 /// Largest file that is worth it; larger ones keep a line busy by themselves.
 pub const SMALL_BYTES: u64 = 256 * 1024;
 
-/// Files that are open at once, unless the server allows fewer.
-const OPEN: usize = 64;
+/// Files that are open at once: so many to begin with, one more for each that is done, and at most. On a slow line
+/// some are whole soon; on a far one there are many when it counts. Some servers allow fewer.
+const OPEN: (usize, usize) = (4, 64);
 
 /// A file as it was read, and what it is afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +54,9 @@ impl Client {
     ) -> Result<(), SftpError> {
         let mut waiting: VecDeque<usize> = (0..files.len()).collect();
         let mut open_files: HashMap<u32, Reading> = HashMap::new();
-        let mut most_open = OPEN;
+        let (mut open_now, mut most_open) = OPEN;
         loop {
-            while open_files.len() < most_open
+            while open_files.len() < open_now.min(most_open)
                 && let Some(index) = waiting.pop_front()
             {
                 let path = &files[index].path;
@@ -81,11 +82,16 @@ impl Client {
                 waiting.push_front(index);
                 continue;
             }
-            match self.step(&files[index], reading, answer) {
-                Ok(Next::Request(id, reading)) => drop(open_files.insert(id, reading)),
-                Ok(Next::Done(whole)) => take(index, Ok(whole)),
-                Err(error) => take(index, Err(error)),
-            }
+            let done = match self.step(&files[index], reading, answer) {
+                Ok(Next::Request(id, reading)) => {
+                    open_files.insert(id, reading);
+                    continue;
+                }
+                Ok(Next::Done(whole)) => Ok(whole),
+                Err(error) => Err(error),
+            };
+            open_now += 1;
+            take(index, done);
         }
     }
 
