@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use shared::{
     keys,
     run::{Input, Run, RunStatus, Trigger},
@@ -85,6 +86,81 @@ async fn a_file_that_does_not_come_through_in_time_ends_the_run_and_what_came_be
     let next = flow.run().await?;
     assert_eq!((&next["status"], &next["counts"]["read"]), (&json!("PARTIAL"), &json!(20_000)), "{next:#}");
     flow.agrees(&[&report, &next]).await
+}
+
+/// A file of CSV of at least so many bytes, and its records.
+fn large_file(bytes: usize) -> (String, u64) {
+    let value = "v".repeat(20_000);
+    let (mut content, mut records) = ("id;value\r\n".to_string(), 0);
+    while content.len() < bytes {
+        content += &format!("{records};{value}\r\n");
+        records += 1;
+    }
+    (content, records)
+}
+
+#[tokio::test]
+async fn a_large_file_goes_on_where_the_invocation_before_left_it() -> Result<()> {
+    let flow = Flow::new().await?;
+    let (content, records) = large_file(45_000_000);
+    flow.put("large.csv", content.as_bytes())?;
+    // 15 s at least, and an invocation has about 6 of its 10.
+    let proxy = Proxy::start(flow.server.address(), Line::Slow(3_000_000)).await?;
+    flow.change_source(|s| s["address"] = proxy.address().into()).await?;
+    let mut puller = Puller::start(&flow).await?;
+    let run = puller.admit(&flow).await?;
+    let (mut invocations, mut parts) = (1, 0);
+    while let now = puller.work(&run, Duration::from_secs(10)).await?
+        && !now.inputs_complete
+    {
+        let partial = now.partial_input.context("some of it is in the bucket")?;
+        println!("invocation {invocations}: {} parts", partial.parts);
+        assert!(partial.parts > parts && now.inputs.is_empty(), "no progress in invocation {invocations}");
+        assert_eq!(now.progress_epoch, now.epoch, "progress is not counted against the run");
+        (parts, invocations) = (partial.parts, invocations + 1);
+    }
+    assert!(invocations > 1, "the limit was not met");
+    proxy.set(Line::Open);
+    for _ in 0..5 {
+        if puller.work(&run, PLENTY).await?.status == RunStatus::Delivering {
+            break;
+        }
+    }
+    puller.leave(&flow, &run).await?;
+    let report = flow.ended(&run).await?;
+    expect(&report, "COMPLETE", &[("read", records), ("created", records)]);
+    let input = &report["inputs"][0];
+    assert_eq!(input["sha256"], shared::id::hex(&Sha256::digest(&content)), "{input:#}");
+    assert_eq!(input["transfer"]["attempts"], invocations, "{input:#}");
+    assert!(input["transfer"]["cipher"].as_str().is_some_and(|c| c.contains("aes")), "{input:#}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_file_that_changes_between_two_invocations_is_taken_anew() -> Result<()> {
+    let flow = Flow::new().await?;
+    let (content, records) = large_file(40_000_000);
+    flow.put("large.csv", content.as_bytes())?;
+    let proxy = Proxy::start(flow.server.address(), Line::Slow(3_000_000)).await?;
+    flow.change_source(|s| s["address"] = proxy.address().into()).await?;
+    let mut puller = Puller::start(&flow).await?;
+    let run = puller.admit(&flow).await?;
+    let now = puller.work(&run, Duration::from_secs(10)).await?;
+    assert!(now.partial_input.is_some() && now.inputs.is_empty(), "{now:?}");
+    let other = content.replace("vv", "ww");
+    flow.put("large.csv", format!("{other}{records};x\r\n").as_bytes())?;
+    proxy.set(Line::Open);
+    for _ in 0..5 {
+        if puller.work(&run, PLENTY).await?.status == RunStatus::Delivering {
+            break;
+        }
+    }
+    puller.leave(&flow, &run).await?;
+    let report = flow.ended(&run).await?;
+    expect(&report, "COMPLETE", &[("read", records + 1), ("created", records + 1)]);
+    let sent = flow.receiver.requests();
+    assert!(sent.iter().all(|r| !r.to_string().contains("vvvv")), "something of the file before was sent");
+    Ok(())
 }
 
 /// A run whose files are taken already, as a rerun is.
