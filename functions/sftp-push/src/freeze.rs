@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest, Sha256};
 use shared::{
     aws::{AwsError, gates::Of, piecewise::PiecewiseObject},
-    export::{Export, FileFormat, FileName, ManifestEntry, Named, OpenBatch, Phase, Writing, render},
+    export::{Export, FileFormat, FileName, ManifestEntry, Named, OpenBatch, Phase, Rendering},
     id::hex,
     keys,
     notification::{MOST_WHOLE_BYTES, NotificationDelivery},
@@ -63,7 +63,8 @@ pub(crate) async fn freeze(
     batch.manifest = keys::export_manifest(of.account, of.target_server, &batch.id, epoch);
 
     let mut file = PiecewiseObject::begin(&context.bucket, &batch.object);
-    let rendered = match write(context, export, rows, &mut file).await {
+    let rendering = Rendering::of(export).map_err(|why| Stop::settings("bad_format", &why))?;
+    let rendered = match write(context, &rendering, rows, &mut file).await {
         Ok(rendered) => rendered,
         Err(error) => {
             file.abort().await;
@@ -104,21 +105,20 @@ impl Bytewise<'_> {
 
 async fn write(
     context: &Context,
-    export: &Export,
+    rendering: &Rendering<'_>,
     rows: Vec<NotificationDelivery>,
     file: &mut PiecewiseObject,
 ) -> Result<Rendered, AwsError> {
     let (mut manifest, mut records, mut unfit) = (Vec::new(), 0, 0);
     let mut out = Bytewise { file, sha: Sha256::new(), size_bytes: 0 };
-    let writing = Writing::of(export);
     let is_large = rows.iter().any(|row| row.size_bytes > MOST_WHOLE_BYTES as u64);
     let ahead = if is_large { 1 } else { AHEAD };
     let mut fetched = stream::iter(rows).map(|row| record(context, row).boxed()).buffered(ahead);
-    out.add(&writing.begin).await?;
+    out.add(&rendering.begin().map_err(|e| AwsError::damaged("the first line", e))?).await?;
     while let Some(next) = fetched.next().await {
         let (row, record) = next?;
         let piece = match record {
-            Some(record) => render(export, &record).map_err(|e| e.to_string()),
+            Some(record) => rendering.record(&record).map_err(|e| e.to_string()),
             None => Err("its payload is not in the bucket any more".into()),
         };
         let mut entry = ManifestEntry {
@@ -131,7 +131,7 @@ async fn write(
         match piece {
             Ok(piece) => {
                 if records > 0 {
-                    out.add(writing.between).await?;
+                    out.add(rendering.between()).await?;
                 }
                 out.add(&piece).await?;
                 records += 1;
@@ -144,7 +144,7 @@ async fn write(
         serde_json::to_writer(&mut manifest, &entry).map_err(|e| AwsError::damaged("a manifest", e))?;
         manifest.push(b'\n');
     }
-    out.add(writing.end).await?;
+    out.add(rendering.end()).await?;
     let (size_bytes, sha256) = (out.size_bytes, hex(&out.sha.finalize()));
     Ok(Rendered { manifest, records, unfit, size_bytes, sha256 })
 }

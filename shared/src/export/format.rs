@@ -1,17 +1,11 @@
 //! How records become the bytes of a file.
 //!
 //! A record is a payload as the mapping makes it, or as it came. One that a format cannot take is an error of its own;
-//! it never spoils the file. Everything is UTF-8; numbers keep the digits that they came with.
-
-use std::collections::HashMap;
+//! it never spoils the file. Numbers keep the digits that they came with.
 
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
-use super::{CsvOutput, Export, FileFormat, LineEnd};
-
-/// Most columns of a CSV file.
-pub(super) const MOST_COLUMNS: usize = 1000;
+use super::{Export, FileFormat, cells::Lines};
 
 /// A record that the target's format cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +21,28 @@ pub enum Unfit {
     /// A member that is an object or an array.
     #[error("{0} is no single value, which a cell of a CSV file has to be")]
     NotACell(String),
+    /// A member that is no number, or one far too long.
+    #[error("{0} is not a number that can be written out, which its column is for")]
+    NotANumber(String),
+    /// A member that is neither date nor timestamp.
+    #[error("{0} is neither a date nor a timestamp of RFC 3339, which its column's date_format needs")]
+    NotADate(String),
+    /// A date where a time is asked for.
+    #[error("{0} is a date without a time of day, which its column's date_format has")]
+    NoTimeOfDay(String),
+    /// A text that a spreadsheet would run.
+    #[error("{0} begins as a formula of a spreadsheet does, which the target's formula_cells refuses")]
+    Formula(String),
+    /// A character that the file's encoding does not have.
+    #[error("{column} has the character '{}' (U+{:04X}), which {encoding} does not have", character.escape_debug(), u32::from(*character))]
+    NoSuchCharacter {
+        /// The member.
+        column: String,
+        /// The first such character.
+        character: char,
+        /// The encoding.
+        encoding: String,
+    },
 }
 
 /// Says whether a format takes JSON only.
@@ -34,50 +50,72 @@ pub fn wants_json(format: FileFormat) -> bool {
     format != FileFormat::Payload
 }
 
-/// The bytes of a file around and between its records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writing {
-    /// Before the first record.
-    pub begin: Vec<u8>,
-    /// Between two records.
-    pub between: &'static [u8],
-    /// After the last record.
-    pub end: &'static [u8],
+/// How a target's files are written: its settings, read once.
+#[derive(Debug)]
+pub struct Rendering<'a> {
+    export: &'a Export,
+    lines: Option<Lines<'a>>,
 }
 
-impl Writing {
-    /// How the files of a target are written.
-    pub fn of(export: &Export) -> Self {
-        let plain = |begin: &[u8], between, end| Self { begin: begin.to_vec(), between, end };
-        match (export.format, &export.csv) {
-            (FileFormat::JsonArray, _) => plain(b"[\n", b",\n", b"\n]\n"),
-            (FileFormat::Csv, Some(csv)) => {
-                let mut begin = if csv.bom { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
-                if csv.header {
-                    let names = csv.columns.iter().map(String::as_str);
-                    begin.extend(line(csv, names));
-                }
-                Self { begin, between: b"", end: b"" }
-            }
-            (FileFormat::Ndjson | FileFormat::Payload | FileFormat::Csv, _) => plain(b"", b"", b""),
-        }
+impl<'a> Rendering<'a> {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Says what in them cannot be used. Settings that were checked have nothing of that.
+    pub fn of(export: &'a Export) -> Result<Self, String> {
+        let lines = match (export.format, &export.csv) {
+            (FileFormat::Csv, None) => return Err("format csv has no columns".into()),
+            (FileFormat::Csv, Some(csv)) => Some(Lines::of(csv)?),
+            _ => None,
+        };
+        Ok(Self { export, lines })
     }
-}
 
-/// A record as it stands in the file.
-///
-/// # Errors
-/// When the format cannot take it.
-pub fn render(export: &Export, record: &[u8]) -> Result<Vec<u8>, Unfit> {
-    match (export.format, &export.csv) {
-        (FileFormat::Payload, _) => Ok(record.to_vec()),
-        (FileFormat::Ndjson, _) => compact(record).map(|mut line| {
-            line.push(b'\n');
-            line
-        }),
-        (FileFormat::JsonArray, _) => compact(record),
-        (FileFormat::Csv, Some(csv)) => cells(csv, record),
-        (FileFormat::Csv, None) => Err(Unfit::NotAnObject), // settings without columns are not saved
+    /// What stands before the first record.
+    ///
+    /// # Errors
+    /// When the names of the columns cannot be written.
+    pub fn begin(&self) -> Result<Vec<u8>, Unfit> {
+        let mut begin = Vec::new();
+        if let (Some(lines), Some(csv)) = (&self.lines, &self.export.csv) {
+            if csv.bom {
+                begin.extend_from_slice(lines.encoding().byte_order_mark().unwrap_or_default());
+            }
+            if csv.header {
+                begin.extend(lines.header()?);
+            }
+        }
+        if self.export.format == FileFormat::JsonArray {
+            begin.extend_from_slice(b"[\n");
+        }
+        Ok(begin)
+    }
+
+    /// What stands between two records.
+    pub fn between(&self) -> &'static [u8] {
+        if self.export.format == FileFormat::JsonArray { b",\n" } else { b"" }
+    }
+
+    /// What stands after the last record.
+    pub fn end(&self) -> &'static [u8] {
+        if self.export.format == FileFormat::JsonArray { b"\n]\n" } else { b"" }
+    }
+
+    /// A record as it stands in the file.
+    ///
+    /// # Errors
+    /// When the format cannot take it.
+    pub fn record(&self, record: &[u8]) -> Result<Vec<u8>, Unfit> {
+        match (self.export.format, &self.lines) {
+            (FileFormat::Payload, _) => Ok(record.to_vec()),
+            (FileFormat::Ndjson, _) => compact(record).map(|mut line| {
+                line.push(b'\n');
+                line
+            }),
+            (FileFormat::JsonArray, _) => compact(record),
+            (FileFormat::Csv, Some(lines)) => lines.record(record),
+            (FileFormat::Csv, None) => Err(Unfit::NotAnObject), // there is no such rendering
+        }
     }
 }
 
@@ -99,91 +137,52 @@ fn compact(json: &[u8]) -> Result<Vec<u8>, Unfit> {
     Ok(out)
 }
 
-fn cells(csv: &CsvOutput, record: &[u8]) -> Result<Vec<u8>, Unfit> {
-    serde_json::from_slice::<IgnoredAny>(record).map_err(|_| Unfit::NotJson)?;
-    let members: HashMap<String, &RawValue> =
-        serde_json::from_slice(record).map_err(|_| Unfit::NotAnObject)?;
-    let mut texts = Vec::with_capacity(csv.columns.len());
-    for column in &csv.columns {
-        texts.push(match members.get(column).map_or("null", |value| value.get()) {
-            "null" => String::new(),
-            text if text.starts_with('"') => serde_json::from_str(text).map_err(|_| Unfit::NotJson)?,
-            nested if nested.starts_with(['{', '[']) => return Err(Unfit::NotACell(column.clone())),
-            number_or_boolean => number_or_boolean.to_string(),
-        });
-    }
-    Ok(line(csv, texts.iter().map(String::as_str)))
-}
-
-/// A line of CSV. A cell is quoted where it would be read otherwise than it is.
-///
-/// Source: RFC 4180, section 2.
-fn line<'a>(csv: &CsvOutput, cells: impl Iterator<Item = &'a str>) -> Vec<u8> {
-    let mut text = String::new();
-    for (i, cell) in cells.enumerate() {
-        if i > 0 {
-            text.push(csv.delimiter);
-        }
-        let is_edged = cell.starts_with(' ') || cell.ends_with(' ');
-        let is_alone = cell.is_empty() && csv.columns.len() == 1; // an empty line would be no record
-        if is_edged || is_alone || cell.contains([csv.delimiter, '"', '\r', '\n']) {
-            text.push('"');
-            text.push_str(&cell.replace('"', "\"\""));
-            text.push('"');
-        } else {
-            text.push_str(cell);
-        }
-    }
-    text.push_str(match csv.line_end {
-        LineEnd::Lf => "\n",
-        LineEnd::Crlf => "\r\n",
-    });
-    text.into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
-    fn export(format: FileFormat, delimiter: char, columns: &[&str]) -> Export {
-        let csv = CsvOutput {
-            columns: columns.iter().map(|c| c.to_string()).collect(),
-            delimiter,
-            header: true,
-            line_end: LineEnd::Crlf,
-            bom: true,
-        };
-        Export {
-            realtime: false,
-            file_name: "f".into(),
-            overwrite: super::super::Overwrite::Fail,
-            format,
-            csv: (format == FileFormat::Csv).then_some(csv),
-        }
+    fn export(settings: Value) -> Export {
+        serde_json::from_value(settings).unwrap()
+    }
+
+    fn plain(format: &str) -> Export {
+        export(json!({ "file_name": "f", "format": format }))
+    }
+
+    /// CSV with these columns, and `more` settings.
+    fn csv(columns: Value, more: Value) -> Export {
+        let mut csv = json!({ "columns": columns, "delimiter": ";", "header": true, "line_end": "crlf" });
+        csv.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        export(json!({ "file_name": "f", "format": "csv", "csv": csv }))
+    }
+
+    fn bytes(export: &Export, record: &str) -> Result<Vec<u8>, Unfit> {
+        Rendering::of(export).unwrap().record(record.as_bytes())
     }
 
     fn text(export: &Export, record: &str) -> Result<String, Unfit> {
-        render(export, record.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap())
+        bytes(export, record).map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
     #[test]
     fn json_goes_on_one_line_with_every_digit_it_came_with() {
-        let ndjson = export(FileFormat::Ndjson, ';', &[]);
+        let ndjson = plain("ndjson");
         let pretty = "{\n  \"a b\" : 1.10,\n \"c\": \" x \\\" \\\\\", \"n\": 12345678901234567890123 }\r\n";
         let line = r#"{"a b":1.10,"c":" x \" \\","n":12345678901234567890123}"#;
         assert_eq!(text(&ndjson, pretty).unwrap(), format!("{line}\n"));
-        assert_eq!(text(&export(FileFormat::JsonArray, ';', &[]), pretty).unwrap(), line);
+        assert_eq!(text(&plain("json_array"), pretty).unwrap(), line);
         assert_eq!(text(&ndjson, "name;value"), Err(Unfit::NotJson));
         assert_eq!(text(&ndjson, "{} {}"), Err(Unfit::NotJson), "two records in one payload");
-        assert_eq!(text(&export(FileFormat::Payload, ';', &[]), "name;value").unwrap(), "name;value");
+        assert_eq!(text(&plain("payload"), "name;value").unwrap(), "name;value");
     }
 
     #[test]
     fn cells_are_the_stated_members_in_the_stated_order() {
-        let csv = export(FileFormat::Csv, ';', &["id", "näme", "n", "b", "gone"]);
-        let writing = Writing::of(&csv);
-        assert_eq!(String::from_utf8(writing.begin).unwrap(), "\u{feff}id;näme;n;b;gone\r\n");
+        let csv = csv(json!(["id", "näme", "n", "b", "gone"]), json!({ "bom": true }));
+        let begin = Rendering::of(&csv).unwrap().begin().unwrap();
+        assert_eq!(String::from_utf8(begin).unwrap(), "\u{feff}id;näme;n;b;gone\r\n");
         let record = r#"{"b": true, "näme": "a;\"b\"", "id": "007", "n": 1.50, "other": {}}"#;
         assert_eq!(text(&csv, record).unwrap(), "007;\"a;\"\"b\"\"\";1.50;true;\r\n");
         assert_eq!(text(&csv, r#"{"id": [1]}"#), Err(Unfit::NotACell("id".into())));
@@ -191,17 +190,84 @@ mod tests {
         assert_eq!(text(&csv, "x"), Err(Unfit::NotJson));
     }
 
+    #[test]
+    fn a_file_in_another_encoding_is_in_it_as_a_whole() {
+        let utf_16 = csv(json!(["å"]), json!({ "encoding": "utf-16le", "bom": true }));
+        let begin = Rendering::of(&utf_16).unwrap().begin().unwrap();
+        assert_eq!(begin, b"\xFF\xFE\xE5\0\r\0\n\0");
+        assert_eq!(bytes(&utf_16, r#"{"å": "Ж"}"#).unwrap(), b"\x16\x04\r\0\n\0");
+        let windows = csv(json!(["navn", "by"]), json!({ "encoding": "windows-1252" }));
+        assert_eq!(bytes(&windows, r#"{"navn": "Åse", "by": "5 €"}"#).unwrap(), b"\xC5se;5 \x80\r\n");
+        let unfit = bytes(&windows, r#"{"navn": "Åse", "by": "Łódź"}"#).unwrap_err();
+        assert_eq!(unfit.to_string(), "by has the character 'Ł' (U+0141), which windows-1252 does not have");
+    }
+
+    #[test]
+    fn all_cells_are_quoted_where_that_is_stated() {
+        let all = csv(json!(["a", "b", "c"]), json!({ "quoting": "all", "line_end": "lf" }));
+        assert_eq!(Rendering::of(&all).unwrap().begin().unwrap(), b"\"a\";\"b\";\"c\"\n");
+        assert_eq!(text(&all, r#"{"a": 1, "b": "x\"y"}"#).unwrap(), "\"1\";\"x\"\"y\";\"\"\n");
+    }
+
+    #[test]
+    fn numbers_get_the_decimal_mark_and_lose_no_digit() {
+        let comma = csv(json!(["n", { "name": "d", "decimal": true }]), json!({ "decimal_mark": "," }));
+        for (record, line) in [
+            (r#"{"n": 12345678901234567890.10, "d": "1234.50"}"#, Ok("12345678901234567890,10;1234,50")),
+            (r#"{"n": 1.5e3, "d": -2.5E-1}"#, Ok("1500;-0,25")),
+            (r#"{"n": "1.50", "d": null}"#, Ok("1.50;")), // a text is not a number unless the column says so
+            (r#"{"n": "-1.50", "d": "-1.50"}"#, Ok("-1.50;-1,50")),
+            (r#"{"n": 1e99}"#, Err(Unfit::NotANumber("n".into()))),
+            (r#"{"d": "1,5"}"#, Err(Unfit::NotANumber("d".into()))),
+            (r#"{"d": ""}"#, Err(Unfit::NotANumber("d".into()))),
+            (r#"{"d": true}"#, Err(Unfit::NotANumber("d".into()))),
+        ] {
+            assert_eq!(text(&comma, record), line.map(|l| format!("{l}\r\n")), "{record}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_their_column_states() {
+        let column = json!({ "name": "at", "date_format": "%d.%m.%Y %H:%M", "time_zone": "Europe/Oslo" });
+        let dated = csv(json!([column]), json!({}));
+        for (record, line) in [
+            (r#"{"at": "2026-11-25T23:30:00Z"}"#, Ok("26.11.2026 00:30")),
+            (r#"{"at": null}"#, Ok("\"\"")),
+            (r#"{"at": "2026-11-25"}"#, Err(Unfit::NoTimeOfDay("at".into()))),
+            (r#"{"at": "25.11.2026"}"#, Err(Unfit::NotADate("at".into()))),
+            (r#"{"at": 20261125}"#, Err(Unfit::NotADate("at".into()))),
+            (r#"{"at": true}"#, Err(Unfit::NotADate("at".into()))),
+        ] {
+            assert_eq!(text(&dated, record), line.map(|l| format!("{l}\r\n")), "{record}");
+        }
+    }
+
+    #[test]
+    fn a_formula_is_refused_kept_or_made_text_and_a_number_is_none() {
+        let with = |policy: Option<&str>| match policy {
+            None => csv(json!(["a", "n"]), json!({})),
+            Some(policy) => csv(json!(["a", "n"]), json!({ "formula_cells": policy })),
+        };
+        let record = r#"{"a": "=HYPERLINK(1)", "n": -5}"#;
+        assert_eq!(text(&with(None), record), Err(Unfit::Formula("a".into())));
+        assert_eq!(text(&with(Some("keep")), record).unwrap(), "=HYPERLINK(1);-5\r\n");
+        assert_eq!(text(&with(Some("quote_prefix")), record).unwrap(), "'=HYPERLINK(1);-5\r\n");
+        let numbers = r#"{"a": "-12.50", "n": "+47 22 33 44 55"}"#;
+        assert_eq!(text(&with(None), numbers).unwrap(), "-12.50;+47 22 33 44 55\r\n");
+    }
+
     proptest! {
         /// The csv crate is an independent reader.
         #[test]
         fn what_is_written_is_read_again(
             cells in prop::collection::vec(prop::collection::vec("[ a;\"\r\nå,]{0,6}", 2), 1..6),
+            quoting in prop::sample::select(vec!["needed", "all"]),
         ) {
-            let csv = export(FileFormat::Csv, ';', &["a", "b"]);
+            let csv = csv(json!(["a", "b"]), json!({ "formula_cells": "keep", "quoting": quoting }));
             let mut file = Vec::new();
             for row in &cells {
                 let record = serde_json::json!({ "a": row[0], "b": row[1] }).to_string();
-                file.extend(render(&csv, record.as_bytes()).unwrap());
+                file.extend(bytes(&csv, &record).unwrap());
             }
             let mut reader = csv::ReaderBuilder::new().delimiter(b';').has_headers(false).from_reader(&file[..]);
             let read: Vec<Vec<String>> =
