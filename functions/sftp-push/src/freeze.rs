@@ -196,5 +196,6 @@ pub(crate) fn new_batch(of: Of<'_>, run: &str, number: u64, now: Timestamp) -> O
         renames_to: None,
         attempts: 0,
         is_blocked: false,
+        has_done_file: false,
     }
 }

@@ -8,6 +8,7 @@
 //! attempts.
 
 mod carry;
+mod done_file;
 mod error;
 mod flush;
 mod freeze;

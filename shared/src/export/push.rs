@@ -90,6 +90,9 @@ pub struct OpenBatch {
     /// Whether the policy `fail` keeps it: a person decides, or the name becomes free.
     #[serde(default)]
     pub is_blocked: bool,
+    /// Whether its done-file was written, where it has one: it is not written again.
+    #[serde(default)]
+    pub has_done_file: bool,
 }
 
 /// How far an open batch is.

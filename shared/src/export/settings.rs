@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CsvOutput, FileName};
+use super::{CsvOutput, FileName, valid_name};
 use crate::problem::FieldError;
+
+/// Longest end of the name of a done-file, in bytes.
+const MOST_SUFFIX_BYTES: usize = 30;
 
 /// How files are named and written, and when they are pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +23,13 @@ pub struct Export {
     /// What happens where the folder has a file of that name.
     #[serde(default)]
     pub overwrite: Overwrite,
+    /// Of an empty file that is put beside each file once that has its name: what its name has behind the file's, for
+    /// example `.done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_file: Option<String>,
+    /// Permissions of a file, octal, for example `0640`. A server that does not set them makes a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// What a file looks like.
     pub format: FileFormat,
     /// Of format `csv`: its columns and marks.
@@ -71,7 +81,29 @@ impl Export {
         tells_apart || !self.overwrite.gives_way()
     }
 
+    /// The permissions of a file.
+    pub fn mode(&self) -> Option<u32> {
+        let digits = self.mode.as_deref()?;
+        let is_octal = matches!(digits.len(), 3 | 4) && digits.bytes().all(|b| b.is_ascii_digit());
+        let mode = u32::from_str_radix(digits, 8).ok()?;
+        (is_octal && mode <= 0o777).then_some(mode)
+    }
+
     pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
+        if let Some(suffix) = &self.done_file
+            && (suffix.len() > MOST_SUFFIX_BYTES || !valid_name(&format!("x{suffix}")) || suffix.is_empty())
+        {
+            let detail = format!(
+                "must be the end of a file's name, up to {MOST_SUFFIX_BYTES} bytes, without / or \\, for example .done"
+            );
+            errors.push(FieldError::new("export.done_file", detail));
+        }
+        if self.mode.is_some() && self.mode().is_none() {
+            errors.push(FieldError::new(
+                "export.mode",
+                "must be octal permissions, 0000 to 0777, for example 0640",
+            ));
+        }
         match FileName::parse(&self.file_name) {
             Err(why) => errors.push(FieldError::new("export.file_name", why)),
             Ok(name) if self.format == FileFormat::Payload && !name.tells_files_of_a_run_apart() => {
@@ -135,6 +167,13 @@ mod tests {
             (json!({ "file_name": "a", "format": "ndjson", "realtime": true, "overwrite": "rename" }), None),
             (json!({ "file_name": "a", "format": "ndjson", "overwrite": "replace" }), None),
             (csv(json!(["id", "name"]), ";"), None),
+            (json!({ "file_name": "a", "format": "ndjson", "done_file": ".done", "mode": "0640" }), None),
+            (json!({ "file_name": "a", "format": "ndjson", "done_file": "" }), Some("export.done_file")),
+            (json!({ "file_name": "a", "format": "ndjson", "done_file": "/done" }), Some("export.done_file")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "rw-" }), Some("export.mode")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "+640" }), Some("export.mode")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "4755" }), Some("export.mode")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "0888" }), Some("export.mode")),
             (csv(json!(["id"]), "\""), Some("export.csv.delimiter")),
         ] {
             assert_eq!(fields(export.clone()), named.into_iter().collect::<Vec<_>>(), "{export}");
