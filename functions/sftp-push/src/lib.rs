@@ -15,6 +15,7 @@ mod freeze;
 mod limit;
 mod place;
 mod remote;
+mod render;
 mod report;
 mod settle;
 mod tried;

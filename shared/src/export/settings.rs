@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CsvOutput, FileName, valid_name};
-use crate::problem::FieldError;
+use crate::{compression::Compression, problem::FieldError};
 
 /// Longest end of the name of a done-file, in bytes.
 const MOST_SUFFIX_BYTES: usize = 30;
@@ -30,6 +30,10 @@ pub struct Export {
     /// Permissions of a file, octal, for example `0640`. A server that does not set them makes a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// How a file is packed. Its name gets no ending by that: `file_name` states it. The member of a zip archive is called
+    /// as the file without `.zip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// What a file looks like.
     pub format: FileFormat,
     /// Of format `csv`: its columns and marks.
