@@ -50,8 +50,9 @@ pub(crate) async fn freeze(
     let name = FileName::parse(&export.file_name).map_err(|why| Stop::settings("bad_file_name", &why))?;
     let zone = context.table.account(of.account).await?.map(|a| a.account.time_zone).unwrap_or_default();
     let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
-    batch.name =
-        name.of(&Named { at: now, zone: &zone, number: batch.number, run: &batch.run, batch: &batch.id });
+    let (run, id) = (batch.run.clone(), batch.id.clone());
+    let named = Named { at: now, zone: &zone, number: batch.number, run: &run, batch: &id };
+    batch.name = name.of(&named);
     batch.object = keys::export_object(of.account, of.target_server, &batch.id, epoch);
     batch.manifest = keys::export_manifest(of.account, of.target_server, &batch.id, epoch);
 
@@ -61,7 +62,7 @@ pub(crate) async fn freeze(
         None => None,
     };
     let mut file = PiecewiseObject::begin(&context.bucket, &batch.object);
-    let rendered = match render(context, &rendering, rows, packer, &mut file).await {
+    let rendered = match render(context, &rendering, &named, rows, packer, &mut file).await {
         Ok(rendered) => rendered,
         Err(error) => {
             file.abort().await;

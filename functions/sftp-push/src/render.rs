@@ -1,12 +1,15 @@
 //! Rendering: the rows of a batch become the bytes of its file, and the list of them, in bounded memory.
 
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt, stream};
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use sha2::{Digest, Sha256};
 use shared::{
     aws::{AwsError, piecewise::PiecewiseObject},
     compression::Packer,
-    export::{ManifestEntry, Rendering},
+    export::{ManifestEntry, Named, Piece, Rendering, Totals},
     id::hex,
     keys,
     notification::{MOST_WHOLE_BYTES, NotificationDelivery},
@@ -69,25 +72,29 @@ impl Bytewise<'_> {
 }
 
 /// Writes what a batch's rows become into the bucket.
+///
+/// Where the first line has totals, the records are gone through twice: first for the totals alone, then for the bytes. So
+/// memory stays bounded, bytes are hashed and packed in their order, and what it costs is a second GET of each payload.
 pub(crate) async fn render(
     context: &Context,
     rendering: &Rendering<'_>,
+    named: &Named<'_>,
     rows: Vec<NotificationDelivery>,
     packer: Option<Packer>,
     file: &mut PiecewiseObject,
 ) -> Result<Rendered, AwsError> {
-    let (mut manifest, mut records, mut unfit) = (Vec::new(), 0, 0);
+    let known = match rendering.begins_with_totals() {
+        true => Some(totals(context, rendering, rows.clone()).await?),
+        false => None,
+    };
+    let unusable = |e| AwsError::damaged("the target's lines", e);
+    let (mut manifest, mut totals, mut unfit) = (Vec::new(), Totals::default(), 0);
     let mut out = Bytewise { file, packer, sha: Sha256::new(), size_bytes: 0 };
-    let is_large = rows.iter().any(|row| row.size_bytes > MOST_WHOLE_BYTES as u64);
-    let ahead = if is_large { 1 } else { AHEAD };
-    let mut fetched = stream::iter(rows).map(|row| record(context, row).boxed()).buffered(ahead);
-    out.add(&rendering.begin().map_err(|e| AwsError::damaged("the first line", e))?).await?;
-    while let Some(next) = fetched.next().await {
-        let (row, record) = next?;
-        let piece = match record {
-            Some(record) => rendering.record(&record).map_err(|e| e.to_string()),
-            None => Err("its payload is not in the bucket any more".into()),
-        };
+    let begin = rendering.begin(named, known.as_ref().unwrap_or(&totals));
+    out.add(&begin.map_err(unusable)?).await?;
+    let mut pieces = pieces(context, rendering, rows);
+    while let Some(next) = pieces.next().await {
+        let (row, piece) = next?;
         let mut entry = ManifestEntry {
             notification: row.notification,
             connection: row.connection,
@@ -97,11 +104,11 @@ pub(crate) async fn render(
         };
         match piece {
             Ok(piece) => {
-                if records > 0 {
+                if totals.records() > 0 {
                     out.add(rendering.between()).await?;
                 }
-                out.add(&piece).await?;
-                records += 1;
+                out.add(&piece.bytes).await?;
+                piece.add_to(&mut totals);
             }
             Err(why) => {
                 entry.unfit = Some(why);
@@ -111,9 +118,47 @@ pub(crate) async fn render(
         serde_json::to_writer(&mut manifest, &entry).map_err(|e| AwsError::damaged("a manifest", e))?;
         manifest.push(b'\n');
     }
-    out.add(rendering.end()).await?;
+    if known.is_some_and(|known| known != totals) {
+        return Err(AwsError::damaged("the payloads", "they changed while their file was made"));
+    }
+    out.add(&rendering.end(named, &totals).map_err(unusable)?).await?;
     let (size_bytes, sha256) = out.finish().await?;
-    Ok(Rendered { manifest, records, unfit, size_bytes, sha256 })
+    Ok(Rendered { manifest, records: totals.records(), unfit, size_bytes, sha256 })
+}
+
+/// What the records of a batch come to.
+async fn totals(
+    context: &Context,
+    rendering: &Rendering<'_>,
+    rows: Vec<NotificationDelivery>,
+) -> Result<Totals, AwsError> {
+    let mut totals = Totals::default();
+    let mut pieces = pieces(context, rendering, rows);
+    while let Some(next) = pieces.next().await {
+        if let (_, Ok(piece)) = next? {
+            piece.add_to(&mut totals);
+        }
+    }
+    Ok(totals)
+}
+
+/// Rows, each with its piece of the file, or why it has none.
+type Pieces<'a> = BoxStream<'a, Result<(NotificationDelivery, Result<Piece, String>), AwsError>>;
+
+/// Renders rows one after another, in their order.
+fn pieces<'a>(
+    context: &'a Context,
+    rendering: &'a Rendering<'_>,
+    rows: Vec<NotificationDelivery>,
+) -> Pieces<'a> {
+    let is_large = rows.iter().any(|row| row.size_bytes > MOST_WHOLE_BYTES as u64);
+    let ahead = if is_large { 1 } else { AHEAD };
+    let fetched = stream::iter(rows).map(|row| record(context, row).boxed()).buffered(ahead);
+    let piece = |(row, record): (_, Option<Bytes>)| match record {
+        Some(record) => (row, rendering.record(&record).map_err(|e| e.to_string())),
+        None => (row, Err("its payload is not in the bucket any more".to_string())),
+    };
+    fetched.map_ok(piece).boxed()
 }
 
 /// A record as `deliver` left it: mapped, or as it came.

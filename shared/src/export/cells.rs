@@ -11,6 +11,7 @@ use super::{
     formula::is_formula,
     moment::{MomentFormat, NoMoment},
     number::plain,
+    sum::Amount,
 };
 use crate::mapping::Encoding;
 
@@ -53,8 +54,7 @@ impl<'a> Lines<'a> {
     }
 
     /// A record's line.
-    pub(super) fn record(&self, record: &[u8]) -> Result<Vec<u8>, Unfit> {
-        let members = members(record)?;
+    pub(super) fn record(&self, members: &Members<'_>) -> Result<Vec<u8>, Unfit> {
         let mut cells = Vec::with_capacity(self.kinds.len());
         for (column, kind) in self.csv.columns.iter().zip(&self.kinds) {
             let value = members.get(column.name()).map_or("null", |value| value.get());
@@ -152,7 +152,21 @@ fn no_moment(why: NoMoment, column: &str) -> Unfit {
 }
 
 /// The members of a record, each as its JSON.
-pub(super) fn members(record: &[u8]) -> Result<HashMap<String, &RawValue>, Unfit> {
+pub(super) type Members<'a> = HashMap<String, &'a RawValue>;
+
+/// Reads the members of a record.
+pub(super) fn members(record: &[u8]) -> Result<Members<'_>, Unfit> {
     serde_json::from_slice::<IgnoredAny>(record).map_err(|_| Unfit::NotJson)?;
     serde_json::from_slice(record).map_err(|_| Unfit::NotAnObject)
+}
+
+/// What a member adds to the sum of its column: nothing where it is absent or null.
+pub(super) fn amount(members: &Members<'_>, column: &str) -> Result<Amount, Unfit> {
+    let value = members.get(column).map_or("null", |value| value.get());
+    let number = match value.as_bytes().first() {
+        Some(b'n') | None => return Ok(Amount::default()),
+        Some(b'"') => serde_json::from_str::<String>(value).map_err(|_| Unfit::NotJson)?,
+        Some(_) => value.into(),
+    };
+    plain(&number).as_deref().and_then(Amount::of).ok_or_else(|| Unfit::NotAnAmount(column.into()))
 }

@@ -143,7 +143,7 @@ pub enum DecimalMark {
 }
 
 impl DecimalMark {
-    /// A number with a point, with this mark.
+    /// Puts it into a number that has a point.
     pub(super) fn put_into(self, number: String) -> String {
         match self {
             Self::Point => number,

@@ -13,7 +13,7 @@ const MOST_DIGITS: usize = 12;
 pub struct FileName(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Text(String),
     Date,
     Time,
@@ -58,22 +58,11 @@ impl FileName {
             if !text.is_empty() {
                 parts.push(Part::Text(text.into()));
             }
-            parts.push(match word.split_once(':').unwrap_or((word, "")) {
-                ("date", "") => Part::Date,
-                ("time", "") => Part::Time,
-                ("run", "") => Part::Run,
-                ("batch", "") => Part::Batch,
-                ("counter", "") => Part::Counter(0),
-                ("counter", digits) => match digits.parse() {
-                    Ok(digits) if (1..=MOST_DIGITS).contains(&digits) => Part::Counter(digits),
-                    _ => return Err(format!("{{counter:n}} takes 1 to {MOST_DIGITS} digits")),
-                },
-                _ => {
-                    return Err(format!(
-                        "{{{word}}} is unknown: use {{date}}, {{time}}, {{counter}}, {{run}} or {{batch}}"
-                    ));
-                }
-            });
+            parts.push(Part::read(word).unwrap_or_else(|| {
+                Err(format!(
+                    "{{{word}}} is unknown: use {{date}}, {{time}}, {{counter}}, {{run}} or {{batch}}"
+                ))
+            })?);
             rest = tail;
         }
         if !rest.is_empty() {
@@ -111,16 +100,38 @@ impl FileName {
 
     /// The name of a file.
     pub fn of(&self, named: &Named<'_>) -> String {
-        let local = named.at.to_zoned(named.zone.clone());
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Date => local.strftime("%Y-%m-%d").to_string(),
-            Part::Time => local.strftime("%H%M%S").to_string(),
-            Part::Counter(digits) => format!("{:0digits$}", named.number, digits = *digits),
-            Part::Run => named.run.to_string(),
-            Part::Batch => named.batch.to_string(),
-        };
-        self.0.iter().map(part).collect()
+        self.0.iter().map(|part| part.text(named)).collect()
+    }
+}
+
+impl Part {
+    /// Reads what stands in braces; `None` where it is none of these, and says what is wrong with one that is.
+    pub(super) fn read(word: &str) -> Option<Result<Self, String>> {
+        Some(Ok(match word.split_once(':').unwrap_or((word, "")) {
+            ("date", "") => Self::Date,
+            ("time", "") => Self::Time,
+            ("run", "") => Self::Run,
+            ("batch", "") => Self::Batch,
+            ("counter", "") => Self::Counter(0),
+            ("counter", digits) => match digits.parse() {
+                Ok(digits) if (1..=MOST_DIGITS).contains(&digits) => Self::Counter(digits),
+                _ => return Some(Err(format!("{{counter:n}} takes 1 to {MOST_DIGITS} digits"))),
+            },
+            _ => return None,
+        }))
+    }
+
+    /// What stands in its place.
+    pub(super) fn text(&self, named: &Named<'_>) -> String {
+        let local = || named.at.to_zoned(named.zone.clone());
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Date => local().strftime("%Y-%m-%d").to_string(),
+            Self::Time => local().strftime("%H%M%S").to_string(),
+            Self::Counter(digits) => format!("{:0digits$}", named.number, digits = *digits),
+            Self::Run => named.run.to_string(),
+            Self::Batch => named.batch.to_string(),
+        }
     }
 }
 

@@ -5,7 +5,13 @@
 
 use serde::de::IgnoredAny;
 
-use super::{Export, FileFormat, cells::Lines};
+use super::{
+    Export, FileFormat, Named,
+    cells::{Lines, Members, amount, members},
+    csv::DecimalMark,
+    frame::{Frame, Totals},
+    sum::Amount,
+};
 
 /// A record that the target's format cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +22,7 @@ pub enum Unfit {
     )]
     NotJson,
     /// Not an object.
-    #[error("the record is not a JSON object, which format csv needs")]
+    #[error("the record is not a JSON object, which format csv and sums need")]
     NotAnObject,
     /// A member that is an object or an array.
     #[error("{0} is no single value, which a cell of a CSV file has to be")]
@@ -24,6 +30,9 @@ pub enum Unfit {
     /// A member that is no number, or one far too long.
     #[error("{0} is not a number that can be written out, which its column is for")]
     NotANumber(String),
+    /// A member of a column that is summed, which is no number, or one of too many digits.
+    #[error("{0} cannot be summed: it is no number with up to 30 digits on each side of its mark")]
+    NotAnAmount(String),
     /// A member that is neither date nor timestamp.
     #[error("{0} is neither a date nor a timestamp of RFC 3339, which its column's date_format needs")]
     NotADate(String),
@@ -55,6 +64,25 @@ pub fn wants_json(format: FileFormat) -> bool {
 pub struct Rendering<'a> {
     export: &'a Export,
     lines: Option<Lines<'a>>,
+    header: Option<Frame>,
+    footer: Option<Frame>,
+    /// The columns whose sums are in one of the two.
+    summed: Vec<String>,
+}
+
+/// A record as it stands in a file, and what it adds to the file's totals.
+#[derive(Debug)]
+pub struct Piece {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    amounts: Vec<Amount>,
+}
+
+impl Piece {
+    /// Adds it to the totals of its file.
+    pub fn add_to(&self, totals: &mut Totals) {
+        totals.add(&self.amounts);
+    }
 }
 
 impl<'a> Rendering<'a> {
@@ -68,22 +96,38 @@ impl<'a> Rendering<'a> {
             (FileFormat::Csv, Some(csv)) => Some(Lines::of(csv)?),
             _ => None,
         };
-        Ok(Self { export, lines })
+        let [header, footer] = [&export.header_line, &export.footer_line]
+            .map(|line| line.as_deref().map(Frame::parse).transpose());
+        let (header, footer) = (header?, footer?);
+        let mut summed: Vec<String> = Vec::new();
+        for column in [&header, &footer].into_iter().flatten().flat_map(Frame::summed) {
+            if !summed.iter().any(|summed| summed == column) {
+                summed.push(column.into());
+            }
+        }
+        Ok(Self { export, lines, header, footer, summed })
     }
 
-    /// What stands before the first record.
+    /// Says whether the totals have to be known before the first record is written.
+    pub fn begins_with_totals(&self) -> bool {
+        self.header.as_ref().is_some_and(Frame::has_totals)
+    }
+
+    /// What stands before the first record. The totals are looked at only where [`Self::begins_with_totals`].
     ///
     /// # Errors
-    /// When the names of the columns cannot be written.
-    pub fn begin(&self) -> Result<Vec<u8>, Unfit> {
+    /// When the encoding does not have a character of it.
+    pub fn begin(&self, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
         let mut begin = Vec::new();
-        if let (Some(lines), Some(csv)) = (&self.lines, &self.export.csv) {
-            if csv.bom {
-                begin.extend_from_slice(lines.encoding().byte_order_mark().unwrap_or_default());
-            }
-            if csv.header {
-                begin.extend(lines.header()?);
-            }
+        let csv = self.lines.as_ref().zip(self.export.csv.as_ref());
+        if let Some((lines, _)) = csv.filter(|(_, csv)| csv.bom) {
+            begin.extend_from_slice(lines.encoding().byte_order_mark().unwrap_or_default());
+        }
+        if let Some(header) = &self.header {
+            begin.extend(self.frame(header, named, totals)?);
+        }
+        if let Some((lines, _)) = csv.filter(|(_, csv)| csv.header) {
+            begin.extend(lines.header()?);
         }
         if self.export.format == FileFormat::JsonArray {
             begin.extend_from_slice(b"[\n");
@@ -97,25 +141,53 @@ impl<'a> Rendering<'a> {
     }
 
     /// What stands after the last record.
-    pub fn end(&self) -> &'static [u8] {
-        if self.export.format == FileFormat::JsonArray { b"\n]\n" } else { b"" }
+    ///
+    /// # Errors
+    /// When the encoding does not have a character of it.
+    pub fn end(&self, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
+        match &self.footer {
+            Some(footer) => self.frame(footer, named, totals),
+            None if self.export.format == FileFormat::JsonArray => Ok(b"\n]\n".to_vec()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn frame(&self, frame: &Frame, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
+        let Some((lines, csv)) = self.lines.as_ref().zip(self.export.csv.as_ref()) else {
+            let line = frame.line(named, totals, &self.summed, DecimalMark::Point);
+            return Ok((line + "\n").into_bytes());
+        };
+        let line = frame.line(named, totals, &self.summed, csv.decimal_mark) + csv.line_end.text();
+        let (mut out, encoding) = (Vec::new(), lines.encoding());
+        encoding.encode(&line, &mut out).map_err(|character| Unfit::NoSuchCharacter {
+            column: "the line before or behind the records".into(),
+            character,
+            encoding: encoding.name(),
+        })?;
+        Ok(out)
     }
 
     /// A record as it stands in the file.
     ///
     /// # Errors
     /// When the format cannot take it.
-    pub fn record(&self, record: &[u8]) -> Result<Vec<u8>, Unfit> {
-        match (self.export.format, &self.lines) {
-            (FileFormat::Payload, _) => Ok(record.to_vec()),
-            (FileFormat::Ndjson, _) => compact(record).map(|mut line| {
+    pub fn record(&self, record: &[u8]) -> Result<Piece, Unfit> {
+        let members = match self.lines.is_some() || !self.summed.is_empty() {
+            true => members(record)?,
+            false => Members::new(),
+        };
+        let bytes = match (self.export.format, &self.lines) {
+            (FileFormat::Payload, _) => record.to_vec(),
+            (FileFormat::Ndjson, _) => {
+                let mut line = compact(record)?;
                 line.push(b'\n');
                 line
-            }),
-            (FileFormat::JsonArray, _) => compact(record),
-            (FileFormat::Csv, Some(lines)) => lines.record(record),
-            (FileFormat::Csv, None) => Err(Unfit::NotAnObject), // there is no such rendering
-        }
+            }
+            (FileFormat::Csv, Some(lines)) => lines.record(&members)?,
+            (FileFormat::JsonArray | FileFormat::Csv, _) => compact(record)?,
+        };
+        let amounts = self.summed.iter().map(|column| amount(&members, column)).collect::<Result<_, _>>()?;
+        Ok(Piece { bytes, amounts })
     }
 }
 
@@ -140,6 +212,7 @@ fn compact(json: &[u8]) -> Result<Vec<u8>, Unfit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -159,7 +232,17 @@ mod tests {
     }
 
     fn bytes(export: &Export, record: &str) -> Result<Vec<u8>, Unfit> {
-        Rendering::of(export).unwrap().record(record.as_bytes())
+        Rendering::of(export).unwrap().record(record.as_bytes()).map(|piece| piece.bytes)
+    }
+
+    fn begin(export: &Export) -> Vec<u8> {
+        Rendering::of(export).unwrap().begin(&named(), &Totals::default()).unwrap()
+    }
+
+    fn named() -> Named<'static> {
+        static ZONE: TimeZone = TimeZone::UTC;
+        let at = "2026-11-25T09:30:00Z".parse().unwrap();
+        Named { at, zone: &ZONE, number: 7, run: "run_1", batch: "exp_1" }
     }
 
     fn text(export: &Export, record: &str) -> Result<String, Unfit> {
@@ -181,7 +264,7 @@ mod tests {
     #[test]
     fn cells_are_the_stated_members_in_the_stated_order() {
         let csv = csv(json!(["id", "näme", "n", "b", "gone"]), json!({ "bom": true }));
-        let begin = Rendering::of(&csv).unwrap().begin().unwrap();
+        let begin = begin(&csv);
         assert_eq!(String::from_utf8(begin).unwrap(), "\u{feff}id;näme;n;b;gone\r\n");
         let record = r#"{"b": true, "näme": "a;\"b\"", "id": "007", "n": 1.50, "other": {}}"#;
         assert_eq!(text(&csv, record).unwrap(), "007;\"a;\"\"b\"\"\";1.50;true;\r\n");
@@ -193,7 +276,7 @@ mod tests {
     #[test]
     fn a_file_in_another_encoding_is_in_it_as_a_whole() {
         let utf_16 = csv(json!(["å"]), json!({ "encoding": "utf-16le", "bom": true }));
-        let begin = Rendering::of(&utf_16).unwrap().begin().unwrap();
+        let begin = begin(&utf_16);
         assert_eq!(begin, b"\xFF\xFE\xE5\0\r\0\n\0");
         assert_eq!(bytes(&utf_16, r#"{"å": "Ж"}"#).unwrap(), b"\x16\x04\r\0\n\0");
         let windows = csv(json!(["navn", "by"]), json!({ "encoding": "windows-1252" }));
@@ -205,7 +288,7 @@ mod tests {
     #[test]
     fn all_cells_are_quoted_where_that_is_stated() {
         let all = csv(json!(["a", "b", "c"]), json!({ "quoting": "all", "line_end": "lf" }));
-        assert_eq!(Rendering::of(&all).unwrap().begin().unwrap(), b"\"a\";\"b\";\"c\"\n");
+        assert_eq!(begin(&all), b"\"a\";\"b\";\"c\"\n");
         assert_eq!(text(&all, r#"{"a": 1, "b": "x\"y"}"#).unwrap(), "\"1\";\"x\"\"y\";\"\"\n");
     }
 
@@ -254,6 +337,44 @@ mod tests {
         assert_eq!(text(&with(Some("quote_prefix")), record).unwrap(), "'=HYPERLINK(1);-5\r\n");
         let numbers = r#"{"a": "-12.50", "n": "+47 22 33 44 55"}"#;
         assert_eq!(text(&with(None), numbers).unwrap(), "-12.50;+47 22 33 44 55\r\n");
+    }
+
+    /// A file as a whole, with the totals known from a pass before.
+    fn file(export: &Export, records: &[&str]) -> String {
+        let rendering = Rendering::of(export).unwrap();
+        let pieces: Vec<_> = records.iter().map(|r| rendering.record(r.as_bytes()).unwrap()).collect();
+        let mut totals = Totals::default();
+        pieces.iter().for_each(|piece| piece.add_to(&mut totals));
+        let mut file = rendering.begin(&named(), &totals).unwrap();
+        pieces.iter().for_each(|piece| file.extend(&piece.bytes));
+        file.extend(rendering.end(&named(), &totals).unwrap());
+        String::from_utf8(file).unwrap()
+    }
+
+    #[test]
+    fn lines_around_the_records_have_their_totals() {
+        let mut framed = csv(json!(["id", "n"]), json!({ "bom": true, "decimal_mark": "," }));
+        framed.header_line = Some("H;{date};{records};{sum:n}".into());
+        framed.footer_line = Some("T;{counter:4};{sum:id}".into());
+        let records = [r#"{"id": "2", "n": 1.50}"#, r#"{"id": 1, "n": "-0.125"}"#, r#"{"id": 1}"#];
+        let wanted = "\u{feff}H;2026-11-25;3;1,375\r\nid;n\r\n2;1,50\r\n1;-0.125\r\n1;\r\nT;0007;4\r\n";
+        assert_eq!(file(&framed, &records), wanted);
+        assert!(Rendering::of(&framed).unwrap().begins_with_totals());
+
+        let mut ndjson = plain("ndjson");
+        ndjson.footer_line = Some(r#"{{"records":{records},"n":{sum:n}}}"#.into());
+        assert_eq!(file(&ndjson, &[r#"{"n": 1e2}"#]), "{\"n\":1e2}\n{\"records\":1,\"n\":100}\n");
+        assert!(!Rendering::of(&ndjson).unwrap().begins_with_totals(), "the last line can wait");
+        for (record, unfit) in [
+            (r#"{"n": "7,5"}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": ""}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": [1]}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": true}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": 1e40}"#, Unfit::NotAnAmount("n".into())),
+            ("[1]", Unfit::NotAnObject),
+        ] {
+            assert_eq!(bytes(&ndjson, record), Err(unfit), "{record}");
+        }
     }
 
     proptest! {

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CsvOutput, FileName, valid_name};
-use crate::{compression::Compression, problem::FieldError};
+use super::{CsvOutput, FileName, frame::Frame, valid_name};
+use crate::{compression::Compression, mapping::Encoding, problem::FieldError};
 
 /// Longest end of the name of a done-file, in bytes.
 const MOST_SUFFIX_BYTES: usize = 30;
@@ -30,6 +30,13 @@ pub struct Export {
     /// Permissions of a file, octal, for example `0640`. A server that does not set them makes a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// Of formats `csv` and `ndjson`: a line before everything else. Text with `{records}`, `{sum:column}` (the exact sum
+    /// of a column), and what `file_name` may have; `{{` and `}}` are braces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_line: Option<String>,
+    /// Of formats `csv` and `ndjson`: a line behind the last record, with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footer_line: Option<String>,
     /// How a file is packed. Its name gets no ending by that: `file_name` states it. The member of a zip archive is called
     /// as the file without `.zip`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,6 +100,24 @@ impl Export {
         (is_octal && mode <= 0o777).then_some(mode)
     }
 
+    fn check_line(&self, line: &str) -> Result<(), String> {
+        if !matches!(self.format, FileFormat::Csv | FileFormat::Ndjson) {
+            return Err("is for formats csv and ndjson only".into());
+        }
+        let frame = Frame::parse(line)?;
+        let Some(csv) = &self.csv else { return Ok(()) };
+        if let Some(unknown) = frame.summed().find(|sum| csv.columns.iter().all(|c| c.name() != *sum)) {
+            return Err(format!("sums '{unknown}', which is not among the columns"));
+        }
+        let encoding = Encoding::named(&csv.encoding).ok(); // where it is none, that is said elsewhere
+        match encoding.map(|encoding| encoding.encode(line, &mut Vec::new())) {
+            Some(Err(missing)) => {
+                Err(format!("has the character '{missing}', which its encoding does not have"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
         if let Some(suffix) = &self.done_file
             && (suffix.len() > MOST_SUFFIX_BYTES || !valid_name(&format!("x{suffix}")) || suffix.is_empty())
@@ -124,6 +149,11 @@ impl Export {
                 ));
             }
             Ok(_) => {}
+        }
+        for (field, line) in [("header_line", &self.header_line), ("footer_line", &self.footer_line)] {
+            if let Some(Err(why)) = line.as_deref().map(|line| self.check_line(line)) {
+                errors.push(FieldError::new(format!("export.{field}"), why));
+            }
         }
         match (self.format, &self.csv) {
             (FileFormat::Csv, None) => {
@@ -179,6 +209,29 @@ mod tests {
             (json!({ "file_name": "a", "format": "ndjson", "mode": "4755" }), Some("export.mode")),
             (json!({ "file_name": "a", "format": "ndjson", "mode": "0888" }), Some("export.mode")),
             (csv(json!(["id"]), "\""), Some("export.csv.delimiter")),
+        ] {
+            assert_eq!(fields(export.clone()), named.into_iter().collect::<Vec<_>>(), "{export}");
+        }
+        let lines = |header: &str, footer: &str| {
+            let mut framed = csv(json!(["id", "n"]), ";");
+            framed["csv"]["encoding"] = "iso-8859-1".into();
+            (framed["header_line"], framed["footer_line"]) = (header.into(), footer.into());
+            framed
+        };
+        for (export, named) in [
+            (lines("Lønn {date}", "{records} {sum:n}"), None),
+            (lines("Lønn €", "{records}"), Some("export.header_line")),
+            (lines("{sum:hours}", "x"), Some("export.header_line")),
+            (lines("x", "{total}"), Some("export.footer_line")),
+            (json!({ "file_name": "a", "format": "ndjson", "footer_line": "{sum:any} €" }), None),
+            (
+                json!({ "file_name": "a", "format": "json_array", "footer_line": "x" }),
+                Some("export.footer_line"),
+            ),
+            (
+                json!({ "file_name": "{batch}", "format": "payload", "header_line": "x" }),
+                Some("export.header_line"),
+            ),
         ] {
             assert_eq!(fields(export.clone()), named.into_iter().collect::<Vec<_>>(), "{export}");
         }
