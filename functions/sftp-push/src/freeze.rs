@@ -1,10 +1,12 @@
 //! The freeze: what is in a file is fixed, and in the bucket, before any of it is sent.
 
+use std::collections::HashSet;
+
 use jiff::{Timestamp, tz::TimeZone};
 use shared::{
-    aws::{AwsError, gates::Of, piecewise::PiecewiseObject},
+    aws::{AwsError, gates::Of, piecewise::PiecewiseObject, pushes::Which},
     compression::Packer,
-    export::{Export, FileFormat, FileName, ManifestEntry, Named, OpenBatch, Phase, Rendering},
+    export::{Export, FileName, FilesPer, ManifestEntry, Named, OpenBatch, Phase, Rendering},
     keys,
     notification::NotificationDelivery,
 };
@@ -17,14 +19,32 @@ const MOST_RECORDS: usize = 10_000;
 /// Most bytes of the payloads of a file: it has to be frozen, and uploaded to a slow server, within an invocation.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The rows that make the next file, and whether there may be more.
-pub(crate) async fn rows(
+/// The rows that make the next file.
+pub(crate) struct Chosen {
+    pub(crate) rows: Vec<NotificationDelivery>,
+    /// Whether nothing more waits for it: of all, or of its connection where each has files of its own.
+    pub(crate) is_all: bool,
+}
+
+/// Chooses the oldest rows that go into one file; of a connection that is not `through` yet, where each has its own.
+pub(crate) async fn choose(
     context: &Context,
     of: Of<'_>,
     export: &Export,
-) -> Result<(Vec<NotificationDelivery>, bool), AwsError> {
-    let most = if export.format == FileFormat::Payload { 1 } else { MOST_RECORDS };
-    let mut rows = context.table.buffered(of, most, (context.clock)()).await?;
+    through: &HashSet<String>,
+) -> Result<Chosen, AwsError> {
+    let now = (context.clock)();
+    let (oldest, most) = match export.files_per() {
+        FilesPer::Batch => (None, MOST_RECORDS),
+        FilesPer::Record => (None, 1),
+        FilesPer::Connection => {
+            let oldest = context.table.buffered(of, Which::Besides(through), 1, now).await?.pop();
+            let Some(oldest) = oldest else { return Ok(Chosen { rows: Vec::new(), is_all: true }) };
+            (Some(oldest.connection), MOST_RECORDS)
+        }
+    };
+    let which = oldest.as_deref().map_or(Which::All, Which::Of);
+    let mut rows = context.table.buffered(of, which, most, now).await?;
     let mut size_bytes = 0;
     let fitting = rows.iter().take_while(|row| {
         let fits = size_bytes == 0 || size_bytes + row.size_bytes <= MOST_BYTES;
@@ -32,9 +52,9 @@ pub(crate) async fn rows(
         fits
     });
     let fitting = fitting.count();
-    let may_be_more = rows.len() == most || fitting < rows.len();
+    let is_all = rows.len() < most && fitting == rows.len();
     rows.truncate(fitting);
-    Ok((rows, may_be_more))
+    Ok(Chosen { rows, is_all })
 }
 
 /// Fixes the content of a batch that is open: bytes and list go into the bucket, under keys of this holder's own.
@@ -50,8 +70,19 @@ pub(crate) async fn freeze(
     let name = FileName::parse(&export.file_name).map_err(|why| Stop::settings("bad_file_name", &why))?;
     let zone = context.table.account(of.account).await?.map(|a| a.account.time_zone).unwrap_or_default();
     let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
-    let (run, id) = (batch.run.clone(), batch.id.clone());
-    let named = Named { at: now, zone: &zone, number: batch.number, run: &run, batch: &id };
+    batch.connection = match export.files_per() {
+        FilesPer::Batch => None,
+        FilesPer::Connection | FilesPer::Record => rows.first().map(|row| row.connection.clone()),
+    };
+    let opened = batch.clone();
+    let named = Named {
+        at: now,
+        zone: &zone,
+        number: opened.number,
+        run: &opened.run,
+        batch: &opened.id,
+        connection: opened.connection.as_deref().unwrap_or_default(),
+    };
     batch.name = name.of(&named);
     batch.object = keys::export_object(of.account, of.target_server, &batch.id, epoch);
     batch.manifest = keys::export_manifest(of.account, of.target_server, &batch.id, epoch);
@@ -96,6 +127,7 @@ pub(crate) fn new_batch(of: Of<'_>, run: &str, number: u64, now: Timestamp) -> O
         number,
         opened_at: now.as_millisecond(),
         phase: Phase::Freezing,
+        connection: None,
         name: String::new(),
         object: String::new(),
         manifest: String::new(),

@@ -20,6 +20,7 @@ pub(super) enum Part {
     Counter(usize),
     Run,
     Batch,
+    Connection,
 }
 
 /// What a file is called after.
@@ -35,6 +36,8 @@ pub struct Named<'a> {
     pub run: &'a str,
     /// Its batch.
     pub batch: &'a str,
+    /// The connection whose records it has; empty where it has those of several.
+    pub connection: &'a str,
 }
 
 /// Says whether a text can be the name of a file in any folder.
@@ -60,7 +63,7 @@ impl FileName {
             }
             parts.push(Part::read(word).unwrap_or_else(|| {
                 Err(format!(
-                    "{{{word}}} is unknown: use {{date}}, {{time}}, {{counter}}, {{run}} or {{batch}}"
+                    "{{{word}}} is unknown: use {{date}}, {{time}}, {{counter}}, {{run}}, {{batch}} or {{connection}}"
                 ))
             })?);
             rest = tail;
@@ -75,6 +78,7 @@ impl FileName {
             number: u64::MAX,
             run: "run_0123456789abcdef0123456789abcdef",
             batch: "exp_0123456789abcdef0123456789abcdef",
+            connection: "con_0123456789abcdef0123456789abcdef",
         };
         match valid_name(&name.of(&example)) && !name.has_stray_brace() {
             true => Ok(name),
@@ -91,6 +95,11 @@ impl FileName {
     /// Says whether the files of one run have different names.
     pub fn tells_files_of_a_run_apart(&self) -> bool {
         self.0.iter().any(|p| matches!(p, Part::Counter(_) | Part::Batch))
+    }
+
+    /// Says whether it has the connection.
+    pub fn has_connection(&self) -> bool {
+        self.0.contains(&Part::Connection)
     }
 
     /// Says whether the files of two runs have different names.
@@ -112,6 +121,7 @@ impl Part {
             ("time", "") => Self::Time,
             ("run", "") => Self::Run,
             ("batch", "") => Self::Batch,
+            ("connection", "") => Self::Connection,
             ("counter", "") => Self::Counter(0),
             ("counter", digits) => match digits.parse() {
                 Ok(digits) if (1..=MOST_DIGITS).contains(&digits) => Self::Counter(digits),
@@ -131,6 +141,7 @@ impl Part {
             Self::Counter(digits) => format!("{:0digits$}", named.number, digits = *digits),
             Self::Run => named.run.to_string(),
             Self::Batch => named.batch.to_string(),
+            Self::Connection => named.connection.to_string(),
         }
     }
 }
@@ -156,11 +167,13 @@ mod tests {
             number: 7,
             run: "run_1",
             batch: "exp_1",
+            connection: "con_1",
         };
         for (pattern, name) in [
             ("hours {date}T{time}.ndjson", "hours 2026-11-26T103005.ndjson"),
             ("{counter}", "7"),
             ("lønn-{counter:4}-{run}-{batch}.csv", "lønn-0007-run_1-exp_1.csv"),
+            ("{connection}_{date}.csv", "con_1_2026-11-26.csv"),
             ("plain", "plain"),
         ] {
             assert_eq!(FileName::parse(pattern).unwrap().of(&named), name);

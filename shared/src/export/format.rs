@@ -242,7 +242,7 @@ mod tests {
     fn named() -> Named<'static> {
         static ZONE: TimeZone = TimeZone::UTC;
         let at = "2026-11-25T09:30:00Z".parse().unwrap();
-        Named { at, zone: &ZONE, number: 7, run: "run_1", batch: "exp_1" }
+        Named { at, zone: &ZONE, number: 7, run: "run_1", batch: "exp_1", connection: "con_1" }
     }
 
     fn text(export: &Export, record: &str) -> Result<String, Unfit> {

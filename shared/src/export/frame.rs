@@ -88,6 +88,11 @@ impl Frame {
         })
     }
 
+    /// Says whether it has the connection.
+    pub(super) fn has_connection(&self) -> bool {
+        self.0.contains(&Part::Named(file_name::Part::Connection))
+    }
+
     /// Says whether something of it is known only when all records are.
     pub(super) fn has_totals(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Records | Part::Sum(_)))
@@ -123,7 +128,7 @@ impl Part {
             _ => match file_name::Part::read(word) {
                 Some(part) => part.map(Self::Named),
                 None => Err(format!(
-                    "{{{word}}} is unknown: use {{records}}, {{sum:column}}, {{date}}, {{time}}, {{counter}}, {{run}} or {{batch}}"
+                    "{{{word}}} is unknown: use {{records}}, {{sum:column}}, {{date}}, {{time}}, {{counter}}, {{run}}, {{batch}} or {{connection}}"
                 )),
             },
         }
@@ -144,6 +149,7 @@ mod tests {
             number: 7,
             run: "run_1",
             batch: "exp_1",
+            connection: "con_1",
         };
         let summed = ["hours".to_string(), "n:1".to_string()];
         let mut totals = Totals::default();

@@ -20,4 +20,4 @@ pub use format::{Piece, Rendering, Unfit, wants_json};
 pub use frame::Totals;
 pub use output::{Output, OutputResult};
 pub use push::{Decision, ManifestEntry, OpenBatch, Phase, Push, retry_wait};
-pub use settings::{Export, FileFormat, Overwrite};
+pub use settings::{Export, FileFormat, FilesPer, Overwrite};

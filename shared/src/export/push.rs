@@ -57,6 +57,9 @@ pub struct OpenBatch {
     pub opened_at: i64,
     /// How far it is.
     pub phase: Phase,
+    /// The connection whose records it has, where each has files of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// What the file is to be called.
     #[serde(default)]
     pub name: String,

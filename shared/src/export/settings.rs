@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{CsvOutput, FileName, frame::Frame, valid_name};
 use crate::{compression::Compression, mapping::Encoding, problem::FieldError};
 
+/// Why a name or a line cannot have the connection.
+const ONE_CONNECTION: &str =
+    "{connection} is for files_per connection or record: other files have those of several";
+
 /// Longest end of the name of a done-file, in bytes.
 const MOST_SUFFIX_BYTES: usize = 30;
 
@@ -17,9 +21,13 @@ pub struct Export {
     #[serde(default)]
     pub realtime: bool,
     /// Name of a file, without folder: text with `{date}` (2026-11-25), `{time}` (093000), `{counter}` or `{counter:6}`
-    /// (with zeros in front), `{run}` and `{batch}`. Date and time are those of the account's zone when the file's
+    /// (with zeros in front), `{run}`, `{batch}`, and `{connection}` where a file has the records of one only: its id. Date and time are those of the account's zone when the file's
     /// content was frozen; the counter counts the target's files.
     pub file_name: String,
+    /// Whether all that waits goes into one file (`batch`, the default), what waits of each connection, or each record. Of
+    /// format `payload` it is always each record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_per: Option<FilesPer>,
     /// What happens where the folder has a file of that name.
     #[serde(default)]
     pub overwrite: Overwrite,
@@ -46,6 +54,18 @@ pub struct Export {
     /// Of format `csv`: its columns and marks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvOutput>,
+}
+
+/// What goes into one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FilesPer {
+    /// All that waits.
+    Batch,
+    /// What waits of one connection.
+    Connection,
+    /// One record.
+    Record,
 }
 
 /// What happens where the folder has a file of that name.
@@ -100,11 +120,43 @@ impl Export {
         (is_octal && mode <= 0o777).then_some(mode)
     }
 
+    /// What goes into one file.
+    pub fn files_per(&self) -> FilesPer {
+        match self.format {
+            FileFormat::Payload => FilesPer::Record,
+            _ => self.files_per.unwrap_or(FilesPer::Batch),
+        }
+    }
+
+    /// Says whether a run's files, and those of a realtime target's runs, have names of their own where they have to.
+    fn check_name(&self) -> Result<(), String> {
+        let name = FileName::parse(&self.file_name)?;
+        let tells_apart = name.tells_files_of_a_run_apart();
+        match self.files_per() {
+            FilesPer::Record if !tells_apart => {
+                Err("one run makes a file for each record: tell them apart with {counter} or {batch}".into())
+            }
+            FilesPer::Connection if !tells_apart && !name.has_connection() => Err(
+                "one run makes a file for each connection: tell them apart with {connection}, {counter} or {batch}".into(),
+            ),
+            FilesPer::Batch if name.has_connection() => Err(ONE_CONNECTION.into()),
+            _ if self.realtime && self.overwrite.gives_way() && !name.tells_runs_apart() => Err(
+                "a realtime target makes many files, and under this policy one would take another's place: tell them apart \
+                 with {counter}, {batch} or {run}"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     fn check_line(&self, line: &str) -> Result<(), String> {
         if !matches!(self.format, FileFormat::Csv | FileFormat::Ndjson) {
             return Err("is for formats csv and ndjson only".into());
         }
         let frame = Frame::parse(line)?;
+        if self.files_per() == FilesPer::Batch && frame.has_connection() {
+            return Err(ONE_CONNECTION.into());
+        }
         let Some(csv) = &self.csv else { return Ok(()) };
         if let Some(unknown) = frame.summed().find(|sum| csv.columns.iter().all(|c| c.name() != *sum)) {
             return Err(format!("sums '{unknown}', which is not among the columns"));
@@ -133,22 +185,12 @@ impl Export {
                 "must be octal permissions, 0000 to 0777, for example 0640",
             ));
         }
-        match FileName::parse(&self.file_name) {
-            Err(why) => errors.push(FieldError::new("export.file_name", why)),
-            Ok(name) if self.format == FileFormat::Payload && !name.tells_files_of_a_run_apart() => {
-                errors.push(FieldError::new(
-                    "export.file_name",
-                    "one run makes a file for each notification: tell them apart with {counter} or {batch}",
-                ));
-            }
-            Ok(name) if self.realtime && self.overwrite.gives_way() && !name.tells_runs_apart() => {
-                errors.push(FieldError::new(
-                    "export.file_name",
-                    "a realtime target makes many files, and under this policy one would take another's place: tell \
-                     them apart with {counter}, {batch} or {run}",
-                ));
-            }
-            Ok(_) => {}
+        if let Err(why) = self.check_name() {
+            errors.push(FieldError::new("export.file_name", why));
+        }
+        if self.format == FileFormat::Payload && self.files_per.is_some_and(|per| per != FilesPer::Record) {
+            let detail = "format payload makes a file for each record";
+            errors.push(FieldError::new("export.files_per", detail));
         }
         for (field, line) in [("header_line", &self.header_line), ("footer_line", &self.footer_line)] {
             if let Some(Err(why)) = line.as_deref().map(|line| self.check_line(line)) {
@@ -189,6 +231,39 @@ mod tests {
             (json!({ "file_name": "a/b", "format": "ndjson" }), Some("export.file_name")),
             (json!({ "file_name": "{date}", "format": "payload" }), Some("export.file_name")),
             (json!({ "file_name": "{counter:6}.bin", "format": "payload" }), None),
+            (
+                json!({ "file_name": "{batch}", "format": "payload", "files_per": "batch" }),
+                Some("export.files_per"),
+            ),
+            (json!({ "file_name": "{batch}", "format": "payload", "files_per": "record" }), None),
+            (json!({ "file_name": "{connection}", "format": "ndjson" }), Some("export.file_name")),
+            (
+                json!({ "file_name": "{date}", "format": "ndjson", "files_per": "connection" }),
+                Some("export.file_name"),
+            ),
+            (json!({ "file_name": "{connection}", "format": "ndjson", "files_per": "connection" }), None),
+            (
+                json!({ "file_name": "{connection}", "format": "ndjson", "files_per": "record" }),
+                Some("export.file_name"),
+            ),
+            (
+                json!({ "file_name": "{connection}-{counter}", "format": "ndjson", "files_per": "record" }),
+                None,
+            ),
+            (
+                json!({ "file_name": "{counter}", "format": "ndjson", "files_per": "connection",
+                    "header_line": "{connection}" }),
+                None,
+            ),
+            (
+                json!({ "file_name": "{counter}", "format": "ndjson", "header_line": "{connection}" }),
+                Some("export.header_line"),
+            ),
+            (
+                json!({ "file_name": "{connection}", "format": "ndjson", "files_per": "connection", "realtime": true,
+                    "overwrite": "replace" }),
+                Some("export.file_name"),
+            ),
             (json!({ "file_name": "a", "format": "csv" }), Some("export.csv")),
             (
                 json!({ "file_name": "a-{date}", "format": "ndjson", "realtime": true, "overwrite": "replace" }),

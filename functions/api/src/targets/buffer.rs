@@ -7,7 +7,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
-    aws::{gates::Of, pushes::Decided},
+    aws::{
+        gates::Of,
+        pushes::{Decided, Which},
+    },
     export::{Decision, OpenBatch, Phase, valid_name},
     message::PushMessage,
     problem::{FieldError, Problem},
@@ -124,8 +127,11 @@ pub(crate) async fn buffer(
 
 async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Problem> {
     let push = context.table.push(of).await.map_err(unavailable)?;
-    let mut rows =
-        context.table.buffered(of, MOST_COUNTED + 1, (context.clock)()).await.map_err(unavailable)?;
+    let mut rows = context
+        .table
+        .buffered(of, Which::All, MOST_COUNTED + 1, (context.clock)())
+        .await
+        .map_err(unavailable)?;
     let more = rows.len() > MOST_COUNTED;
     rows.truncate(MOST_COUNTED);
     let at = |ms: i64| Timestamp::from_millisecond(ms).ok();
