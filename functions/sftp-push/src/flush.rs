@@ -166,7 +166,7 @@ async fn files(
             let chosen = choose(context, of, export, &through).await?;
             let Some(first) = chosen.rows.first() else {
                 if push.open_batch.is_some() {
-                    context.table.drop_batch(of, push).await?;
+                    context.table.drop_batch(of, push, (context.clock)()).await?;
                 }
                 if is_left {
                     run.warn(format!("what else waits goes with the next push: {SAME_NAME}"));

@@ -13,6 +13,7 @@ mod output;
 mod push;
 mod settings;
 mod sum;
+mod void;
 
 pub use csv::{Column, CsvOutput, DecimalMark, FormulaCells, LineEnd, Quoting, StatedColumn};
 pub use file_name::{FileName, Named, valid_name};
@@ -21,3 +22,4 @@ pub use frame::Totals;
 pub use output::{Output, OutputResult};
 pub use push::{Decision, ManifestEntry, OpenBatch, Phase, Push, retry_wait};
 pub use settings::{Export, FileFormat, FilesPer, Overwrite};
+pub use void::{VoidNumber, VoidReason};

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file_name::numbered;
+use super::{VoidNumber, file_name::numbered};
 
 /// What is to be pushed to a target, and how far it is: one row a target, beside its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Push {
     /// Files that were begun: the next one's number is one more.
     #[serde(default)]
     pub files: u64,
+    /// Numbers of which no file is on the server, newest first; a bounded number of them.
+    #[serde(default)]
+    pub void_numbers: Vec<VoidNumber>,
     /// Pushes that failed, one after another.
     #[serde(default)]
     pub failures: u32,

@@ -11,7 +11,7 @@ use shared::{
         gates::Of,
         pushes::{Decided, Which},
     },
-    export::{Decision, OpenBatch, Phase, valid_name},
+    export::{Decision, OpenBatch, Phase, VoidNumber, valid_name},
     message::PushMessage,
     problem::{FieldError, Problem},
     run::{Run, Trigger},
@@ -46,6 +46,9 @@ pub(crate) struct Buffer {
     open_batch: Option<OpenBatchView>,
     /// Files that were begun.
     files: u64,
+    /// Numbers of which no file is on the server, and why: the last 50, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    void_numbers: Vec<VoidNumber>,
     /// Pushes that failed, one after another.
     failures: u32,
     /// How the last of them failed.
@@ -142,6 +145,7 @@ async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Pr
         active_run: push.active_run,
         open_batch: push.open_batch.map(OpenBatchView::from),
         files: push.files,
+        void_numbers: push.void_numbers,
         failures: push.failures,
         last_error: push.last_error,
         next_try_at: push.try_at.and_then(at),
