@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::keys;
 use tests::{
+    api::id,
     exports::{Exports, PUSH_WITHIN, ndjson},
     flow::count,
     python::unpack,
@@ -118,6 +119,8 @@ async fn what_a_file_cannot_be_is_refused_when_the_target_is_saved() -> Result<(
         ),
         (json!({ "file_name": "a", "format": "ndjson", "done_file": "a/b" }), "export.done_file"),
         (json!({ "file_name": "a", "format": "ndjson", "mode": "0999" }), "export.mode"),
+        (json!({ "file_name": "{date}", "format": "ndjson", "files_per": "connection" }), "export.file_name"),
+        (json!({ "file_name": "a", "format": "ndjson", "footer_line": "{total}" }), "export.footer_line"),
     ] {
         let mut body = json!({ "name": "x", "kind": "sftp_export", "export": export,
             "auth": { "user": "u", "password": "p" } });
@@ -233,5 +236,151 @@ async fn packed_files_are_read_by_other_programs_and_reported_as_they_were_sent(
         ensure!(file.len() < wanted.len() / 2, "{compression}: {} of {}", file.len(), wanted.len());
         ensure!(unpack(&file)? == wanted.as_bytes(), "{compression}: another content");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn lines_around_the_records_have_exact_totals_of_what_is_in_the_file() -> Result<()> {
+    let flow = Exports::new(ndjson(), "in").await?;
+    let record = |id: &str, hours: Value| json!({ "type": "t", "id": id, "hours": hours });
+    flow.buffered(&[
+        ("evt-1", record("1", json!("1234567890123456789012345678.25"))),
+        ("evt-2", record("2", json!("unknown"))),
+        ("evt-3", record("3", json!(-0.5))),
+        ("evt-4", record("4", Value::Null)),
+    ])
+    .await?;
+    // Changed only now: what cannot be summed is found when the file is made, and is in none of its totals.
+    let mut export = csv(json!(["id", { "name": "hours", "decimal": true }]), json!({ "decimal_mark": "," }));
+    export["header_line"] = "H;{counter:6};{records};{sum:hours}".into();
+    export["footer_line"] = "T;{{{records}}};{sum:id}".into();
+    export["compression"] = "gzip".into();
+    flow.change_files(|t| t["export"] = export.clone()).await?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "PARTIAL" && count(&run, "created") == 3 && count(&run, "errors") == 1, "{run}");
+    let file = String::from_utf8(unpack(&fs::read(flow.folder.join("a.csv"))?)?)?;
+    let wanted = "H;000001;3;1234567890123456789012345677,75\r\nid;hours\r\n\
+        1;1234567890123456789012345678,25\r\n3;-0,5\r\n4;\r\nT;{3};8\r\n";
+    ensure!(file == wanted, "{file}");
+    let errors = flow.api.all(&format!("/v1/runs/{}/records?result=error", id(&run))).await?;
+    ensure!(errors.len() == 1 && errors[0]["name"] == "evt-2", "{errors:?}");
+    // From now on it is said when it comes.
+    let (_, why) = until("it to be refused by the new settings", PUSH_WITHIN, async || {
+        let event = format!("evt-{}", jiff::Timestamp::now().as_nanosecond());
+        let delivery =
+            format!("{}-{}", flow.accepted(&event, &record("5", json!("8 h"))).await?, flow.to_files);
+        let shown = until("its place", PUSH_WITHIN, async || {
+            let shown = flow.api.get(&format!("/v1/deliveries/{delivery}")).await?;
+            let is_there = shown["waiting_for"] == "flush" || shown["state"] == "DEAD";
+            Ok(is_there.then_some(shown))
+        })
+        .await?;
+        let why = shown["last_error"].as_str().unwrap_or_default().to_string();
+        Ok((shown["state"] == "DEAD").then_some((delivery, why)))
+    })
+    .await?;
+    ensure!(why.contains("hours is not a number"), "{why}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_connection_has_a_file_of_its_own_in_a_flush() -> Result<()> {
+    let export = json!({ "file_name": "{connection}.ndjson", "files_per": "connection", "format": "ndjson" });
+    let flow = Exports::new(export, "in").await?;
+    flow.change(&format!("/v1/connections/{}", flow.to_files), |c| c["source"]["types"] = json!(["a"]))
+        .await?;
+    let other = json!({ "name": "other", "source": { "source": flow.source, "types": ["b"] },
+        "target": { "target_server": flow.files } });
+    let other = id(&flow.api.post("/v1/connections", &other).await?);
+    let put = async |event: &str, kind: &str| {
+        let notification = flow.accepted(event, &json!({ "type": kind, "id": event })).await?;
+        let connection = if kind == "a" { &flow.to_files } else { &other };
+        flow.in_buffer(&format!("{notification}-{connection}")).await
+    };
+    let line = |kind: &str, event: &str| format!("{{\"type\":\"{kind}\",\"id\":\"{event}\"}}\n");
+    for (event, kind) in [("evt-1", "a"), ("evt-2", "b"), ("evt-3", "a"), ("evt-4", "b")] {
+        put(event, kind).await?;
+    }
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && count(&run, "created") == 4, "{run}");
+    let connections: Vec<_> = (0..2).map(|i| run["outputs"][i]["connection"].clone()).collect();
+    ensure!(connections == [json!(flow.to_files), json!(other)], "the oldest first: {run}");
+    let (own, others) = (format!("{}.ndjson", flow.to_files), format!("{other}.ndjson"));
+    let arrived = flow.arrived()?;
+    ensure!(arrived.len() == 2, "{arrived:?}");
+    ensure!(arrived[&own] == line("a", "evt-1") + &line("a", "evt-3"), "{arrived:?}");
+    ensure!(arrived[&others] == line("b", "evt-2") + &line("b", "evt-4"), "{arrived:?}");
+
+    // Its name keeps a file. Under `replace` it goes on, and what came after it may not take its place in the same run.
+    put("evt-5", "a").await?;
+    ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
+    flow.change_files(|t| t["export"]["overwrite"] = "replace".into()).await?;
+    for (event, kind) in [("evt-6", "a"), ("evt-7", "b")] {
+        put(event, kind).await?;
+    }
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && run["outputs"].as_array().map(Vec::len) == Some(2), "{run}");
+    let arrived = flow.arrived()?;
+    ensure!(arrived[&own] == line("a", "evt-5") && arrived[&others] == line("b", "evt-7"), "{arrived:?}");
+    ensure!(flow.buffer().await?["waiting"] == 1);
+    ensure!(flow.flush().await?["status"] == "COMPLETE");
+    ensure!(flow.arrived()?[&own] == line("a", "evt-6"), "{:?}", flow.arrived()?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_record_has_a_file_of_its_own_where_that_is_stated() -> Result<()> {
+    let mut export = csv(json!(["id"]), json!({}));
+    (export["files_per"], export["file_name"]) = ("record".into(), "{counter}-{connection}.csv".into());
+    export["done_file"] = ".ok".into();
+    let flow = Exports::new(export, "in").await?;
+    flow.buffered(&[
+        ("evt-1", json!({ "type": "t", "id": "a" })),
+        ("evt-2", json!({ "type": "t", "id": "b" })),
+    ])
+    .await?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && count(&run, "created") == 2, "{run}");
+    let name = |number: u8| format!("{number}-{}.csv", flow.to_files);
+    let arrived = flow.arrived()?;
+    ensure!(arrived.len() == 4, "{arrived:?}");
+    for (number, id) in [(1, "a"), (2, "b")] {
+        ensure!(arrived[&name(number)] == format!("id\r\n{id}\r\n"), "{arrived:?}");
+        ensure!(arrived[&(name(number) + ".ok")].is_empty(), "{arrived:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn numbers_that_no_file_has_are_listed_with_the_reason() -> Result<()> {
+    let flow = Exports::new(json!({ "file_name": "{counter}.ndjson", "format": "ndjson" }), "in").await?;
+    ensure!(flow.buffer().await?["void_numbers"].is_null());
+    // None of the records fits.
+    flow.buffered(&[("evt-1", json!({ "type": "t", "id": [1] }))]).await?;
+    let mut export = csv(json!(["id"]), json!({}));
+    export["file_name"] = "{counter}.csv".into();
+    flow.change_files(|t| t["export"] = export.clone()).await?;
+    let nothing = flow.flush().await?;
+    ensure!(nothing["outputs"][0]["result"] == "nothing", "{nothing}");
+    // A person discards one.
+    fs::create_dir_all(&flow.folder)?;
+    fs::write(flow.folder.join("2.csv"), "old")?;
+    flow.buffered(&[("evt-2", json!({ "type": "t", "id": "2" }))]).await?;
+    ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
+    let batch = flow.buffer().await?["open_batch"]["id"].clone();
+    let path = format!("/v1/target-servers/{}/open-batch", flow.files);
+    flow.api.post(&path, &json!({ "batch": batch, "discard": true })).await?;
+    let void = until("the discarded number", PUSH_WITHIN, async || {
+        let void = flow.buffer().await?["void_numbers"].clone();
+        Ok((void.as_array().map(Vec::len) == Some(2)).then_some(void))
+    })
+    .await?;
+    ensure!(void[0]["number"] == 2 && void[0]["reason"] == "discarded", "{void}");
+    ensure!(void[1]["number"] == 1 && void[1]["reason"] == "nothing", "{void}");
+    ensure!(void[1]["run"] == nothing["id"] && void[1]["at"].is_string(), "{void}");
+    // A number that is on the server is none of them.
+    flow.buffered(&[("evt-3", json!({ "type": "t", "id": "3" }))]).await?;
+    ensure!(flow.flush().await?["outputs"][0]["number"] == 3);
+    ensure!(flow.buffer().await?["void_numbers"] == void);
     Ok(())
 }
