@@ -322,6 +322,7 @@ async fn each_connection_has_a_file_of_its_own_in_a_flush() -> Result<()> {
     ensure!(run["status"] == "COMPLETE" && run["outputs"].as_array().map(Vec::len) == Some(2), "{run}");
     let arrived = flow.arrived()?;
     ensure!(arrived[&own] == line("a", "evt-5") && arrived[&others] == line("b", "evt-7"), "{arrived:?}");
+    ensure!(run["warnings"].to_string().contains("next push"), "{run}");
     ensure!(flow.buffer().await?["waiting"] == 1);
     ensure!(flow.flush().await?["status"] == "COMPLETE");
     ensure!(flow.arrived()?[&own] == line("a", "evt-6"), "{:?}", flow.arrived()?);

@@ -158,7 +158,7 @@ async fn files(
     }
     // Nothing is frozen for a server that is not there: what comes meanwhile goes into the same file.
     let remote = Remote::connect(context, of, target, limit).await?;
-    let (mut through, mut is_left) = (HashSet::new(), false);
+    let mut through = HashSet::new();
     loop {
         let mut may_be_more = true;
         if push.open_batch.as_ref().is_none_or(|batch| batch.phase == Phase::Freezing) {
@@ -168,14 +168,12 @@ async fn files(
                 if push.open_batch.is_some() {
                     context.table.drop_batch(of, push, (context.clock)()).await?;
                 }
-                if is_left {
-                    run.warn(format!("what else waits goes with the next push: {SAME_NAME}"));
+                if !through.is_empty() && !export.makes_several_files() {
+                    warn_of_what_waits(context, of, run, SAME_NAME).await?;
                 }
                 return Ok(());
             };
             if export.files_per() == FilesPer::Connection {
-                // What it has beyond this file makes another one, where that has another name.
-                is_left |= !chosen.is_all && !export.makes_several_files();
                 through.extend(chosen.is_all.then(|| first.connection.clone()));
             } else {
                 may_be_more = !chosen.is_all;
@@ -194,20 +192,23 @@ async fn files(
         }
         let why = match run.outputs.len() {
             n if n >= MOST_FILES => "a run makes no more files than this",
-            _ if export.files_per() == FilesPer::Connection => "",
-            _ if !export.makes_several_files() => SAME_NAME,
+            _ if export.files_per() != FilesPer::Connection && !export.makes_several_files() => SAME_NAME,
             _ => "",
         };
         if !why.is_empty() {
-            if !context.table.buffered(of, Which::All, 1, (context.clock)()).await?.is_empty() {
-                run.warn(format!("what else waits goes with the next push: {why}"));
-            }
-            return Ok(());
+            return Ok(warn_of_what_waits(context, of, run, why).await?);
         }
         if !limit.has_time() {
             return Err(Stop::OutOfTime("the next file".into()));
         }
     }
+}
+
+async fn warn_of_what_waits(context: &Context, of: Of<'_>, run: &mut Run, why: &str) -> Result<(), AwsError> {
+    if !context.table.buffered(of, Which::All, 1, (context.clock)()).await?.is_empty() {
+        run.warn(format!("what else waits goes with the next push: {why}"));
+    }
+    Ok(())
 }
 
 /// Connections whose next file of this run could take the place of the one that they have.
