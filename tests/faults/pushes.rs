@@ -29,7 +29,10 @@ use crate::{
 /// What a file is called: without a counter, so that a second one would not go unseen.
 const FILE: &str = "events.ndjson";
 
-/// What a file holds that is replaced.
+/// What its done-file is called, where it has one.
+const DONE_FILE: &str = "events.ndjson.done";
+
+/// What a file holds that is replaced, and its done-file.
 const OLD: &str = "old\n";
 
 /// Makes a target of files and a connection that takes every type that begins with `file.`. Where its files go, each
@@ -63,7 +66,9 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
     match path {
         Path::PushReplace => {
             export["overwrite"] = "replace".into();
+            export["done_file"] = ".done".into();
             world.put(FILE, OLD)?;
+            world.put(DONE_FILE, OLD)?;
         }
         Path::Buffer => {
             export["realtime"] = true.into();
@@ -125,7 +130,7 @@ async fn hold(world: &World, left: &Left, path: Path, events: &[Event]) -> Resul
     Ok(())
 }
 
-/// Exactly one complete file under its name, and nothing beside it; of a realtime target each record once.
+/// Exactly one complete file under its name, and nothing but its done-file beside it; of a realtime target each record once.
 fn arrived(world: &World, path: Path, events: &[Event]) -> Result<()> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(&world.folder)? {
@@ -141,6 +146,10 @@ fn arrived(world: &World, path: Path, events: &[Event]) -> Result<()> {
         ensure!(lines == wanted, "{files:?}");
         ensure!(files.keys().all(|name| !name.starts_with('.')), "{files:?}");
         return Ok(());
+    }
+    if path == Path::PushReplace {
+        let done_file = files.remove(DONE_FILE);
+        ensure!(done_file.as_deref() == Some(""), "{done_file:?} beside {files:?}");
     }
     ensure!(files.len() == 1 && files.get(FILE) == Some(&wanted.concat()), "{files:?}");
     Ok(())

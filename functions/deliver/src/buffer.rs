@@ -11,7 +11,7 @@ use shared::{
         notifications::{Last, Waits},
     },
     delivery::{DeathCause, WaitingFor},
-    export::{render, wants_json},
+    export::{Rendering, wants_json},
     keys,
     message::PushMessage,
     notification::{MOST_WHOLE_BYTES, NotificationDelivery, Payload},
@@ -57,7 +57,8 @@ pub(crate) async fn take(
         Ok(_) => return Err(AwsError::damaged("a payload", "it is too large to be looked at")), // seen above
         Err(outcome) => return Ok(outcome),
     };
-    if let Err(unfit) = render(export, &record) {
+    let rendering = Rendering::of(export).map_err(|e| AwsError::damaged("the target server", e))?;
+    if let Err(unfit) = rendering.record(&record) {
         return Ok(Outcome::dies(DeathCause::Unmappable, &unfit.to_string()));
     }
     if row.mapping.is_some() {

@@ -12,7 +12,7 @@ use shared::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Context,
+    Context, done_file,
     error::Stop,
     place::{self, Placed},
     remote::Remote,
@@ -53,6 +53,7 @@ pub(crate) async fn carry(
     // What was whole in another place is not whole in this one.
     if batch.phase == Phase::Renaming && batch.uploaded_to.as_deref() != Some(&remote.place()) {
         (batch.phase, batch.uploaded_to, batch.renames_to) = (Phase::Frozen, None, None);
+        batch.has_done_file = false;
         context.table.note_batch(of, push, batch.clone(), false).await?;
     }
     let mut duration_ms = 0;
@@ -80,8 +81,11 @@ pub(crate) async fn carry(
         batch.renames_to = None;
         context.table.note_batch(of, push, batch.clone(), false).await?;
     }
-    let (result, name) = match place::place(context, of, export, remote, push).await? {
-        Placed::Under(name) => (OutputResult::Written, name),
+    let (result, name) = match place::place(context, of, export, remote, push, run).await? {
+        Placed::Under(name) => {
+            done_file::write(context, of, export, remote, push, run, &name).await?;
+            (OutputResult::Written, name)
+        }
         Placed::NotNeeded => {
             no_longer_renaming(context, of, push).await?;
             remote.remove_quietly(&batch.temporary_name()).await;

@@ -1,9 +1,15 @@
 //! One push of a target: its run, its files, and how it ends.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use shared::{
-    aws::{AwsError, emf, gates::Of, pushes::Ended},
-    export::{Export, Phase, Push, retry_wait},
+    aws::{
+        AwsError, emf,
+        gates::Of,
+        pushes::{Ended, Which},
+    },
+    export::{Export, FilesPer, Phase, Push, retry_wait},
     id, metrics,
     run::{Failure, Origin, Run, RunStatus, Trigger, ending},
     target_server::{TargetServer, TargetServerKind},
@@ -13,7 +19,7 @@ use crate::{
     Context,
     carry::carry,
     error::Stop,
-    freeze::{freeze, new_batch, rows},
+    freeze::{choose, freeze, new_batch},
     limit::Limit,
     remote::Remote,
     report,
@@ -21,6 +27,10 @@ use crate::{
 
 /// Most files of a run: each has a line in the run's row, which DynamoDB bounds at 400 KB.
 const MOST_FILES: usize = 400;
+
+/// Why a run does not push what else waits.
+const SAME_NAME: &str =
+    "the next file could have the same name and take this one's place: use {counter} or {batch} in file_name";
 
 /// How soon a push is looked at again that the hub itself could not go on with.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(20);
@@ -98,7 +108,8 @@ async fn run_of(
         (Some(_), Some(_)) => Trigger::Manual,
         (Some(_), None) if export.realtime => Trigger::Realtime,
         (None, _)
-            if export.realtime && !context.table.buffered(of, 1, (context.clock)()).await?.is_empty() =>
+            if export.realtime
+                && !context.table.buffered(of, Which::All, 1, (context.clock)()).await?.is_empty() =>
         {
             Trigger::Realtime
         }
@@ -134,7 +145,7 @@ async fn files(
     run: &mut Run,
     limit: &Limit,
 ) -> Result<(), Stop> {
-    let oldest = context.table.buffered(of, 1, (context.clock)()).await?;
+    let oldest = context.table.buffered(of, Which::All, 1, (context.clock)()).await?;
     if let Some(oldest) = oldest.first() {
         let age_ms = (context.clock)().as_millisecond().saturating_sub(oldest.accepted_at).max(0);
         emf::print(&metrics::oldest_owed(age_ms.unsigned_abs() / 1000));
@@ -147,23 +158,32 @@ async fn files(
     }
     // Nothing is frozen for a server that is not there: what comes meanwhile goes into the same file.
     let remote = Remote::connect(context, of, target, limit).await?;
+    let mut through = HashSet::new();
     loop {
         let mut may_be_more = true;
         if push.open_batch.as_ref().is_none_or(|batch| batch.phase == Phase::Freezing) {
-            let (rows, more) = rows(context, of, export).await?;
-            may_be_more = more;
-            if rows.is_empty() {
+            through.extend(named_after(run, export));
+            let chosen = choose(context, of, export, &through).await?;
+            let Some(first) = chosen.rows.first() else {
                 if push.open_batch.is_some() {
-                    context.table.drop_batch(of, push).await?;
+                    context.table.drop_batch(of, push, (context.clock)()).await?;
+                }
+                if !through.is_empty() && !export.makes_several_files() {
+                    warn_of_what_waits(context, of, run, SAME_NAME).await?;
                 }
                 return Ok(());
+            };
+            if export.files_per() == FilesPer::Connection {
+                through.extend(chosen.is_all.then(|| first.connection.clone()));
+            } else {
+                may_be_more = !chosen.is_all;
             }
             if push.open_batch.is_none() {
                 let batch = new_batch(of, &run.id, push.files + 1, (context.clock)());
                 context.table.open_batch(of, push, batch).await?;
             }
             let Some(batch) = push.open_batch.clone() else { return Ok(()) };
-            let batch = freeze(context, of, export, batch, push.epoch, rows).await?;
+            let batch = freeze(context, of, export, batch, push.epoch, chosen.rows).await?;
             context.table.note_batch(of, push, batch, false).await?;
         }
         carry(context, of, export, &remote, push, run).await?;
@@ -172,21 +192,29 @@ async fn files(
         }
         let why = match run.outputs.len() {
             n if n >= MOST_FILES => "a run makes no more files than this",
-            _ if !export.makes_several_files() => {
-                "the next file could have the same name and take this one's place: use {counter} or {batch} in file_name"
-            }
+            _ if export.files_per() != FilesPer::Connection && !export.makes_several_files() => SAME_NAME,
             _ => "",
         };
         if !why.is_empty() {
-            if !context.table.buffered(of, 1, (context.clock)()).await?.is_empty() {
-                run.warn(format!("what else waits goes with the next push: {why}"));
-            }
-            return Ok(());
+            return Ok(warn_of_what_waits(context, of, run, why).await?);
         }
         if !limit.has_time() {
             return Err(Stop::OutOfTime("the next file".into()));
         }
     }
+}
+
+async fn warn_of_what_waits(context: &Context, of: Of<'_>, run: &mut Run, why: &str) -> Result<(), AwsError> {
+    if !context.table.buffered(of, Which::All, 1, (context.clock)()).await?.is_empty() {
+        run.warn(format!("what else waits goes with the next push: {why}"));
+    }
+    Ok(())
+}
+
+/// Connections whose next file of this run could take the place of the one that they have.
+fn named_after(run: &Run, export: &Export) -> impl Iterator<Item = String> {
+    let outputs = if export.makes_several_files() { &[][..] } else { &run.outputs };
+    outputs.iter().filter_map(|output| output.connection.clone())
 }
 
 /// Writes the report and ends the run; says whether a realtime target is to be looked at again at once.

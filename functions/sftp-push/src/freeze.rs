@@ -1,18 +1,17 @@
 //! The freeze: what is in a file is fixed, and in the bucket, before any of it is sent.
 
-use bytes::Bytes;
-use futures::{FutureExt, StreamExt, stream};
+use std::collections::HashSet;
+
 use jiff::{Timestamp, tz::TimeZone};
-use sha2::{Digest, Sha256};
 use shared::{
-    aws::{AwsError, gates::Of, piecewise::PiecewiseObject},
-    export::{Export, FileFormat, FileName, ManifestEntry, Named, OpenBatch, Phase, Writing, render},
-    id::hex,
+    aws::{AwsError, gates::Of, piecewise::PiecewiseObject, pushes::Which},
+    compression::Packer,
+    export::{Export, FileName, FilesPer, ManifestEntry, Named, OpenBatch, Phase, Rendering},
     keys,
-    notification::{MOST_WHOLE_BYTES, NotificationDelivery},
+    notification::NotificationDelivery,
 };
 
-use crate::{Context, error::Stop};
+use crate::{Context, error::Stop, render::render};
 
 /// Most records of a file: its list is held in memory. What is more makes the next file of the same run.
 const MOST_RECORDS: usize = 10_000;
@@ -20,18 +19,32 @@ const MOST_RECORDS: usize = 10_000;
 /// Most bytes of the payloads of a file: it has to be frozen, and uploaded to a slow server, within an invocation.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Payloads that are fetched ahead: 64 MiB at most. Of larger ones, which only a format changed meanwhile can bring in
-/// among others, one at a time is in memory.
-const AHEAD: usize = 16;
+/// The rows that make the next file.
+pub(crate) struct Chosen {
+    pub(crate) rows: Vec<NotificationDelivery>,
+    /// Whether nothing more waits for it: of all, or of its connection where each has files of its own.
+    pub(crate) is_all: bool,
+}
 
-/// The rows that make the next file, and whether there may be more.
-pub(crate) async fn rows(
+/// Chooses the oldest rows that go into one file; of a connection that is not `through` yet, where each has its own.
+pub(crate) async fn choose(
     context: &Context,
     of: Of<'_>,
     export: &Export,
-) -> Result<(Vec<NotificationDelivery>, bool), AwsError> {
-    let most = if export.format == FileFormat::Payload { 1 } else { MOST_RECORDS };
-    let mut rows = context.table.buffered(of, most, (context.clock)()).await?;
+    through: &HashSet<String>,
+) -> Result<Chosen, AwsError> {
+    let now = (context.clock)();
+    let (oldest, most) = match export.files_per() {
+        FilesPer::Batch => (None, MOST_RECORDS),
+        FilesPer::Record => (None, 1),
+        FilesPer::Connection => {
+            let oldest = context.table.buffered(of, Which::Besides(through), 1, now).await?.pop();
+            let Some(oldest) = oldest else { return Ok(Chosen { rows: Vec::new(), is_all: true }) };
+            (Some(oldest.connection), MOST_RECORDS)
+        }
+    };
+    let which = oldest.as_deref().map_or(Which::All, Which::Of);
+    let mut rows = context.table.buffered(of, which, most, now).await?;
     let mut size_bytes = 0;
     let fitting = rows.iter().take_while(|row| {
         let fits = size_bytes == 0 || size_bytes + row.size_bytes <= MOST_BYTES;
@@ -39,9 +52,9 @@ pub(crate) async fn rows(
         fits
     });
     let fitting = fitting.count();
-    let may_be_more = rows.len() == most || fitting < rows.len();
+    let is_all = rows.len() < most && fitting == rows.len();
     rows.truncate(fitting);
-    Ok((rows, may_be_more))
+    Ok(Chosen { rows, is_all })
 }
 
 /// Fixes the content of a batch that is open: bytes and list go into the bucket, under keys of this holder's own.
@@ -57,13 +70,30 @@ pub(crate) async fn freeze(
     let name = FileName::parse(&export.file_name).map_err(|why| Stop::settings("bad_file_name", &why))?;
     let zone = context.table.account(of.account).await?.map(|a| a.account.time_zone).unwrap_or_default();
     let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
-    batch.name =
-        name.of(&Named { at: now, zone: &zone, number: batch.number, run: &batch.run, batch: &batch.id });
+    batch.connection = match export.files_per() {
+        FilesPer::Batch => None,
+        FilesPer::Connection | FilesPer::Record => rows.first().map(|row| row.connection.clone()),
+    };
+    let opened = batch.clone();
+    let named = Named {
+        at: now,
+        zone: &zone,
+        number: opened.number,
+        run: &opened.run,
+        batch: &opened.id,
+        connection: opened.connection.as_deref().unwrap_or_default(),
+    };
+    batch.name = name.of(&named);
     batch.object = keys::export_object(of.account, of.target_server, &batch.id, epoch);
     batch.manifest = keys::export_manifest(of.account, of.target_server, &batch.id, epoch);
 
+    let rendering = Rendering::of(export).map_err(|why| Stop::settings("bad_format", &why))?;
+    let packer = match export.compression.map(|compression| Packer::new(compression, &batch.name)) {
+        Some(packer) => Some(packer.map_err(|e| AwsError::damaged("a packed file", e))?),
+        None => None,
+    };
     let mut file = PiecewiseObject::begin(&context.bucket, &batch.object);
-    let rendered = match write(context, export, rows, &mut file).await {
+    let rendered = match render(context, &rendering, &named, rows, packer, &mut file).await {
         Ok(rendered) => rendered,
         Err(error) => {
             file.abort().await;
@@ -77,94 +107,6 @@ pub(crate) async fn freeze(
     batch.phase = Phase::Frozen;
     tracing::info!(records = batch.records, size_bytes = batch.size_bytes, "a file is frozen");
     Ok(batch)
-}
-
-struct Rendered {
-    manifest: Vec<u8>,
-    records: u64,
-    unfit: u64,
-    size_bytes: u64,
-    sha256: String,
-}
-
-/// The bytes of a file on their way into the bucket, counted and hashed.
-struct Bytewise<'a> {
-    file: &'a mut PiecewiseObject,
-    sha: Sha256,
-    size_bytes: u64,
-}
-
-impl Bytewise<'_> {
-    async fn add(&mut self, bytes: &[u8]) -> Result<(), AwsError> {
-        self.sha.update(bytes);
-        self.size_bytes += bytes.len() as u64;
-        self.file.add(bytes).await
-    }
-}
-
-async fn write(
-    context: &Context,
-    export: &Export,
-    rows: Vec<NotificationDelivery>,
-    file: &mut PiecewiseObject,
-) -> Result<Rendered, AwsError> {
-    let (mut manifest, mut records, mut unfit) = (Vec::new(), 0, 0);
-    let mut out = Bytewise { file, sha: Sha256::new(), size_bytes: 0 };
-    let writing = Writing::of(export);
-    let is_large = rows.iter().any(|row| row.size_bytes > MOST_WHOLE_BYTES as u64);
-    let ahead = if is_large { 1 } else { AHEAD };
-    let mut fetched = stream::iter(rows).map(|row| record(context, row).boxed()).buffered(ahead);
-    out.add(&writing.begin).await?;
-    while let Some(next) = fetched.next().await {
-        let (row, record) = next?;
-        let piece = match record {
-            Some(record) => render(export, &record).map_err(|e| e.to_string()),
-            None => Err("its payload is not in the bucket any more".into()),
-        };
-        let mut entry = ManifestEntry {
-            notification: row.notification,
-            connection: row.connection,
-            event_id: row.event_id,
-            accepted_at: row.accepted_at,
-            unfit: None,
-        };
-        match piece {
-            Ok(piece) => {
-                if records > 0 {
-                    out.add(writing.between).await?;
-                }
-                out.add(&piece).await?;
-                records += 1;
-            }
-            Err(why) => {
-                entry.unfit = Some(why);
-                unfit += 1;
-            }
-        }
-        serde_json::to_writer(&mut manifest, &entry).map_err(|e| AwsError::damaged("a manifest", e))?;
-        manifest.push(b'\n');
-    }
-    out.add(writing.end).await?;
-    let (size_bytes, sha256) = (out.size_bytes, hex(&out.sha.finalize()));
-    Ok(Rendered { manifest, records, unfit, size_bytes, sha256 })
-}
-
-/// A record as `deliver` left it: mapped, or as it came.
-async fn record(
-    context: &Context,
-    row: NotificationDelivery,
-) -> Result<(NotificationDelivery, Option<Bytes>), AwsError> {
-    let key = match row.mapping {
-        Some(_) => keys::record_object(
-            &row.account,
-            &row.notification,
-            &row.connection,
-            row.mapping_version.unwrap_or_default(),
-        ),
-        None => row.payload_object(),
-    };
-    let record = context.bucket.get(&key).await?.map(|object| object.bytes);
-    Ok((row, record))
 }
 
 /// Reads the list of a batch's records.
@@ -185,6 +127,7 @@ pub(crate) fn new_batch(of: Of<'_>, run: &str, number: u64, now: Timestamp) -> O
         number,
         opened_at: now.as_millisecond(),
         phase: Phase::Freezing,
+        connection: None,
         name: String::new(),
         object: String::new(),
         manifest: String::new(),
@@ -196,5 +139,6 @@ pub(crate) fn new_batch(of: Of<'_>, run: &str, number: u64, now: Timestamp) -> O
         renames_to: None,
         attempts: 0,
         is_blocked: false,
+        has_done_file: false,
     }
 }

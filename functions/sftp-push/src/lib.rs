@@ -8,12 +8,14 @@
 //! attempts.
 
 mod carry;
+mod done_file;
 mod error;
 mod flush;
 mod freeze;
 mod limit;
 mod place;
 mod remote;
+mod render;
 mod report;
 mod settle;
 mod tried;

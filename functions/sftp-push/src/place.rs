@@ -6,9 +6,10 @@
 use shared::{
     aws::gates::Of,
     export::{Export, OpenBatch, Overwrite, Push},
+    run::Run,
 };
 
-use crate::{Context, error::Stop, remote::Remote};
+use crate::{Context, done_file, error::Stop, remote::Remote};
 
 /// What giving a file its name came to.
 pub(crate) enum Placed {
@@ -29,6 +30,7 @@ pub(crate) async fn place(
     export: &Export,
     remote: &Remote,
     push: &mut Push,
+    run: &mut Run,
 ) -> Result<Placed, Stop> {
     let Some(mut batch) = push.open_batch.clone() else { return Ok(Placed::NotNeeded) };
     let temporary = batch.temporary_name();
@@ -36,8 +38,12 @@ pub(crate) async fn place(
         remote.remove_quietly(&batch.aside_name()).await;
         return Ok(Placed::Under(batch.renames_to.unwrap_or(batch.name)));
     }
+    // Before it has its name: who takes it then finds it with its mode.
+    if let Some(mode) = export.mode() {
+        set_mode(remote, run, &batch, mode).await?;
+    }
     if export.overwrite != Overwrite::Rename {
-        return under_its_own(export.overwrite, remote, &batch).await;
+        return under_its_own(export, remote, &batch).await;
     }
     for taken in 0..MOST_NAMES {
         let name = batch.name_after(taken);
@@ -49,6 +55,7 @@ pub(crate) async fn place(
             batch.renames_to = Some(name.clone());
             context.table.note_batch(of, push, batch.clone(), false).await?;
         }
+        done_file::remove_earlier(export, remote, &name).await?;
         match rename(remote, &temporary, &name).await {
             Ok(()) => return Ok(Placed::Under(name)),
             Err(stop) if remote.exists(&name).await? => drop(stop), // taken in this very moment
@@ -58,9 +65,10 @@ pub(crate) async fn place(
     Ok(Placed::Taken)
 }
 
-async fn under_its_own(overwrite: Overwrite, remote: &Remote, batch: &OpenBatch) -> Result<Placed, Stop> {
+async fn under_its_own(export: &Export, remote: &Remote, batch: &OpenBatch) -> Result<Placed, Stop> {
     let (temporary, name) = (batch.temporary_name(), &batch.name);
-    if overwrite == Overwrite::Replace {
+    if export.overwrite == Overwrite::Replace {
+        done_file::remove_earlier(export, remote, name).await?;
         let (from, to) = (remote.path(&temporary), remote.path(name));
         let aside = remote.path(&batch.aside_name());
         remote.call(move |client| client.replace(&from, &to, &aside)).await?;
@@ -69,14 +77,29 @@ async fn under_its_own(overwrite: Overwrite, remote: &Remote, batch: &OpenBatch)
     let is_taken = match remote.exists(name).await? {
         true => true,
         // On most servers a rename does not replace what came meanwhile.
-        false => match rename(remote, &temporary, name).await {
-            Ok(()) => return Ok(Placed::Under(name.clone())),
-            Err(stop) if !remote.exists(name).await? => return Err(stop),
-            Err(_) => true,
-        },
+        false => {
+            done_file::remove_earlier(export, remote, name).await?;
+            match rename(remote, &temporary, name).await {
+                Ok(()) => return Ok(Placed::Under(name.clone())),
+                Err(stop) if !remote.exists(name).await? => return Err(stop),
+                Err(_) => true,
+            }
+        }
     };
     debug_assert!(is_taken);
-    Ok(if overwrite == Overwrite::Ignore { Placed::NotNeeded } else { Placed::Taken })
+    Ok(if export.overwrite == Overwrite::Ignore { Placed::NotNeeded } else { Placed::Taken })
+}
+
+/// Sets a file's mode. A server may have none, or allow it to nobody: that is a warning.
+async fn set_mode(remote: &Remote, run: &mut Run, batch: &OpenBatch, mode: u32) -> Result<(), Stop> {
+    let path = remote.path(&batch.temporary_name());
+    match remote.call(move |client| client.set_mode(&path, mode)).await {
+        Err(Stop::Failed(failure)) => {
+            run.warn(format!("{} did not get the mode {mode:04o}: {}", batch.name, failure.message));
+            Ok(())
+        }
+        set => set,
+    }
 }
 
 async fn rename(remote: &Remote, from: &str, to: &str) -> Result<(), Stop> {

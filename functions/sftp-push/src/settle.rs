@@ -67,6 +67,7 @@ pub(crate) async fn settle(
         sha256: batch.sha256,
         number: batch.number,
         batch: batch.id,
+        connection: batch.connection,
         object: batch.object,
         manifest: batch.manifest,
         attempts: batch.attempts,

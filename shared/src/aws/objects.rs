@@ -275,6 +275,19 @@ impl Bucket {
         }
     }
 
+    /// Opens an object for reading piece by piece from this byte on, which it must have.
+    ///
+    /// # Errors
+    /// When the call fails, or there is no such byte.
+    pub async fn open_from(&self, key: &str, from: u64) -> Result<Option<ByteStream>, AwsError> {
+        let range = format!("bytes={from}-");
+        match self.client.get_object().bucket(&self.name).key(key).range(range).send().await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(e) if e.code() == Some("NoSuchKey") => Ok(None),
+            Err(e) => Err(AwsError::call("s3:GetObject")(e)),
+        }
+    }
+
     /// Opens an object that is there for reading piece by piece.
     ///
     /// # Errors

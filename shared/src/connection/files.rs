@@ -4,7 +4,7 @@ use globset::GlobBuilder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::FieldError;
+use crate::{compression::Compression, problem::FieldError};
 
 /// What happens to a remote file once it is whole in the bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +44,10 @@ pub struct FilesSide {
     /// Take a file only when one with this suffix stands beside it, for example `.done`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_suffix: Option<String>,
+    /// How files are packed, if they are: they are staged as they came, and unpacked when they are mapped. A zip archive
+    /// must hold exactly one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// What happens to a file once it is taken.
     #[serde(default)]
     pub post_action: PostAction,
@@ -105,6 +109,7 @@ mod tests {
             files: files.into(),
             settle_secs: 0,
             done_suffix: None,
+            compression: None,
             post_action: PostAction::Keep,
             move_to: None,
             same_content: SameContent::Skip,

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    compression::Compression,
     problem::FieldError,
     resource::{Reference, Settings},
 };
@@ -47,6 +48,7 @@ struct SourceFields {
     files: Option<String>,
     settle_secs: Option<u32>,
     done_suffix: Option<String>,
+    compression: Option<Compression>,
     post_action: Option<PostAction>,
     move_to: Option<String>,
     same_content: Option<SameContent>,
@@ -69,6 +71,7 @@ impl TryFrom<SourceFields> for SourceSide {
                 ("files", f.files.is_some()),
                 ("settle_secs", f.settle_secs.is_some()),
                 ("done_suffix", f.done_suffix.is_some()),
+                ("compression", f.compression.is_some()),
                 ("post_action", f.post_action.is_some()),
                 ("move_to", f.move_to.is_some()),
                 ("same_content", f.same_content.is_some()),
@@ -84,6 +87,7 @@ impl TryFrom<SourceFields> for SourceSide {
             files: f.files.ok_or_else(|| missing("files"))?,
             settle_secs: f.settle_secs.unwrap_or_else(files::default_settle_secs),
             done_suffix: f.done_suffix,
+            compression: f.compression,
             post_action: f.post_action.unwrap_or_default(),
             move_to: f.move_to,
             same_content: f.same_content.unwrap_or_default(),

@@ -13,13 +13,14 @@ const MOST_DIGITS: usize = 12;
 pub struct FileName(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Text(String),
     Date,
     Time,
     Counter(usize),
     Run,
     Batch,
+    Connection,
 }
 
 /// What a file is called after.
@@ -35,6 +36,8 @@ pub struct Named<'a> {
     pub run: &'a str,
     /// Its batch.
     pub batch: &'a str,
+    /// The connection whose records it has; empty where it has those of several.
+    pub connection: &'a str,
 }
 
 /// Says whether a text can be the name of a file in any folder.
@@ -58,22 +61,11 @@ impl FileName {
             if !text.is_empty() {
                 parts.push(Part::Text(text.into()));
             }
-            parts.push(match word.split_once(':').unwrap_or((word, "")) {
-                ("date", "") => Part::Date,
-                ("time", "") => Part::Time,
-                ("run", "") => Part::Run,
-                ("batch", "") => Part::Batch,
-                ("counter", "") => Part::Counter(0),
-                ("counter", digits) => match digits.parse() {
-                    Ok(digits) if (1..=MOST_DIGITS).contains(&digits) => Part::Counter(digits),
-                    _ => return Err(format!("{{counter:n}} takes 1 to {MOST_DIGITS} digits")),
-                },
-                _ => {
-                    return Err(format!(
-                        "{{{word}}} is unknown: use {{date}}, {{time}}, {{counter}}, {{run}} or {{batch}}"
-                    ));
-                }
-            });
+            parts.push(Part::read(word).unwrap_or_else(|| {
+                Err(format!(
+                    "{{{word}}} is unknown: use {{date}}, {{time}}, {{counter}}, {{run}}, {{batch}} or {{connection}}"
+                ))
+            })?);
             rest = tail;
         }
         if !rest.is_empty() {
@@ -86,6 +78,7 @@ impl FileName {
             number: u64::MAX,
             run: "run_0123456789abcdef0123456789abcdef",
             batch: "exp_0123456789abcdef0123456789abcdef",
+            connection: "con_0123456789abcdef0123456789abcdef",
         };
         match valid_name(&name.of(&example)) && !name.has_stray_brace() {
             true => Ok(name),
@@ -104,6 +97,11 @@ impl FileName {
         self.0.iter().any(|p| matches!(p, Part::Counter(_) | Part::Batch))
     }
 
+    /// Says whether it has the connection.
+    pub fn has_connection(&self) -> bool {
+        self.0.contains(&Part::Connection)
+    }
+
     /// Says whether the files of two runs have different names.
     pub fn tells_runs_apart(&self) -> bool {
         self.tells_files_of_a_run_apart() || self.0.contains(&Part::Run)
@@ -111,16 +109,40 @@ impl FileName {
 
     /// The name of a file.
     pub fn of(&self, named: &Named<'_>) -> String {
-        let local = named.at.to_zoned(named.zone.clone());
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Date => local.strftime("%Y-%m-%d").to_string(),
-            Part::Time => local.strftime("%H%M%S").to_string(),
-            Part::Counter(digits) => format!("{:0digits$}", named.number, digits = *digits),
-            Part::Run => named.run.to_string(),
-            Part::Batch => named.batch.to_string(),
-        };
-        self.0.iter().map(part).collect()
+        self.0.iter().map(|part| part.text(named)).collect()
+    }
+}
+
+impl Part {
+    /// Reads what stands in braces; `None` where it is none of these, and says what is wrong with one that is.
+    pub(super) fn read(word: &str) -> Option<Result<Self, String>> {
+        Some(Ok(match word.split_once(':').unwrap_or((word, "")) {
+            ("date", "") => Self::Date,
+            ("time", "") => Self::Time,
+            ("run", "") => Self::Run,
+            ("batch", "") => Self::Batch,
+            ("connection", "") => Self::Connection,
+            ("counter", "") => Self::Counter(0),
+            ("counter", digits) => match digits.parse() {
+                Ok(digits) if (1..=MOST_DIGITS).contains(&digits) => Self::Counter(digits),
+                _ => return Some(Err(format!("{{counter:n}} takes 1 to {MOST_DIGITS} digits"))),
+            },
+            _ => return None,
+        }))
+    }
+
+    /// What stands in its place.
+    pub(super) fn text(&self, named: &Named<'_>) -> String {
+        let local = || named.at.to_zoned(named.zone.clone());
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Date => local().strftime("%Y-%m-%d").to_string(),
+            Self::Time => local().strftime("%H%M%S").to_string(),
+            Self::Counter(digits) => format!("{:0digits$}", named.number, digits = *digits),
+            Self::Run => named.run.to_string(),
+            Self::Batch => named.batch.to_string(),
+            Self::Connection => named.connection.to_string(),
+        }
     }
 }
 
@@ -145,11 +167,13 @@ mod tests {
             number: 7,
             run: "run_1",
             batch: "exp_1",
+            connection: "con_1",
         };
         for (pattern, name) in [
             ("hours {date}T{time}.ndjson", "hours 2026-11-26T103005.ndjson"),
             ("{counter}", "7"),
             ("lønn-{counter:4}-{run}-{batch}.csv", "lønn-0007-run_1-exp_1.csv"),
+            ("{connection}_{date}.csv", "con_1_2026-11-26.csv"),
             ("plain", "plain"),
         ] {
             assert_eq!(FileName::parse(pattern).unwrap().of(&named), name);

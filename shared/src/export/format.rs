@@ -1,17 +1,17 @@
 //! How records become the bytes of a file.
 //!
 //! A record is a payload as the mapping makes it, or as it came. One that a format cannot take is an error of its own;
-//! it never spoils the file. Everything is UTF-8; numbers keep the digits that they came with.
-
-use std::collections::HashMap;
+//! it never spoils the file. Numbers keep the digits that they came with.
 
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
-use super::{CsvOutput, Export, FileFormat, LineEnd};
-
-/// Most columns of a CSV file.
-pub(super) const MOST_COLUMNS: usize = 1000;
+use super::{
+    Export, FileFormat, Named,
+    cells::{Lines, Members, amount, members},
+    csv::DecimalMark,
+    frame::{Frame, Totals},
+    sum::Amount,
+};
 
 /// A record that the target's format cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,11 +22,36 @@ pub enum Unfit {
     )]
     NotJson,
     /// Not an object.
-    #[error("the record is not a JSON object, which format csv needs")]
+    #[error("the record is not a JSON object, which format csv and sums need")]
     NotAnObject,
     /// A member that is an object or an array.
     #[error("{0} is no single value, which a cell of a CSV file has to be")]
     NotACell(String),
+    /// A member that is no number, or one far too long.
+    #[error("{0} is not a number that can be written out, which its column is for")]
+    NotANumber(String),
+    /// A member of a column that is summed, which is no number, or one of too many digits.
+    #[error("{0} cannot be summed: it is no number with up to 30 digits on each side of its mark")]
+    NotAnAmount(String),
+    /// A member that is neither date nor timestamp.
+    #[error("{0} is neither a date nor a timestamp of RFC 3339, which its column's date_format needs")]
+    NotADate(String),
+    /// A date where a time is asked for.
+    #[error("{0} is a date without a time of day, which its column's date_format has")]
+    NoTimeOfDay(String),
+    /// A text that a spreadsheet would run.
+    #[error("{0} begins as a formula of a spreadsheet does, which the target's formula_cells refuses")]
+    Formula(String),
+    /// A character that the file's encoding does not have.
+    #[error("{column} has the character '{}' (U+{:04X}), which {encoding} does not have", character.escape_debug(), u32::from(*character))]
+    NoSuchCharacter {
+        /// The member.
+        column: String,
+        /// The first such character.
+        character: char,
+        /// The encoding.
+        encoding: String,
+    },
 }
 
 /// Says whether a format takes JSON only.
@@ -34,50 +59,135 @@ pub fn wants_json(format: FileFormat) -> bool {
     format != FileFormat::Payload
 }
 
-/// The bytes of a file around and between its records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writing {
-    /// Before the first record.
-    pub begin: Vec<u8>,
-    /// Between two records.
-    pub between: &'static [u8],
-    /// After the last record.
-    pub end: &'static [u8],
+/// How a target's files are written: its settings, read once.
+#[derive(Debug)]
+pub struct Rendering<'a> {
+    export: &'a Export,
+    lines: Option<Lines<'a>>,
+    header: Option<Frame>,
+    footer: Option<Frame>,
+    /// The columns whose sums are in one of the two.
+    summed: Vec<String>,
 }
 
-impl Writing {
-    /// How the files of a target are written.
-    pub fn of(export: &Export) -> Self {
-        let plain = |begin: &[u8], between, end| Self { begin: begin.to_vec(), between, end };
-        match (export.format, &export.csv) {
-            (FileFormat::JsonArray, _) => plain(b"[\n", b",\n", b"\n]\n"),
-            (FileFormat::Csv, Some(csv)) => {
-                let mut begin = if csv.bom { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
-                if csv.header {
-                    let names = csv.columns.iter().map(String::as_str);
-                    begin.extend(line(csv, names));
-                }
-                Self { begin, between: b"", end: b"" }
-            }
-            (FileFormat::Ndjson | FileFormat::Payload | FileFormat::Csv, _) => plain(b"", b"", b""),
-        }
+/// A record as it stands in a file, and what it adds to the file's totals.
+#[derive(Debug)]
+pub struct Piece {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    amounts: Vec<Amount>,
+}
+
+impl Piece {
+    /// Adds it to the totals of its file.
+    pub fn add_to(&self, totals: &mut Totals) {
+        totals.add(&self.amounts);
     }
 }
 
-/// A record as it stands in the file.
-///
-/// # Errors
-/// When the format cannot take it.
-pub fn render(export: &Export, record: &[u8]) -> Result<Vec<u8>, Unfit> {
-    match (export.format, &export.csv) {
-        (FileFormat::Payload, _) => Ok(record.to_vec()),
-        (FileFormat::Ndjson, _) => compact(record).map(|mut line| {
-            line.push(b'\n');
-            line
-        }),
-        (FileFormat::JsonArray, _) => compact(record),
-        (FileFormat::Csv, Some(csv)) => cells(csv, record),
-        (FileFormat::Csv, None) => Err(Unfit::NotAnObject), // settings without columns are not saved
+impl<'a> Rendering<'a> {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Says what in them cannot be used. Settings that were checked have nothing of that.
+    pub fn of(export: &'a Export) -> Result<Self, String> {
+        let lines = match (export.format, &export.csv) {
+            (FileFormat::Csv, None) => return Err("format csv has no columns".into()),
+            (FileFormat::Csv, Some(csv)) => Some(Lines::of(csv)?),
+            _ => None,
+        };
+        let [header, footer] = [&export.header_line, &export.footer_line]
+            .map(|line| line.as_deref().map(Frame::parse).transpose());
+        let (header, footer) = (header?, footer?);
+        let mut summed: Vec<String> = Vec::new();
+        for column in [&header, &footer].into_iter().flatten().flat_map(Frame::summed) {
+            if !summed.iter().any(|summed| summed == column) {
+                summed.push(column.into());
+            }
+        }
+        Ok(Self { export, lines, header, footer, summed })
+    }
+
+    /// Says whether the totals have to be known before the first record is written.
+    pub fn begins_with_totals(&self) -> bool {
+        self.header.as_ref().is_some_and(Frame::has_totals)
+    }
+
+    /// What stands before the first record. The totals are looked at only where [`Self::begins_with_totals`].
+    ///
+    /// # Errors
+    /// When the encoding does not have a character of it.
+    pub fn begin(&self, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
+        let mut begin = Vec::new();
+        let csv = self.lines.as_ref().zip(self.export.csv.as_ref());
+        if let Some((lines, _)) = csv.filter(|(_, csv)| csv.bom) {
+            begin.extend_from_slice(lines.encoding().byte_order_mark().unwrap_or_default());
+        }
+        if let Some(header) = &self.header {
+            begin.extend(self.frame(header, named, totals)?);
+        }
+        if let Some((lines, _)) = csv.filter(|(_, csv)| csv.header) {
+            begin.extend(lines.header()?);
+        }
+        if self.export.format == FileFormat::JsonArray {
+            begin.extend_from_slice(b"[\n");
+        }
+        Ok(begin)
+    }
+
+    /// What stands between two records.
+    pub fn between(&self) -> &'static [u8] {
+        if self.export.format == FileFormat::JsonArray { b",\n" } else { b"" }
+    }
+
+    /// What stands after the last record.
+    ///
+    /// # Errors
+    /// When the encoding does not have a character of it.
+    pub fn end(&self, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
+        match &self.footer {
+            Some(footer) => self.frame(footer, named, totals),
+            None if self.export.format == FileFormat::JsonArray => Ok(b"\n]\n".to_vec()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn frame(&self, frame: &Frame, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
+        let Some((lines, csv)) = self.lines.as_ref().zip(self.export.csv.as_ref()) else {
+            let line = frame.line(named, totals, &self.summed, DecimalMark::Point);
+            return Ok((line + "\n").into_bytes());
+        };
+        let line = frame.line(named, totals, &self.summed, csv.decimal_mark) + csv.line_end.text();
+        let (mut out, encoding) = (Vec::new(), lines.encoding());
+        encoding.encode(&line, &mut out).map_err(|character| Unfit::NoSuchCharacter {
+            column: "the line before or behind the records".into(),
+            character,
+            encoding: encoding.name(),
+        })?;
+        Ok(out)
+    }
+
+    /// A record as it stands in the file.
+    ///
+    /// # Errors
+    /// When the format cannot take it.
+    pub fn record(&self, record: &[u8]) -> Result<Piece, Unfit> {
+        let members = match self.lines.is_some() || !self.summed.is_empty() {
+            true => members(record)?,
+            false => Members::new(),
+        };
+        let bytes = match (self.export.format, &self.lines) {
+            (FileFormat::Payload, _) => record.to_vec(),
+            (FileFormat::Ndjson, _) => {
+                let mut line = compact(record)?;
+                line.push(b'\n');
+                line
+            }
+            (FileFormat::Csv, Some(lines)) => lines.record(&members)?,
+            (FileFormat::JsonArray | FileFormat::Csv, _) => compact(record)?,
+        };
+        let amounts = self.summed.iter().map(|column| amount(&members, column)).collect::<Result<_, _>>()?;
+        Ok(Piece { bytes, amounts })
     }
 }
 
@@ -99,91 +209,63 @@ fn compact(json: &[u8]) -> Result<Vec<u8>, Unfit> {
     Ok(out)
 }
 
-fn cells(csv: &CsvOutput, record: &[u8]) -> Result<Vec<u8>, Unfit> {
-    serde_json::from_slice::<IgnoredAny>(record).map_err(|_| Unfit::NotJson)?;
-    let members: HashMap<String, &RawValue> =
-        serde_json::from_slice(record).map_err(|_| Unfit::NotAnObject)?;
-    let mut texts = Vec::with_capacity(csv.columns.len());
-    for column in &csv.columns {
-        texts.push(match members.get(column).map_or("null", |value| value.get()) {
-            "null" => String::new(),
-            text if text.starts_with('"') => serde_json::from_str(text).map_err(|_| Unfit::NotJson)?,
-            nested if nested.starts_with(['{', '[']) => return Err(Unfit::NotACell(column.clone())),
-            number_or_boolean => number_or_boolean.to_string(),
-        });
-    }
-    Ok(line(csv, texts.iter().map(String::as_str)))
-}
-
-/// A line of CSV. A cell is quoted where it would be read otherwise than it is.
-///
-/// Source: RFC 4180, section 2.
-fn line<'a>(csv: &CsvOutput, cells: impl Iterator<Item = &'a str>) -> Vec<u8> {
-    let mut text = String::new();
-    for (i, cell) in cells.enumerate() {
-        if i > 0 {
-            text.push(csv.delimiter);
-        }
-        let is_edged = cell.starts_with(' ') || cell.ends_with(' ');
-        let is_alone = cell.is_empty() && csv.columns.len() == 1; // an empty line would be no record
-        if is_edged || is_alone || cell.contains([csv.delimiter, '"', '\r', '\n']) {
-            text.push('"');
-            text.push_str(&cell.replace('"', "\"\""));
-            text.push('"');
-        } else {
-            text.push_str(cell);
-        }
-    }
-    text.push_str(match csv.line_end {
-        LineEnd::Lf => "\n",
-        LineEnd::Crlf => "\r\n",
-    });
-    text.into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
-    fn export(format: FileFormat, delimiter: char, columns: &[&str]) -> Export {
-        let csv = CsvOutput {
-            columns: columns.iter().map(|c| c.to_string()).collect(),
-            delimiter,
-            header: true,
-            line_end: LineEnd::Crlf,
-            bom: true,
-        };
-        Export {
-            realtime: false,
-            file_name: "f".into(),
-            overwrite: super::super::Overwrite::Fail,
-            format,
-            csv: (format == FileFormat::Csv).then_some(csv),
-        }
+    fn export(settings: Value) -> Export {
+        serde_json::from_value(settings).unwrap()
+    }
+
+    fn plain(format: &str) -> Export {
+        export(json!({ "file_name": "f", "format": format }))
+    }
+
+    /// CSV with these columns, and `more` settings.
+    fn csv(columns: Value, more: Value) -> Export {
+        let mut csv = json!({ "columns": columns, "delimiter": ";", "header": true, "line_end": "crlf" });
+        csv.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        export(json!({ "file_name": "f", "format": "csv", "csv": csv }))
+    }
+
+    fn bytes(export: &Export, record: &str) -> Result<Vec<u8>, Unfit> {
+        Rendering::of(export).unwrap().record(record.as_bytes()).map(|piece| piece.bytes)
+    }
+
+    fn begin(export: &Export) -> Vec<u8> {
+        Rendering::of(export).unwrap().begin(&named(), &Totals::default()).unwrap()
+    }
+
+    fn named() -> Named<'static> {
+        static ZONE: TimeZone = TimeZone::UTC;
+        let at = "2026-11-25T09:30:00Z".parse().unwrap();
+        Named { at, zone: &ZONE, number: 7, run: "run_1", batch: "exp_1", connection: "con_1" }
     }
 
     fn text(export: &Export, record: &str) -> Result<String, Unfit> {
-        render(export, record.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap())
+        bytes(export, record).map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
     #[test]
     fn json_goes_on_one_line_with_every_digit_it_came_with() {
-        let ndjson = export(FileFormat::Ndjson, ';', &[]);
+        let ndjson = plain("ndjson");
         let pretty = "{\n  \"a b\" : 1.10,\n \"c\": \" x \\\" \\\\\", \"n\": 12345678901234567890123 }\r\n";
         let line = r#"{"a b":1.10,"c":" x \" \\","n":12345678901234567890123}"#;
         assert_eq!(text(&ndjson, pretty).unwrap(), format!("{line}\n"));
-        assert_eq!(text(&export(FileFormat::JsonArray, ';', &[]), pretty).unwrap(), line);
+        assert_eq!(text(&plain("json_array"), pretty).unwrap(), line);
         assert_eq!(text(&ndjson, "name;value"), Err(Unfit::NotJson));
         assert_eq!(text(&ndjson, "{} {}"), Err(Unfit::NotJson), "two records in one payload");
-        assert_eq!(text(&export(FileFormat::Payload, ';', &[]), "name;value").unwrap(), "name;value");
+        assert_eq!(text(&plain("payload"), "name;value").unwrap(), "name;value");
     }
 
     #[test]
     fn cells_are_the_stated_members_in_the_stated_order() {
-        let csv = export(FileFormat::Csv, ';', &["id", "näme", "n", "b", "gone"]);
-        let writing = Writing::of(&csv);
-        assert_eq!(String::from_utf8(writing.begin).unwrap(), "\u{feff}id;näme;n;b;gone\r\n");
+        let csv = csv(json!(["id", "näme", "n", "b", "gone"]), json!({ "bom": true }));
+        let begin = begin(&csv);
+        assert_eq!(String::from_utf8(begin).unwrap(), "\u{feff}id;näme;n;b;gone\r\n");
         let record = r#"{"b": true, "näme": "a;\"b\"", "id": "007", "n": 1.50, "other": {}}"#;
         assert_eq!(text(&csv, record).unwrap(), "007;\"a;\"\"b\"\"\";1.50;true;\r\n");
         assert_eq!(text(&csv, r#"{"id": [1]}"#), Err(Unfit::NotACell("id".into())));
@@ -191,17 +273,122 @@ mod tests {
         assert_eq!(text(&csv, "x"), Err(Unfit::NotJson));
     }
 
+    #[test]
+    fn a_file_in_another_encoding_is_in_it_as_a_whole() {
+        let utf_16 = csv(json!(["å"]), json!({ "encoding": "utf-16le", "bom": true }));
+        let begin = begin(&utf_16);
+        assert_eq!(begin, b"\xFF\xFE\xE5\0\r\0\n\0");
+        assert_eq!(bytes(&utf_16, r#"{"å": "Ж"}"#).unwrap(), b"\x16\x04\r\0\n\0");
+        let windows = csv(json!(["navn", "by"]), json!({ "encoding": "windows-1252" }));
+        assert_eq!(bytes(&windows, r#"{"navn": "Åse", "by": "5 €"}"#).unwrap(), b"\xC5se;5 \x80\r\n");
+        let unfit = bytes(&windows, r#"{"navn": "Åse", "by": "Łódź"}"#).unwrap_err();
+        assert_eq!(unfit.to_string(), "by has the character 'Ł' (U+0141), which windows-1252 does not have");
+    }
+
+    #[test]
+    fn all_cells_are_quoted_where_that_is_stated() {
+        let all = csv(json!(["a", "b", "c"]), json!({ "quoting": "all", "line_end": "lf" }));
+        assert_eq!(begin(&all), b"\"a\";\"b\";\"c\"\n");
+        assert_eq!(text(&all, r#"{"a": 1, "b": "x\"y"}"#).unwrap(), "\"1\";\"x\"\"y\";\"\"\n");
+    }
+
+    #[test]
+    fn numbers_get_the_decimal_mark_and_lose_no_digit() {
+        let comma = csv(json!(["n", { "name": "d", "decimal": true }]), json!({ "decimal_mark": "," }));
+        for (record, line) in [
+            (r#"{"n": 12345678901234567890.10, "d": "1234.50"}"#, Ok("12345678901234567890,10;1234,50")),
+            (r#"{"n": 1.5e3, "d": -2.5E-1}"#, Ok("1500;-0,25")),
+            (r#"{"n": "1.50", "d": null}"#, Ok("1.50;")), // a text is not a number unless the column says so
+            (r#"{"n": "-1.50", "d": "-1.50"}"#, Ok("-1.50;-1,50")),
+            (r#"{"n": 1e99}"#, Err(Unfit::NotANumber("n".into()))),
+            (r#"{"d": "1,5"}"#, Err(Unfit::NotANumber("d".into()))),
+            (r#"{"d": ""}"#, Err(Unfit::NotANumber("d".into()))),
+            (r#"{"d": true}"#, Err(Unfit::NotANumber("d".into()))),
+        ] {
+            assert_eq!(text(&comma, record), line.map(|l| format!("{l}\r\n")), "{record}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_their_column_states() {
+        let column = json!({ "name": "at", "date_format": "%d.%m.%Y %H:%M", "time_zone": "Europe/Oslo" });
+        let dated = csv(json!([column]), json!({}));
+        for (record, line) in [
+            (r#"{"at": "2026-11-25T23:30:00Z"}"#, Ok("26.11.2026 00:30")),
+            (r#"{"at": null}"#, Ok("\"\"")),
+            (r#"{"at": "2026-11-25"}"#, Err(Unfit::NoTimeOfDay("at".into()))),
+            (r#"{"at": "25.11.2026"}"#, Err(Unfit::NotADate("at".into()))),
+            (r#"{"at": 20261125}"#, Err(Unfit::NotADate("at".into()))),
+            (r#"{"at": true}"#, Err(Unfit::NotADate("at".into()))),
+        ] {
+            assert_eq!(text(&dated, record), line.map(|l| format!("{l}\r\n")), "{record}");
+        }
+    }
+
+    #[test]
+    fn a_formula_is_refused_kept_or_made_text_and_a_number_is_none() {
+        let with = |policy: Option<&str>| match policy {
+            None => csv(json!(["a", "n"]), json!({})),
+            Some(policy) => csv(json!(["a", "n"]), json!({ "formula_cells": policy })),
+        };
+        let record = r#"{"a": "=HYPERLINK(1)", "n": -5}"#;
+        assert_eq!(text(&with(None), record), Err(Unfit::Formula("a".into())));
+        assert_eq!(text(&with(Some("keep")), record).unwrap(), "=HYPERLINK(1);-5\r\n");
+        assert_eq!(text(&with(Some("quote_prefix")), record).unwrap(), "'=HYPERLINK(1);-5\r\n");
+        let numbers = r#"{"a": "-12.50", "n": "+47 22 33 44 55"}"#;
+        assert_eq!(text(&with(None), numbers).unwrap(), "-12.50;+47 22 33 44 55\r\n");
+    }
+
+    /// A file as a whole, with the totals known from a pass before.
+    fn file(export: &Export, records: &[&str]) -> String {
+        let rendering = Rendering::of(export).unwrap();
+        let pieces: Vec<_> = records.iter().map(|r| rendering.record(r.as_bytes()).unwrap()).collect();
+        let mut totals = Totals::default();
+        pieces.iter().for_each(|piece| piece.add_to(&mut totals));
+        let mut file = rendering.begin(&named(), &totals).unwrap();
+        pieces.iter().for_each(|piece| file.extend(&piece.bytes));
+        file.extend(rendering.end(&named(), &totals).unwrap());
+        String::from_utf8(file).unwrap()
+    }
+
+    #[test]
+    fn lines_around_the_records_have_their_totals() {
+        let mut framed = csv(json!(["id", "n"]), json!({ "bom": true, "decimal_mark": "," }));
+        framed.header_line = Some("H;{date};{records};{sum:n}".into());
+        framed.footer_line = Some("T;{counter:4};{sum:id}".into());
+        let records = [r#"{"id": "2", "n": 1.50}"#, r#"{"id": 1, "n": "-0.125"}"#, r#"{"id": 1}"#];
+        let wanted = "\u{feff}H;2026-11-25;3;1,375\r\nid;n\r\n2;1,50\r\n1;-0.125\r\n1;\r\nT;0007;4\r\n";
+        assert_eq!(file(&framed, &records), wanted);
+        assert!(Rendering::of(&framed).unwrap().begins_with_totals());
+
+        let mut ndjson = plain("ndjson");
+        ndjson.footer_line = Some(r#"{{"records":{records},"n":{sum:n}}}"#.into());
+        assert_eq!(file(&ndjson, &[r#"{"n": 1e2}"#]), "{\"n\":1e2}\n{\"records\":1,\"n\":100}\n");
+        assert!(!Rendering::of(&ndjson).unwrap().begins_with_totals(), "the last line can wait");
+        for (record, unfit) in [
+            (r#"{"n": "7,5"}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": ""}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": [1]}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": true}"#, Unfit::NotAnAmount("n".into())),
+            (r#"{"n": 1e40}"#, Unfit::NotAnAmount("n".into())),
+            ("[1]", Unfit::NotAnObject),
+        ] {
+            assert_eq!(bytes(&ndjson, record), Err(unfit), "{record}");
+        }
+    }
+
     proptest! {
         /// The csv crate is an independent reader.
         #[test]
         fn what_is_written_is_read_again(
             cells in prop::collection::vec(prop::collection::vec("[ a;\"\r\nå,]{0,6}", 2), 1..6),
+            quoting in prop::sample::select(vec!["needed", "all"]),
         ) {
-            let csv = export(FileFormat::Csv, ';', &["a", "b"]);
+            let csv = csv(json!(["a", "b"]), json!({ "formula_cells": "keep", "quoting": quoting }));
             let mut file = Vec::new();
             for row in &cells {
                 let record = serde_json::json!({ "a": row[0], "b": row[1] }).to_string();
-                file.extend(render(&csv, record.as_bytes()).unwrap());
+                file.extend(bytes(&csv, &record).unwrap());
             }
             let mut reader = csv::ReaderBuilder::new().delimiter(b';').has_headers(false).from_reader(&file[..]);
             let read: Vec<Vec<String>> =

@@ -1,14 +1,25 @@
 //! Files that are pushed: how a target server wants them named and written, how records become their bytes, and where
 //! the push of one stands. Decisions only: `aws::pushes` writes them down, `sftp-push` performs them.
 
+mod cells;
+mod csv;
 mod file_name;
 mod format;
+mod formula;
+mod frame;
+mod moment;
+mod number;
 mod output;
 mod push;
 mod settings;
+mod sum;
+mod void;
 
+pub use csv::{Column, CsvOutput, DecimalMark, FormulaCells, LineEnd, Quoting, StatedColumn};
 pub use file_name::{FileName, Named, valid_name};
-pub use format::{Unfit, Writing, render, wants_json};
+pub use format::{Piece, Rendering, Unfit, wants_json};
+pub use frame::Totals;
 pub use output::{Output, OutputResult};
 pub use push::{Decision, ManifestEntry, OpenBatch, Phase, Push, retry_wait};
-pub use settings::{CsvOutput, Export, FileFormat, LineEnd, Overwrite};
+pub use settings::{Export, FileFormat, FilesPer, Overwrite};
+pub use void::{VoidNumber, VoidReason};

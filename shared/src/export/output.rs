@@ -21,6 +21,9 @@ pub struct Output {
     pub number: u64,
     /// Id of its batch.
     pub batch: String,
+    /// The connection whose records it has, where each has files of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// Where its bytes are in the bucket.
     pub object: String,
     /// Where the list of its records is in the bucket.

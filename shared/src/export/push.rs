@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file_name::numbered;
+use super::{VoidNumber, file_name::numbered};
 
 /// What is to be pushed to a target, and how far it is: one row a target, beside its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Push {
     /// Files that were begun: the next one's number is one more.
     #[serde(default)]
     pub files: u64,
+    /// Numbers of which no file is on the server, newest first; a bounded number of them.
+    #[serde(default)]
+    pub void_numbers: Vec<VoidNumber>,
     /// Pushes that failed, one after another.
     #[serde(default)]
     pub failures: u32,
@@ -57,6 +60,9 @@ pub struct OpenBatch {
     pub opened_at: i64,
     /// How far it is.
     pub phase: Phase,
+    /// The connection whose records it has, where each has files of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// What the file is to be called.
     #[serde(default)]
     pub name: String,
@@ -90,6 +96,9 @@ pub struct OpenBatch {
     /// Whether the policy `fail` keeps it: a person decides, or the name becomes free.
     #[serde(default)]
     pub is_blocked: bool,
+    /// Whether its done-file was written, where it has one: it is not written again.
+    #[serde(default)]
+    pub has_done_file: bool,
 }
 
 /// How far an open batch is.

@@ -3,8 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FileName, format::MOST_COLUMNS};
-use crate::problem::FieldError;
+use super::{CsvOutput, FileName, frame::Frame, valid_name};
+use crate::{compression::Compression, mapping::Encoding, problem::FieldError};
+
+/// Why a name or a line cannot have the connection.
+const ONE_CONNECTION: &str =
+    "{connection} is for files_per connection or record: other files have those of several";
+
+/// Longest end of the name of a done-file, in bytes.
+const MOST_SUFFIX_BYTES: usize = 30;
 
 /// How files are named and written, and when they are pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,17 +21,51 @@ pub struct Export {
     #[serde(default)]
     pub realtime: bool,
     /// Name of a file, without folder: text with `{date}` (2026-11-25), `{time}` (093000), `{counter}` or `{counter:6}`
-    /// (with zeros in front), `{run}` and `{batch}`. Date and time are those of the account's zone when the file's
+    /// (with zeros in front), `{run}`, `{batch}`, and `{connection}` where a file has the records of one only: its id. Date and time are those of the account's zone when the file's
     /// content was frozen; the counter counts the target's files.
     pub file_name: String,
+    /// Whether all that waits goes into one file (`batch`, the default), what waits of each connection, or each record. Of
+    /// format `payload` it is always each record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_per: Option<FilesPer>,
     /// What happens where the folder has a file of that name.
     #[serde(default)]
     pub overwrite: Overwrite,
+    /// Of an empty file that is put beside each file once that has its name: what its name has behind the file's, for
+    /// example `.done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_file: Option<String>,
+    /// Permissions of a file, octal, for example `0640`. A server that does not set them makes a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Of formats `csv` and `ndjson`: a line before everything else. Text with `{records}`, `{sum:column}` (the exact sum
+    /// of a column), and what `file_name` may have; `{{` and `}}` are braces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_line: Option<String>,
+    /// Of formats `csv` and `ndjson`: a line behind the last record, with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub footer_line: Option<String>,
+    /// How a file is packed. Its name gets no ending by that: `file_name` states it. The member of a zip archive is called
+    /// as the file without `.zip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// What a file looks like.
     pub format: FileFormat,
     /// Of format `csv`: its columns and marks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvOutput>,
+}
+
+/// What goes into one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FilesPer {
+    /// All that waits.
+    Batch,
+    /// What waits of one connection.
+    Connection,
+    /// One record.
+    Record,
 }
 
 /// What happens where the folder has a file of that name.
@@ -63,33 +104,6 @@ pub enum FileFormat {
     Payload,
 }
 
-/// How CSV is written: nothing of it is guessed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CsvOutput {
-    /// The members of a record that become its cells, in this order; a member that is absent or null is an empty cell.
-    pub columns: Vec<String>,
-    /// One character of ASCII between cells.
-    pub delimiter: char,
-    /// Whether the first line names the columns.
-    pub header: bool,
-    /// What ends a line.
-    pub line_end: LineEnd,
-    /// Whether the file begins with a byte order mark, by which some programs know UTF-8.
-    #[serde(default)]
-    pub bom: bool,
-}
-
-/// What ends a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LineEnd {
-    /// `\n`.
-    Lf,
-    /// `\r\n`.
-    Crlf,
-}
-
 impl Export {
     /// Says whether a run may push a second file: not where that could take the first one's place.
     pub fn makes_several_files(&self) -> bool {
@@ -98,23 +112,90 @@ impl Export {
         tells_apart || !self.overwrite.gives_way()
     }
 
+    /// The permissions of a file.
+    pub fn mode(&self) -> Option<u32> {
+        let digits = self.mode.as_deref()?;
+        let is_octal = matches!(digits.len(), 3 | 4) && digits.bytes().all(|b| b.is_ascii_digit());
+        let mode = u32::from_str_radix(digits, 8).ok()?;
+        (is_octal && mode <= 0o777).then_some(mode)
+    }
+
+    /// What goes into one file.
+    pub fn files_per(&self) -> FilesPer {
+        match self.format {
+            FileFormat::Payload => FilesPer::Record,
+            _ => self.files_per.unwrap_or(FilesPer::Batch),
+        }
+    }
+
+    /// Says whether a run's files, and those of a realtime target's runs, have names of their own where they have to.
+    fn check_name(&self) -> Result<(), String> {
+        let name = FileName::parse(&self.file_name)?;
+        let tells_apart = name.tells_files_of_a_run_apart();
+        match self.files_per() {
+            FilesPer::Record if !tells_apart => {
+                Err("one run makes a file for each record: tell them apart with {counter} or {batch}".into())
+            }
+            FilesPer::Connection if !tells_apart && !name.has_connection() => Err(
+                "one run makes a file for each connection: tell them apart with {connection}, {counter} or {batch}".into(),
+            ),
+            FilesPer::Batch if name.has_connection() => Err(ONE_CONNECTION.into()),
+            _ if self.realtime && self.overwrite.gives_way() && !name.tells_runs_apart() => Err(
+                "a realtime target makes many files, and under this policy one would take another's place: tell them apart \
+                 with {counter}, {batch} or {run}"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_line(&self, line: &str) -> Result<(), String> {
+        if !matches!(self.format, FileFormat::Csv | FileFormat::Ndjson) {
+            return Err("is for formats csv and ndjson only".into());
+        }
+        let frame = Frame::parse(line)?;
+        if self.files_per() == FilesPer::Batch && frame.has_connection() {
+            return Err(ONE_CONNECTION.into());
+        }
+        let Some(csv) = &self.csv else { return Ok(()) };
+        if let Some(unknown) = frame.summed().find(|sum| csv.columns.iter().all(|c| c.name() != *sum)) {
+            return Err(format!("sums '{unknown}', which is not among the columns"));
+        }
+        let encoding = Encoding::named(&csv.encoding).ok(); // where it is none, that is said elsewhere
+        match encoding.map(|encoding| encoding.encode(line, &mut Vec::new())) {
+            Some(Err(missing)) => {
+                Err(format!("has the character '{missing}', which its encoding does not have"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
-        match FileName::parse(&self.file_name) {
-            Err(why) => errors.push(FieldError::new("export.file_name", why)),
-            Ok(name) if self.format == FileFormat::Payload && !name.tells_files_of_a_run_apart() => {
-                errors.push(FieldError::new(
-                    "export.file_name",
-                    "one run makes a file for each notification: tell them apart with {counter} or {batch}",
-                ));
+        if let Some(suffix) = &self.done_file
+            && (suffix.len() > MOST_SUFFIX_BYTES || !valid_name(&format!("x{suffix}")) || suffix.is_empty())
+        {
+            let detail = format!(
+                "must be the end of a file's name, up to {MOST_SUFFIX_BYTES} bytes, without / or \\, for example .done"
+            );
+            errors.push(FieldError::new("export.done_file", detail));
+        }
+        if self.mode.is_some() && self.mode().is_none() {
+            errors.push(FieldError::new(
+                "export.mode",
+                "must be octal permissions, 0000 to 0777, for example 0640",
+            ));
+        }
+        if let Err(why) = self.check_name() {
+            errors.push(FieldError::new("export.file_name", why));
+        }
+        if self.format == FileFormat::Payload && self.files_per.is_some_and(|per| per != FilesPer::Record) {
+            let detail = "format payload makes a file for each record";
+            errors.push(FieldError::new("export.files_per", detail));
+        }
+        for (field, line) in [("header_line", &self.header_line), ("footer_line", &self.footer_line)] {
+            if let Some(Err(why)) = line.as_deref().map(|line| self.check_line(line)) {
+                errors.push(FieldError::new(format!("export.{field}"), why));
             }
-            Ok(name) if self.realtime && self.overwrite.gives_way() && !name.tells_runs_apart() => {
-                errors.push(FieldError::new(
-                    "export.file_name",
-                    "a realtime target makes many files, and under this policy one would take another's place: tell \
-                     them apart with {counter}, {batch} or {run}",
-                ));
-            }
-            Ok(_) => {}
         }
         match (self.format, &self.csv) {
             (FileFormat::Csv, None) => {
@@ -123,23 +204,6 @@ impl Export {
             (FileFormat::Csv, Some(csv)) => csv.check(errors),
             (_, Some(_)) => errors.push(FieldError::new("export.csv", "is for format csv only")),
             (_, None) => {}
-        }
-    }
-}
-
-impl CsvOutput {
-    fn check(&self, errors: &mut Vec<FieldError>) {
-        if self.columns.is_empty() || self.columns.len() > MOST_COLUMNS {
-            let detail = format!("must be 1 to {MOST_COLUMNS} names of members of a record");
-            errors.push(FieldError::new("export.csv.columns", detail));
-        }
-        let mut seen = std::collections::HashSet::new();
-        if let Some(twice) = self.columns.iter().find(|c| !seen.insert(c.as_str())) {
-            errors.push(FieldError::new("export.csv.columns", format!("has '{twice}' twice")));
-        }
-        if !self.delimiter.is_ascii() || matches!(self.delimiter, '"' | '\r' | '\n' | '\0') {
-            let detail = "must be one character of ASCII, and neither a quotation mark nor a line end";
-            errors.push(FieldError::new("export.csv.delimiter", detail));
         }
     }
 }
@@ -167,6 +231,39 @@ mod tests {
             (json!({ "file_name": "a/b", "format": "ndjson" }), Some("export.file_name")),
             (json!({ "file_name": "{date}", "format": "payload" }), Some("export.file_name")),
             (json!({ "file_name": "{counter:6}.bin", "format": "payload" }), None),
+            (
+                json!({ "file_name": "{batch}", "format": "payload", "files_per": "batch" }),
+                Some("export.files_per"),
+            ),
+            (json!({ "file_name": "{batch}", "format": "payload", "files_per": "record" }), None),
+            (json!({ "file_name": "{connection}", "format": "ndjson" }), Some("export.file_name")),
+            (
+                json!({ "file_name": "{date}", "format": "ndjson", "files_per": "connection" }),
+                Some("export.file_name"),
+            ),
+            (json!({ "file_name": "{connection}", "format": "ndjson", "files_per": "connection" }), None),
+            (
+                json!({ "file_name": "{connection}", "format": "ndjson", "files_per": "record" }),
+                Some("export.file_name"),
+            ),
+            (
+                json!({ "file_name": "{connection}-{counter}", "format": "ndjson", "files_per": "record" }),
+                None,
+            ),
+            (
+                json!({ "file_name": "{counter}", "format": "ndjson", "files_per": "connection",
+                    "header_line": "{connection}" }),
+                None,
+            ),
+            (
+                json!({ "file_name": "{counter}", "format": "ndjson", "header_line": "{connection}" }),
+                Some("export.header_line"),
+            ),
+            (
+                json!({ "file_name": "{connection}", "format": "ndjson", "files_per": "connection", "realtime": true,
+                    "overwrite": "replace" }),
+                Some("export.file_name"),
+            ),
             (json!({ "file_name": "a", "format": "csv" }), Some("export.csv")),
             (
                 json!({ "file_name": "a-{date}", "format": "ndjson", "realtime": true, "overwrite": "replace" }),
@@ -179,10 +276,37 @@ mod tests {
             (json!({ "file_name": "a", "format": "ndjson", "realtime": true, "overwrite": "rename" }), None),
             (json!({ "file_name": "a", "format": "ndjson", "overwrite": "replace" }), None),
             (csv(json!(["id", "name"]), ";"), None),
-            (csv(json!([]), ";"), Some("export.csv.columns")),
-            (csv(json!(["id", "id"]), ";"), Some("export.csv.columns")),
+            (json!({ "file_name": "a", "format": "ndjson", "done_file": ".done", "mode": "0640" }), None),
+            (json!({ "file_name": "a", "format": "ndjson", "done_file": "" }), Some("export.done_file")),
+            (json!({ "file_name": "a", "format": "ndjson", "done_file": "/done" }), Some("export.done_file")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "rw-" }), Some("export.mode")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "+640" }), Some("export.mode")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "4755" }), Some("export.mode")),
+            (json!({ "file_name": "a", "format": "ndjson", "mode": "0888" }), Some("export.mode")),
             (csv(json!(["id"]), "\""), Some("export.csv.delimiter")),
-            (csv(json!(["id"]), "é"), Some("export.csv.delimiter")),
+        ] {
+            assert_eq!(fields(export.clone()), named.into_iter().collect::<Vec<_>>(), "{export}");
+        }
+        let lines = |header: &str, footer: &str| {
+            let mut framed = csv(json!(["id", "n"]), ";");
+            framed["csv"]["encoding"] = "iso-8859-1".into();
+            (framed["header_line"], framed["footer_line"]) = (header.into(), footer.into());
+            framed
+        };
+        for (export, named) in [
+            (lines("Lønn {date}", "{records} {sum:n}"), None),
+            (lines("Lønn €", "{records}"), Some("export.header_line")),
+            (lines("{sum:hours}", "x"), Some("export.header_line")),
+            (lines("x", "{total}"), Some("export.footer_line")),
+            (json!({ "file_name": "a", "format": "ndjson", "footer_line": "{sum:any} €" }), None),
+            (
+                json!({ "file_name": "a", "format": "json_array", "footer_line": "x" }),
+                Some("export.footer_line"),
+            ),
+            (
+                json!({ "file_name": "{batch}", "format": "payload", "header_line": "x" }),
+                Some("export.header_line"),
+            ),
         ] {
             assert_eq!(fields(export.clone()), named.into_iter().collect::<Vec<_>>(), "{export}");
         }

@@ -175,7 +175,7 @@ fn read_once(reader: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
 const LONGEST_MARK: usize = 4;
 
 /// UTF-32 comes first: its little-endian mark begins with that of UTF-16.
-const MARKS: [(&str, &[u8]); 5] = [
+pub(super) const MARKS: [(&str, &[u8]); 5] = [
     ("utf-32le", &[0xFF, 0xFE, 0, 0]),
     ("utf-32be", &[0, 0, 0xFE, 0xFF]),
     ("utf-8", &[0xEF, 0xBB, 0xBF]),

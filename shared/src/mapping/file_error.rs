@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::decode::WrongEncoding;
 use super::outcome::Reason;
+use crate::compression::Unpackable;
 
 /// Why a file cannot be read as the mapping states.
 #[derive(Debug, Error)]
@@ -13,6 +14,9 @@ pub enum FileError {
     /// It begins with the byte order mark of another encoding.
     #[error(transparent)]
     WrongEncoding(#[from] WrongEncoding),
+    /// It is packed, and cannot be unpacked.
+    #[error(transparent)]
+    Unpackable(#[from] Unpackable),
     /// Columns that the mapping names are not there.
     #[error("the file has no column {}; it has {}", missing.join(", "), found.join(", "))]
     MissingColumns {
@@ -45,6 +49,7 @@ impl FileError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::WrongEncoding(_) => "wrong_encoding",
+            Self::Unpackable(why) => why.code(),
             Self::MissingColumns { .. } => "missing_columns",
             Self::RepeatedColumn { .. } => "repeated_column",
             Self::UnreadableHeader { .. } => "unreadable_header",
@@ -60,8 +65,12 @@ impl FileError {
 
 impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
-        match error.downcast::<WrongEncoding>() {
-            Ok(wrong) => Self::WrongEncoding(wrong),
+        let error = match error.downcast::<WrongEncoding>() {
+            Ok(wrong) => return Self::WrongEncoding(wrong),
+            Err(error) => error,
+        };
+        match error.downcast::<Unpackable>() {
+            Ok(why) => Self::Unpackable(why),
             Err(error) => Self::Read(error),
         }
     }

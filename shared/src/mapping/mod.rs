@@ -21,6 +21,7 @@ mod compile;
 mod decode;
 mod document;
 mod duplicates;
+mod encode;
 mod encoding;
 mod fields;
 mod file_error;

@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
-    aws::{gates::Of, pushes::Decided},
-    export::{Decision, OpenBatch, Phase, valid_name},
+    aws::{
+        gates::Of,
+        pushes::{Decided, Which},
+    },
+    export::{Decision, OpenBatch, Phase, VoidNumber, valid_name},
     message::PushMessage,
     problem::{FieldError, Problem},
     run::{Run, Trigger},
@@ -43,6 +46,9 @@ pub(crate) struct Buffer {
     open_batch: Option<OpenBatchView>,
     /// Files that were begun.
     files: u64,
+    /// Numbers of which no file is on the server, and why: the last 50, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    void_numbers: Vec<VoidNumber>,
     /// Pushes that failed, one after another.
     failures: u32,
     /// How the last of them failed.
@@ -124,8 +130,11 @@ pub(crate) async fn buffer(
 
 async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Problem> {
     let push = context.table.push(of).await.map_err(unavailable)?;
-    let mut rows =
-        context.table.buffered(of, MOST_COUNTED + 1, (context.clock)()).await.map_err(unavailable)?;
+    let mut rows = context
+        .table
+        .buffered(of, Which::All, MOST_COUNTED + 1, (context.clock)())
+        .await
+        .map_err(unavailable)?;
     let more = rows.len() > MOST_COUNTED;
     rows.truncate(MOST_COUNTED);
     let at = |ms: i64| Timestamp::from_millisecond(ms).ok();
@@ -136,6 +145,7 @@ async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Pr
         active_run: push.active_run,
         open_batch: push.open_batch.map(OpenBatchView::from),
         files: push.files,
+        void_numbers: push.void_numbers,
         failures: push.failures,
         last_error: push.last_error,
         next_try_at: push.try_at.and_then(at),

@@ -1,15 +1,12 @@
 //! The blocking side: reads the files from the bucket, maps record by record, and packs what comes of it.
 
-use std::{
-    collections::HashSet,
-    io::{self, Read},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::value::RawValue;
 use shared::{
     aws::{AwsError, objects::Bucket},
     change::{Change, Hash, State},
+    compression::Compression,
     counts::Counts,
     mapping::{Compiled, FileError, Mapped, Outcome, Settling, Winners, records},
     record::{Part, PartWriter, Processor, RecordResult, Writer},
@@ -17,12 +14,8 @@ use shared::{
     wire::{Action, StagedRecord},
 };
 use tokio::{runtime::Handle, sync::mpsc::Sender};
-use tokio_util::io::SyncIoBridge;
 
-use crate::{
-    error::{Stop, TimeIsOver},
-    limit::Limit,
-};
+use crate::{error::Stop, limit::Limit};
 
 /// Bytes of data at which a batch is closed, however few records it has.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -43,6 +36,8 @@ pub(super) struct Job {
     pub(super) bucket: Bucket,
     pub(super) runtime: Handle,
     pub(super) run: Run,
+    /// How the files are packed.
+    pub(super) compression: Option<Compression>,
     pub(super) compare: bool,
     pub(super) batch_size: u64,
     pub(super) mapping: Arc<Compiled>,
@@ -52,31 +47,18 @@ pub(super) struct Job {
     pub(super) limit: Limit,
 }
 
-/// Reads until the invocation's time is over. Every record comes through here, on each pass over a file.
-struct InTime<R> {
-    reader: R,
-    limit: Limit,
-}
-
-impl<R: Read> Read for InTime<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.limit.is_over() {
-            return Err(io::Error::other(TimeIsOver));
-        }
-        self.reader.read(buf)
-    }
-}
-
 /// Where a record is: its file, when that was taken in milliseconds since 1970, and its line.
 pub(super) type Place = (String, i64, u64);
 
 impl Job {
     /// Maps every input that is not a repetition of the content before it.
     ///
-    /// A file that cannot be read as the mapping states is left out as a whole, before its first record: the
+    /// A file that cannot be unpacked, or read as the mapping states, is left out as a whole, before its first record: the
     /// others go on their way, and the failure says which it was. Where none can be read, the run fails.
     pub(super) fn run(self, sender: Sender<Piece>) -> Result<Mapping, Stop> {
-        let inputs: Vec<&Input> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
+        let all: Vec<_> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
+        let files = all.len();
+        let (inputs, mut left_out) = self.sound(all)?;
         let mut winners = self.settle(&inputs)?;
         let mut out = Out {
             job: &self,
@@ -88,7 +70,6 @@ impl Job {
             records: Vec::new(),
             data: Vec::new(),
         };
-        let mut left_out = Vec::new();
         let mut found = 0;
         for (i, input) in inputs.iter().enumerate() {
             let outcomes = match records(self.open(input)?, &self.mapping) {
@@ -112,7 +93,7 @@ impl Job {
             ..first
         });
         match failure {
-            Some(failure) if left_out.len() == inputs.len() => Err(Stop::Failed(failure)),
+            Some(failure) if left_out.len() == files => Err(Stop::Failed(failure)),
             failure => {
                 let failure = failure.or_else(|| self.not_found(found));
                 Ok(Mapping { counts: out.finish()?, left_out, failure })
@@ -150,18 +131,6 @@ impl Job {
         );
         (found < all).then(|| Failure::new(Origin::Mapping, "retry_incomplete", message, false))
     }
-
-    fn open(&self, input: &Input) -> Result<impl Read + use<>, Stop> {
-        let opened = self.runtime.block_on(self.bucket.open(&input.object))?;
-        let (body, _) = opened.ok_or_else(|| {
-            Stop::settings(
-                "input_gone",
-                &format!("{} is no longer in the bucket; it is kept for 90 days", input.path),
-            )
-        })?;
-        let reader = SyncIoBridge::new_with_handle(body.into_async_read(), self.runtime.clone());
-        Ok(InTime { reader, limit: self.limit })
-    }
 }
 
 /// What mapping all files came to.
@@ -175,7 +144,7 @@ pub(super) struct Mapping {
 }
 
 /// A file that is left out is a failure of the run; anything else stops the work.
-fn left_out_or_stop(input: &Input, error: FileError) -> Result<Failure, Stop> {
+pub(super) fn left_out_or_stop(input: &Input, error: FileError) -> Result<Failure, Stop> {
     match Stop::file(&input.path, error) {
         Stop::Failed(failure) => Ok(failure),
         other => Err(other),

@@ -5,6 +5,7 @@
 //! files of a run have to be mapped within one invocation: there is no going on in the middle.
 
 mod mapper;
+mod open;
 pub(crate) mod store;
 
 use std::{collections::HashSet, sync::Arc};
@@ -52,6 +53,7 @@ pub(crate) async fn transform(
         bucket: context.bucket.clone(),
         runtime: tokio::runtime::Handle::current(),
         run: run.clone(),
+        compression: connection.files().and_then(|files| files.compression),
         compare: connection.compare,
         batch_size: u64::from(connection.target.batch_size),
         mapping,

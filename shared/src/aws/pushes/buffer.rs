@@ -26,6 +26,27 @@ pub struct NotSent<'a> {
     pub why: &'a str,
 }
 
+/// Which connections' rows are wanted.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// Of all.
+    All,
+    /// Of this one.
+    Of(&'a str),
+    /// Of all but these.
+    Besides(&'a HashSet<String>),
+}
+
+impl Which<'_> {
+    fn takes(self, connection: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(only) => connection == only,
+            Self::Besides(others) => !others.contains(connection),
+        }
+    }
+}
+
 /// Rows that are read again at once.
 const ROWS_AT_ONCE: usize = 100;
 
@@ -41,7 +62,7 @@ fn waits(row: &NotificationDelivery, now: Timestamp) -> bool {
 }
 
 impl Table {
-    /// The oldest `most` rows that wait for a target's next flush, in order of arrival. The index lags, so that each
+    /// The oldest `most` of these rows that wait for a target's next flush, in order of arrival. The index lags, so that each
     /// row is read again: one that is in a file already is not among them, and does not stand for another.
     ///
     /// # Errors
@@ -49,6 +70,7 @@ impl Table {
     pub async fn buffered(
         &self,
         of: Of<'_>,
+        which: Which<'_>,
         most: usize,
         now: Timestamp,
     ) -> Result<Vec<NotificationDelivery>, AwsError> {
@@ -69,15 +91,15 @@ impl Table {
             let is_all = listed.len() < limit;
             listed.truncate(limit);
             let last_ms = listed.last().map_or(0, |owed| owed.place().0);
-            let mut names = Vec::new();
+            let (mut names, mut is_new) = (Vec::new(), false);
             for owed in listed {
                 if let Owed::Notification(row) = owed
                     && seen.insert(row.name().to_string())
                 {
-                    names.push(row.name());
+                    is_new = true;
+                    names.extend(which.takes(&row.connection).then(|| row.name()));
                 }
             }
-            let is_new = !names.is_empty();
             for chunk in names.chunks(ROWS_AT_ONCE) {
                 rows.extend(self.still_waiting(of, chunk, now).await?);
                 if rows.len() >= most {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     announcement::{Happened, announcement},
     counts::Counts,
-    export::{OpenBatch, Push},
+    export::{OpenBatch, Push, VoidReason},
     keys, metrics,
     run::{Failure, Output, Run, RunStatus},
 };
@@ -94,19 +94,22 @@ impl Table {
         Ok(())
     }
 
-    /// Forgets the open batch without a file: nothing was left to be put into it. Its number stays void.
+    /// Forgets the open batch without a file: nothing was left to be put into it. Its number is noted as void.
     ///
     /// # Errors
     /// When the call fails or the lease is lost.
-    pub async fn drop_batch(&self, of: Of<'_>, push: &mut Push) -> Result<(), AwsError> {
+    pub async fn drop_batch(&self, of: Of<'_>, push: &mut Push, now: Timestamp) -> Result<(), AwsError> {
+        let Some(batch) = &push.open_batch else { return Ok(()) };
+        let void = push.void_numbers_with(batch, VoidReason::Empty, &batch.run, now);
         let update = self
-            .push_update(of, "REMOVE open_batch, decision")
+            .push_update(of, "SET void_numbers = :void REMOVE open_batch, decision")
             .condition_expression(HELD)
+            .expression_attribute_values(":void", value(&void)?)
             .expression_attribute_values(":epoch", n(push.epoch));
         if !update_if(update).await? {
             return Err(lost(of));
         }
-        (push.open_batch, push.decision) = (None, None);
+        (push.open_batch, push.decision, push.void_numbers) = (None, None, void);
         Ok(())
     }
 
@@ -159,7 +162,7 @@ impl Table {
     }
 
     /// Closes the open batch and adds its file to the report, in one transaction: it is counted once. Its rows are
-    /// written before.
+    /// written before. Where no file came of it, its number is noted as void.
     ///
     /// # Errors
     /// When the call fails or the lease is lost.
@@ -171,8 +174,18 @@ impl Table {
         output: Output,
         counts: Counts,
     ) -> Result<(), AwsError> {
+        let void_numbers = match (&push.open_batch, VoidReason::of(output.result)) {
+            (Some(batch), Some(reason)) => push.void_numbers_with(batch, reason, &run.id, output.ended_at),
+            _ => push.void_numbers.clone(),
+        };
         let held = self
-            .held_push(of, push, "REMOVE open_batch, decision", "open_batch.id = :batch")
+            .held_push(
+                of,
+                push,
+                "SET void_numbers = :void REMOVE open_batch, decision",
+                "open_batch.id = :batch",
+            )
+            .expression_attribute_values(":void", value(&void_numbers)?)
             .expression_attribute_values(":batch", s(&output.batch));
         let report = self
             .run_update(
@@ -185,7 +198,7 @@ impl Table {
             .expression_attribute_values(":output", value(&[&output])?)
             .expression_attribute_values(":counts", value(&counts)?);
         self.send_held_push(of, vec![of_update(held)?, of_update(report)?]).await?;
-        (push.open_batch, push.decision) = (None, None);
+        (push.open_batch, push.decision, push.void_numbers) = (None, None, void_numbers);
         run.outputs.push(output);
         (run.counts, run.progress_epoch) = (counts, push.epoch);
         Ok(())

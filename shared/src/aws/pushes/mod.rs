@@ -21,7 +21,7 @@ use crate::{
     keys::{self, Key},
 };
 
-pub use buffer::NotSent;
+pub use buffer::{NotSent, Which};
 pub use held::Ended;
 pub use people::Decided;
 
