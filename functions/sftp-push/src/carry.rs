@@ -1,26 +1,19 @@
 //! Carrying a frozen batch to its server: temporary name, size check, rename.
 
-use bytes::Bytes;
-use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use shared::{
-    aws::{AwsError, gates::Of},
-    export::{Decision, Export, Overwrite, Phase, Push},
-    id::hex,
-    run::{Failure, Origin, OutputResult, Run},
-};
-use tokio::sync::mpsc;
-
 use crate::{
     Context, done_file,
     error::Stop,
     place::{self, Placed},
     remote::Remote,
     settle::{self, Through},
+    upload::upload,
 };
-
-/// Pieces that wait between the two sides.
-const WAITING: usize = 4;
+use jiff::Timestamp;
+use shared::{
+    aws::{AwsError, gates::Of},
+    export::{Decision, Export, Overwrite, Phase, Push},
+    run::{Failure, Origin, OutputResult, Run},
+};
 
 /// Carries the open batch through to its end, from wherever it stands.
 pub(crate) async fn carry(
@@ -74,10 +67,11 @@ pub(crate) async fn carry(
         batch.is_blocked = false;
         context.table.note_batch(of, push, batch.clone(), false).await?;
         let started = (context.clock)();
-        upload(context, remote, push).await?;
+        upload(context, of, remote, push, run).await?;
         duration_ms = millis_since(started, (context.clock)());
         batch.phase = Phase::Renaming;
         batch.uploaded_to = Some(remote.place());
+        batch.sent = None;
         batch.renames_to = None;
         context.table.note_batch(of, push, batch.clone(), false).await?;
     }
@@ -122,59 +116,6 @@ async fn no_longer_renaming(context: &Context, of: Of<'_>, push: &mut Push) -> R
     };
     (batch.phase, batch.uploaded_to, batch.renames_to) = (Phase::Frozen, None, None);
     context.table.note_batch(of, push, batch, false).await
-}
-
-/// Copies the frozen bytes to the server under the batch's temporary name, over what an earlier attempt left there, and
-/// looks whether all of them are there.
-async fn upload(context: &Context, remote: &Remote, push: &Push) -> Result<(), Stop> {
-    let Some(batch) = push.open_batch.clone() else { return Ok(()) };
-    let missing = || AwsError::damaged(&batch.object, "the object is not there");
-    let (mut body, _) = context.bucket.open(&batch.object).await?.ok_or_else(missing)?;
-    let (sender, mut receiver) = mpsc::channel::<Bytes>(WAITING);
-    let path = remote.path(&batch.temporary_name());
-    let writing = {
-        let path = path.clone();
-        remote.call(move |client| {
-            let mut sha = Sha256::new();
-            client.write(&path, || {
-                let piece = receiver.blocking_recv()?;
-                sha.update(&piece);
-                Some(piece)
-            })?;
-            Ok((hex(&sha.finalize()), client.stat(&path)?.0))
-        })
-    };
-    let reading = async move {
-        // Where the other side has ended, it says why.
-        loop {
-            match body.try_next().await {
-                Ok(Some(piece)) => match sender.send(piece).await {
-                    Ok(()) => {}
-                    Err(_) => return Ok(()),
-                },
-                Ok(None) => return Ok(()),
-                Err(e) => {
-                    let (call, code) = ("s3:GetObject", "body cut".to_string());
-                    return Err(AwsError::Call { call, code, source: Box::new(e) });
-                }
-            }
-        }
-    };
-    let (written, read) = tokio::join!(writing, reading);
-    let (sha256, size_bytes) = written?;
-    // A body that was cut ends the file too early: its name is still the temporary one.
-    read?;
-    if sha256 != batch.sha256 {
-        return Err(AwsError::damaged(&batch.object, "it is not what was frozen").into());
-    }
-    if size_bytes != batch.size_bytes {
-        let why = format!(
-            "{path} has {size_bytes} bytes on the server after {} were written; check its disk and quota",
-            batch.size_bytes
-        );
-        return Err(Stop::Failed(Failure::new(Origin::Target, "size_differs", why, true)));
-    }
-    Ok(())
 }
 
 fn millis_since(started: Timestamp, now: Timestamp) -> u64 {

@@ -16,6 +16,9 @@ pub(crate) enum Stop {
     /// The hub itself could not go on; it is tried again.
     #[error(transparent)]
     Hub(#[from] AwsError),
+    /// Every connection to the server is in use; it is tried again a little later.
+    #[error("{0}")]
+    Busy(String),
     /// The invocation's time is over; the next holder goes on.
     #[error("{0} did not get done in the time that was left")]
     OutOfTime(String),

@@ -76,6 +76,12 @@ pub(crate) async fn flush(
             context.table.yield_push(of, &push, (context.clock)()).await?;
             return Ok(false);
         }
+        Err(Stop::Busy(why)) => {
+            tracing::info!(why, "the push waits for others");
+            context.table.push_progressed(&mut run, push.epoch).await?;
+            context.table.yield_push(of, &push, later((context.clock)(), RETRY_AFTER)).await?;
+            return Ok(false);
+        }
         Err(Stop::Hub(error @ AwsError::LostLease(_))) => return Err(error),
         Err(Stop::Hub(error)) if error.is_retryable() => {
             tracing::error!(error = shared::chain(&error), "the hub could not go on with the push");
@@ -157,7 +163,22 @@ async fn files(
         return Ok(());
     }
     // Nothing is frozen for a server that is not there: what comes meanwhile goes into the same file.
-    let remote = Remote::connect(context, of, target, limit).await?;
+    let remote = Remote::connect(context, of, target, &run.id, limit).await?;
+    let pushed = files_through(context, of, export, &remote, push, run, limit).await;
+    remote.leave(context).await;
+    pushed
+}
+
+/// Pushes one file after another, over connections that are there.
+async fn files_through(
+    context: &Context,
+    of: Of<'_>,
+    export: &Export,
+    remote: &Remote,
+    push: &mut Push,
+    run: &mut Run,
+    limit: &Limit,
+) -> Result<(), Stop> {
     let mut through = HashSet::new();
     loop {
         let mut may_be_more = true;
@@ -186,7 +207,7 @@ async fn files(
             let batch = freeze(context, of, export, batch, push.epoch, chosen.rows).await?;
             context.table.note_batch(of, push, batch, false).await?;
         }
-        carry(context, of, export, &remote, push, run).await?;
+        carry(context, of, export, remote, push, run).await?;
         if !may_be_more {
             return Ok(());
         }

@@ -136,6 +136,7 @@ pub(crate) fn new_batch(of: Of<'_>, run: &str, number: u64, now: Timestamp) -> O
         size_bytes: 0,
         sha256: String::new(),
         uploaded_to: None,
+        sent: None,
         renames_to: None,
         attempts: 0,
         is_blocked: false,

@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod settle;
 mod tried;
+mod upload;
 
 use std::sync::Arc;
 

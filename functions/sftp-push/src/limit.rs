@@ -35,6 +35,11 @@ impl Limit {
         self.deadline.duration_since((self.clock)()) - self.reserve()
     }
 
+    /// Until when what this invocation takes from others may be held.
+    pub(crate) fn held_until(&self) -> Timestamp {
+        self.deadline.saturating_add(SignedDuration::from_secs(60)).unwrap_or(Timestamp::MAX)
+    }
+
     /// Says whether another file may be begun.
     pub(crate) fn has_time(&self) -> bool {
         self.left() > self.reserve()

@@ -3,21 +3,33 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::{
-    aws::{AwsError, gates::Of},
+    aws::{
+        AwsError,
+        connections::{ConnectionPlace, Wanted},
+        gates::Of,
+    },
     sftp::{Client, Server, SftpError},
     target_server::TargetServer,
 };
 
 use crate::{Context, error::Stop, limit::Limit};
 
-/// An authenticated session, and the folder that the target server names.
+/// An authenticated session, another beside it where large files are written by two, and the folder that the target
+/// server names.
 #[derive(Clone)]
 pub(crate) struct Remote {
     client: Arc<Mutex<Client>>,
+    second: Option<Arc<Mutex<Client>>>,
+    connections: Vec<ConnectionPlace>,
     folder: String,
     /// User and address.
     login: String,
+    software: String,
+    cipher: String,
 }
+
+/// From which size on a file is written by two sessions.
+const LARGE_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Remote {
     /// Connects: addresses are checked after DNS, the host key against the pins, before anything is sent.
@@ -25,6 +37,7 @@ impl Remote {
         context: &Context,
         of: Of<'_>,
         target: &TargetServer,
+        run: &str,
         limit: &Limit,
     ) -> Result<Self, Stop> {
         let account = context.table.account(of.account).await?;
@@ -36,11 +49,78 @@ impl Remote {
             Ok(None) => return Err(Stop::settings("bad_address", "the address is not host or host:port")),
             Err(error) => return Err(Stop::settings("secret_unusable", &error.to_string())),
         };
-        let patience = limit.patience();
-        let client = blocking(move || Client::connect(&server, patience)).await?;
-        let login = format!("{}@{}", target.auth.user.as_deref().unwrap_or_default(), target.address);
-        let folder = target.path.clone().unwrap_or_default().trim_end_matches('/').to_string();
-        Ok(Self { client: Arc::new(Mutex::new(client)), folder, login })
+        let wanted = Wanted { account: of.account, target, holder: run };
+        let now = (context.clock)();
+        let Some(place) = context.table.take_connection(wanted, now, limit.held_until()).await? else {
+            let most = target.sftp.connections();
+            return Err(Stop::Busy(format!("all {most} connections to {} are in use", target.address)));
+        };
+        let mut connections = vec![place];
+        if target.sftp.upload_connections == Some(2) {
+            // Where there is no place for it, one does.
+            connections.extend(context.table.take_connection(wanted, now, limit.held_until()).await?);
+        }
+        let (patience, has_second) = (limit.patience(), connections.len() > 1);
+        let connected = blocking(move || {
+            let mut client = Client::connect(&server, patience)?;
+            client.start()?;
+            let second = has_second.then(|| Client::connect(&server, patience));
+            let second = second.transpose().unwrap_or_else(|error| {
+                tracing::warn!(%error, "large files are written by one session: there is no second");
+                None
+            });
+            Ok((client, second))
+        });
+        let (client, second) = match connected.await {
+            Ok(connected) => connected,
+            Err(stop) => {
+                leave(context, connections).await;
+                return Err(stop);
+            }
+        };
+        Ok(Self {
+            software: client.software(),
+            cipher: client.cipher(),
+            client: Arc::new(Mutex::new(client)),
+            second: second.map(|second| Arc::new(Mutex::new(second))),
+            connections,
+            folder: target.path.clone().unwrap_or_default().trim_end_matches('/').to_string(),
+            login: format!("{}@{}", target.auth.user.as_deref().unwrap_or_default(), target.address),
+        })
+    }
+
+    /// Lets the next one have the connections' places.
+    pub(crate) async fn leave(self, context: &Context) {
+        // The sessions end before.
+        let Self { client, second, connections, .. } = self;
+        drop((client, second));
+        leave(context, connections).await;
+    }
+
+    /// What the server says it is.
+    pub(crate) fn software(&self) -> &str {
+        &self.software
+    }
+
+    /// What is sent is encrypted by this.
+    pub(crate) fn cipher(&self) -> &str {
+        &self.cipher
+    }
+
+    /// Runs blocking calls on both sessions, where there is a second and the file is large enough for it.
+    pub(crate) async fn call_both<T, F>(&self, size_bytes: u64, work: F) -> Result<T, Stop>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Client, Option<&mut Client>) -> Result<T, SftpError> + Send + 'static,
+    {
+        let (client, second) = (self.client.clone(), self.second.clone());
+        blocking(move || {
+            let mut client = client.lock().unwrap_or_else(PoisonError::into_inner);
+            let second = second.as_ref().filter(|_| size_bytes >= LARGE_BYTES);
+            let mut second = second.map(|second| second.lock().unwrap_or_else(PoisonError::into_inner));
+            work(&mut client, second.as_deref_mut())
+        })
+        .await
     }
 
     /// Runs blocking calls on the session.
@@ -79,6 +159,12 @@ impl Remote {
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, Stop> {
         let path = self.path(name);
         self.call(move |client| client.exists(&path)).await
+    }
+}
+
+async fn leave(context: &Context, connections: Vec<ConnectionPlace>) {
+    for place in connections {
+        context.table.leave_connection(place).await;
     }
 }
 

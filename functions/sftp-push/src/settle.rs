@@ -58,7 +58,6 @@ pub(crate) async fn settle(
     }
     drop(written);
     emf::print(&delivered);
-    let server = through.remote.call(|client| Ok(client.software())).await?;
     let output = Output {
         path,
         result,
@@ -72,7 +71,8 @@ pub(crate) async fn settle(
         manifest: batch.manifest,
         attempts: batch.attempts,
         duration_ms: through.duration_ms,
-        server,
+        server: through.remote.software().into(),
+        cipher: through.remote.cipher().into(),
         ended_at: now,
     };
     let (records, size_bytes) = (output.records, output.size_bytes);

@@ -35,6 +35,9 @@ pub struct Output {
     /// What the server says it is.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub server: String,
+    /// What it was encrypted by on its way.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cipher: String,
     /// When it was through.
     pub ended_at: Timestamp,
 }

@@ -87,6 +87,9 @@ pub struct OpenBatch {
     /// Server and folder that it was uploaded to, from when the upload is whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_to: Option<String>,
+    /// How much of it is on a server, where an upload did not get to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
     /// The name that the rename goes for, from when that is about to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renames_to: Option<String>,
@@ -99,6 +102,15 @@ pub struct OpenBatch {
     /// Whether its done-file was written, where it has one: it is not written again.
     #[serde(default)]
     pub has_done_file: bool,
+}
+
+/// The beginning of a file that a server has under the batch's temporary name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Server and folder.
+    pub to: String,
+    /// Bytes that the server has said it has.
+    pub bytes: u64,
 }
 
 /// How far an open batch is.

@@ -83,6 +83,11 @@ pub enum SftpError {
         /// What the server said.
         detail: String,
     },
+    /// A file that was written in part, and of which the server has other bytes now.
+    #[error(
+        "{0} cannot be gone on with: what the server has of it is not what it was sent; it is written anew"
+    )]
+    NotResumable(String),
     /// A file that is no longer the one that was taken.
     #[error("{0} was written anew after it was taken; it stays where it is, and the next run takes it")]
     Changed(String),
@@ -145,6 +150,7 @@ impl SftpError {
             Self::NotFound(_) => "not_found",
             Self::Denied(_) => "permission_denied",
             Self::NoRoom { .. } => "no_room",
+            Self::NotResumable(_) => "not_resumable",
             Self::Changed(_) => "file_changed",
             Self::FolderTooLarge { .. } => "folder_too_large",
             Self::TimedOut { .. } => "timed_out",
@@ -162,6 +168,7 @@ impl SftpError {
                 | Self::Connect { .. }
                 | Self::Handshake { .. }
                 | Self::NoRoom { .. }
+                | Self::NotResumable(_)
                 | Self::Changed(_)
                 | Self::TimedOut { .. }
                 | Self::OutOfTime { .. }

@@ -26,4 +26,5 @@ pub use diagnosing::{Trial, diagnose};
 pub use error::SftpError;
 pub use getting_many::{SMALL_BYTES, WholeFile};
 pub use patience::Patience;
+pub use putting::{Unfinished, Writing};
 pub use server::Server;

@@ -1,78 +1,193 @@
-//! Writing files.
+//! Writing files, over one session or two.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 
 use super::{
     Client, SftpError,
-    subsystem::{Doing, done},
-    wire::{Request, open},
+    subsystem::{Doing, broken, done},
+    wire::{Answer, Attributes, Request, open},
 };
 
+/// A file that is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Writing<'a> {
+    /// Its path.
+    pub path: &'a str,
+    /// Where it is gone on with: bytes before it are there from an earlier attempt. From 0 on, the file is made, over
+    /// whatever has its name, and its folder where there is none.
+    pub from: u64,
+}
+
+/// How far a file got that was not written to its end.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Bytes from the beginning of the file that the server has said it has.
+    pub acknowledged: u64,
+    /// Why not all.
+    pub error: SftpError,
+}
+
+/// The pieces of a file, taken by one session or two, each piece once.
+struct Pieces<F> {
+    next: F,
+    offset: u64,
+}
+
+impl<F: FnMut() -> Option<Bytes>> Pieces<F> {
+    fn take(&mut self, most_bytes: usize, kept: &mut Bytes) -> Option<(u64, Bytes)> {
+        while kept.is_empty() {
+            *kept = (self.next)()?;
+        }
+        let piece = kept.split_to(kept.len().min(most_bytes));
+        let offset = self.offset;
+        self.offset += piece.len() as u64;
+        Some((offset, piece))
+    }
+}
+
+/// What a session has to its name: nothing that is not acknowledged.
+const NOTHING: u64 = u64::MAX;
+
 impl Client {
-    /// Writes a file from its beginning, over whatever has its name; the folder is made if it is not there. `next`
-    /// gives its bytes piece by piece. Answers how many they were.
+    /// Writes a file from its beginning. `next` gives its bytes piece by piece. Answers how many they were.
     ///
     /// # Errors
     /// When the file cannot be made, or a write fails or takes no byte in time; part of it may be there then.
-    pub fn write(&mut self, path: &str, mut next: impl FnMut() -> Option<Bytes>) -> Result<u64, SftpError> {
-        let doing = Doing("making", path);
-        let order = Request::Open { path, flags: open::WRITE | open::CREATE | open::TRUNCATE };
-        let handle = match self.handle(doing, order) {
-            Err(SftpError::NotFound(_)) => {
-                self.make_folders(path)?;
-                self.handle(doing, order)?
-            }
-            opened => opened?,
-        };
-        let written = self.write_pieces(Doing("writing", path), &handle, 0, &mut next);
-        if written.is_err() {
-            self.sftp.close(&handle);
-            return written;
-        }
-        self.sftp.order(Doing("closing", path), Request::Close { handle: &handle })?;
-        written
+    pub fn write(
+        &mut self,
+        path: &str,
+        next: impl FnMut() -> Option<Bytes> + Send,
+    ) -> Result<u64, SftpError> {
+        self.write_with(None, Writing { path, from: 0 }, next).map_err(|unfinished| unfinished.error)
     }
 
-    /// Sends everything that `next` gives, with as much on its way as the distance asks for.
+    /// Writes a file, or goes on with it; with another session beside this one, where there is one. `next` gives the
+    /// bytes from `from` on. Answers the size that the file should have.
+    ///
+    /// # Errors
+    /// When it does not get to its end; it says how far it got.
+    pub fn write_with(
+        &mut self,
+        second: Option<&mut Self>,
+        writing: Writing<'_>,
+        next: impl FnMut() -> Option<Bytes> + Send,
+    ) -> Result<u64, Unfinished> {
+        let unfinished = |error| Unfinished { acknowledged: writing.from, error };
+        let handle = self.open_to_write(writing).map_err(unfinished)?;
+        let pieces = Mutex::new((Pieces { next, offset: writing.from }, Bytes::new()));
+        let take = |most_bytes: usize| {
+            let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
+            let (pieces, kept) = &mut *pieces;
+            pieces.take(most_bytes, kept)
+        };
+        let (first_open, second_open) = (AtomicU64::new(NOTHING), AtomicU64::new(NOTHING));
+        let written = match second {
+            None => self.write_pieces(writing.path, &handle, &take, &first_open),
+            Some(second) => std::thread::scope(|scope| {
+                let beside = scope.spawn(|| {
+                    let doing = Doing("opening", writing.path);
+                    let handle =
+                        second.handle(doing, Request::Open { path: writing.path, flags: open::WRITE })?;
+                    second.write_pieces(writing.path, &handle, &take, &second_open)
+                });
+                let first = self.write_pieces(writing.path, &handle, &take, &first_open);
+                let lost = || Err(broken(Doing("writing", writing.path), "its second session broke".into()));
+                let beside = beside.join().unwrap_or_else(|_| lost());
+                first.and(beside)
+            }),
+        };
+        let end = pieces.lock().unwrap_or_else(PoisonError::into_inner).0.offset;
+        written.map(|()| end).map_err(|error| {
+            let open = first_open.load(Ordering::Acquire).min(second_open.load(Ordering::Acquire));
+            Unfinished { acknowledged: open.min(end), error }
+        })
+    }
+
+    /// Says from where a file can be gone on with of which `bytes` were acknowledged: less where less is there.
+    ///
+    /// # Errors
+    /// When the server does not tell.
+    pub fn resumable(&mut self, path: &str, bytes: u64) -> Result<u64, SftpError> {
+        match self.stat(path) {
+            Ok((size_bytes, _)) => Ok(bytes.min(size_bytes)),
+            Err(SftpError::NotFound(_)) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_to_write(&mut self, writing: Writing<'_>) -> Result<Bytes, SftpError> {
+        let Writing { path, from } = writing;
+        if from > 0 {
+            let handle = self.handle(Doing("opening", path), Request::Open { path, flags: open::WRITE })?;
+            // Some servers empty what is opened to be written: the bytes before would be none.
+            let doing = Doing("going on with", path);
+            return match self.sftp.ask(doing, Request::StatOpen { handle: &handle })? {
+                Answer::Attributes(Attributes { size_bytes: Some(size), .. }) if size >= from => Ok(handle),
+                _ => {
+                    self.sftp.close(&handle);
+                    Err(SftpError::NotResumable(path.into()))
+                }
+            };
+        }
+        let doing = Doing("making", path);
+        let order = Request::Open { path, flags: open::WRITE | open::CREATE | open::TRUNCATE };
+        match self.handle(doing, order) {
+            Err(SftpError::NotFound(_)) => {
+                self.make_folders(path)?;
+                self.handle(doing, order)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Sends pieces until there are no more, with as many on their way as the distance asks for, and closes the file.
+    /// `open` is where the first of them begins that is not acknowledged.
     fn write_pieces(
         &mut self,
-        doing: Doing<'_>,
+        path: &str,
         handle: &[u8],
-        mut offset: u64,
-        next: &mut impl FnMut() -> Option<Bytes>,
-    ) -> Result<u64, SftpError> {
-        let (window, mut on_the_way, begun) = (self.window_bytes(), 0, offset);
-        let mut asked: VecDeque<(u32, u64)> = VecDeque::new();
-        let mut piece = Bytes::new();
+        take: &dyn Fn(usize) -> Option<(u64, Bytes)>,
+        open: &AtomicU64,
+    ) -> Result<(), SftpError> {
+        let doing = Doing("writing", path);
+        let (window, mut on_the_way) = (self.window_bytes(), 0);
+        let mut asked: VecDeque<(u32, u64, u64)> = VecDeque::new();
         let mut is_all = false;
         let written = loop {
             while !is_all && on_the_way < window {
-                if piece.is_empty() {
-                    match next() {
-                        Some(next) => piece = next,
-                        None => is_all = true,
-                    }
+                let Some((offset, data)) = take(self.sftp.write_bytes as usize) else {
+                    is_all = true;
                     continue;
+                };
+                if asked.is_empty() {
+                    open.store(offset, Ordering::Release);
                 }
-                let data = piece.split_to(piece.len().min(self.sftp.write_bytes as usize));
                 let bytes = data.len() as u64;
-                match self.sftp.send_on(doing, Request::Write { handle, offset, data: &data }) {
-                    Ok(id) => asked.push_back((id, bytes)),
-                    Err(error) => return Err(error),
-                }
-                offset += bytes;
+                let id = self.sftp.send_on(doing, Request::Write { handle, offset, data: &data })?;
+                asked.push_back((id, offset, bytes));
                 on_the_way += bytes;
             }
-            let Some((id, bytes)) = asked.pop_front() else { break Ok(offset - begun) };
+            let Some((id, _, bytes)) = asked.pop_front() else { break Ok(()) };
             on_the_way -= bytes;
             let answer = self.sftp.answer(doing, id)?;
             if let Err(error) = done(doing, answer) {
                 break Err(error);
             }
+            open.store(asked.front().map_or(NOTHING, |(_, offset, _)| *offset), Ordering::Release);
         };
-        asked.into_iter().for_each(|(id, _)| self.sftp.abandon(id));
-        written
+        if written.is_err() {
+            asked.into_iter().for_each(|(id, ..)| self.sftp.abandon(id));
+            self.sftp.close(handle);
+            return written;
+        }
+        self.sftp.order(Doing("closing", path), Request::Close { handle })
     }
 }

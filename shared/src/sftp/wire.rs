@@ -46,6 +46,7 @@ pub(super) enum Request<'a> {
     Read { handle: &'a [u8], offset: u64, bytes: u32 },
     Write { handle: &'a [u8], offset: u64, data: &'a [u8] },
     Stat { path: &'a str },
+    StatOpen { handle: &'a [u8] },
     SetMode { path: &'a str, mode: u32 },
     OpenFolder { path: &'a str },
     ReadFolder { handle: &'a [u8] },
@@ -90,6 +91,7 @@ impl Request<'_> {
             Self::Close { .. } => 4,
             Self::Read { .. } => 5,
             Self::Write { .. } => 6,
+            Self::StatOpen { .. } => 8,
             Self::SetMode { .. } => 9,
             Self::OpenFolder { .. } => 11,
             Self::ReadFolder { .. } => 12,
@@ -113,7 +115,9 @@ impl Request<'_> {
                     _ => put_mode(out, NEW_FILE),
                 }
             }
-            Self::Close { handle } | Self::ReadFolder { handle } => put_bytes(out, handle),
+            Self::Close { handle } | Self::ReadFolder { handle } | Self::StatOpen { handle } => {
+                put_bytes(out, handle);
+            }
             Self::Read { handle, offset, bytes } => {
                 put_bytes(out, handle);
                 out.extend(offset.to_be_bytes());

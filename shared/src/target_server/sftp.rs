@@ -13,10 +13,10 @@ pub struct SftpSettings {
     /// account, 1 to 20. Four without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u32>,
-    /// Channels over which one file is written at once, 1 or 2. One without it. A second doubles the speed of uploads
-    /// to a far server; the server must let two sessions write to one file.
+    /// Connections over which one large file is written at once, 1 or 2. One without it. A second doubles the speed of
+    /// uploads to a far server, which must let two sessions write to one file, at any place in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub upload_channels: Option<u32>,
+    pub upload_connections: Option<u32>,
     /// Whether what is sent is compressed on its way, if the server does it too.
     #[serde(default)]
     pub compression: bool,
@@ -43,8 +43,10 @@ impl SftpSettings {
         if self.connections.is_some_and(|n| !(1..=20).contains(&n)) {
             errors.push(FieldError::new("sftp.connections", "must be 1 to 20"));
         }
-        if self.upload_channels.is_some_and(|n| !(1..=2).contains(&n)) {
-            errors.push(FieldError::new("sftp.upload_channels", "must be 1 or 2"));
+        if self.upload_connections.is_some_and(|n| !(1..=2).contains(&n)) {
+            errors.push(FieldError::new("sftp.upload_connections", "must be 1 or 2"));
+        } else if self.upload_connections.is_some_and(|n| n > self.connections()) {
+            errors.push(FieldError::new("sftp.upload_connections", "must not be more than connections"));
         }
     }
 }

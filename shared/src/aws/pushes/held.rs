@@ -161,6 +161,28 @@ impl Table {
         Ok(())
     }
 
+    /// Notes that this holder got the run further: only those that did not count against it.
+    ///
+    /// # Errors
+    /// When the call fails, or the run has ended.
+    pub async fn push_progressed(&self, run: &mut Run, epoch: u64) -> Result<(), AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::run(&run.account, &run.id))))
+            .update_expression("SET progress_epoch = :epoch")
+            .condition_expression("#status = :running")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":running", value(&RunStatus::Running)?)
+            .expression_attribute_values(":epoch", n(epoch));
+        if !update_if(update).await? {
+            return Err(AwsError::LostLease(format!("run {}", run.id)));
+        }
+        run.progress_epoch = epoch;
+        Ok(())
+    }
+
     /// Closes the open batch and adds its file to the report, in one transaction: it is counted once. Its rows are
     /// written before. Where no file came of it, its number is noted as void.
     ///
