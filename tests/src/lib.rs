@@ -10,6 +10,7 @@ pub mod flow;
 pub mod hooks;
 pub mod proxy;
 pub mod puller;
+pub mod pusher;
 pub mod python;
 pub mod receiver;
 pub mod report;

@@ -91,11 +91,7 @@ impl Puller {
     /// # Errors
     /// When the system does not tell.
     pub fn peak_mib(&self) -> Result<u64> {
-        let pid = self.function.pid().context("a process")?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).context("VmHWM")?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib / 1024)
+        self.function.peak_mib()
     }
 
     /// Leaves a run to the stack's own functions, from now on.

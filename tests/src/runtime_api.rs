@@ -143,6 +143,18 @@ impl Function {
         &self.name
     }
 
+    /// The most memory that the process has had so far, in MiB.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn peak_mib(&self) -> Result<u64> {
+        let pid = self.pid().context("a process")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).context("VmHWM")?;
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024)
+    }
+
     /// Id of the process.
     pub fn pid(&self) -> Option<u32> {
         self.pid

@@ -105,6 +105,12 @@ async fn attempt(
     let (sha256, size_bytes) = match written? {
         Ok(sent) => sent,
         Err(Unfinished { error: SftpError::NotResumable(_), .. }) => return Ok(Attempt::FromTheBeginning),
+        // Some servers say so only when the first bytes behind those that are there come.
+        Err(Unfinished { acknowledged, error })
+            if acknowledged <= before && before > 0 && error.is_an_answer() =>
+        {
+            return Ok(Attempt::FromTheBeginning);
+        }
         Err(Unfinished { acknowledged, error }) => {
             return Ok(Attempt::BrokenOff { acknowledged, why: error.into() });
         }

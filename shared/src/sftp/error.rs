@@ -177,6 +177,18 @@ impl SftpError {
         )
     }
 
+    /// Says whether the server has said no; otherwise it said nothing, or nothing any more.
+    pub fn is_an_answer(&self) -> bool {
+        !matches!(
+            self,
+            Self::Resolve { .. }
+                | Self::Connect { .. }
+                | Self::TimedOut { .. }
+                | Self::OutOfTime { .. }
+                | Self::Lost { .. }
+        )
+    }
+
     /// Maps an error of libssh2 while `what` was done.
     pub(super) fn map(what: String, error: &ssh2::Error) -> Self {
         let detail = error.to_string();

@@ -142,9 +142,17 @@ impl SftpServer {
     /// # Errors
     /// When it does not come up.
     pub fn start_as(software: Software, folder: &Path, entry: Entry) -> Result<Self> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        Self::start_at(software, folder, entry, port)
+    }
+
+    /// Starts a server of this kind at a port.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_at(software: Software, folder: &Path, entry: Entry, port: u16) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let prepared = match software {
             Software::OpenSsh => openssh::prepare(&folder, port, &entry),
             Software::AsyncSsh => asyncssh::prepare("", &folder, port, &entry),
