@@ -153,7 +153,7 @@ impl DecimalMark {
 }
 
 /// What becomes of a text that a spreadsheet would take for a formula: one that begins with `=`, `+`, `-`, `@`, a tab or
-/// a line end. Numbers are none, with a sign neither.
+/// a line end. Numbers, also with a sign, and phone numbers are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FormulaCells {
