@@ -464,7 +464,6 @@ mod tests {
             ("/auth", serde_json::json!({"user": "u"}), "auth"),
             ("/auth/user", "".into(), "auth.user"),
             ("/auth/password", "".into(), "auth.password"),
-            ("/host_keys", serde_json::json!([]), "host_keys"),
             ("/host_keys/0", "ssh-ed25519 AAAA".into(), "host_keys[0]"),
             ("/kind", "sftp_export".into(), "export"),
             ("/kind", "agent_folder".into(), "kind"),

@@ -65,7 +65,6 @@ async fn a_wrong_body_is_refused_and_the_field_is_named() -> Result<()> {
         ("connections", &connection, "/source/target_server", json!(flow.target), "source.target_server"),
         ("connections", &connection, "/target/target_server", json!(flow.source), "target.target_server"),
         ("target-servers", &source, "/hostkeys", json!([]), "hostkeys"),
-        ("target-servers", &source, "/host_keys", json!([]), "host_keys"),
         ("target-servers", &source, "/host_keys", json!(["ssh-ed25519 AAAA"]), "host_keys[0]"),
         ("target-servers", &source, "/address", json!("sftp://x"), "address"),
         ("target-servers", &source, "/auth/passwort", json!("x"), "auth.passwort"),
