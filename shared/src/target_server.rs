@@ -254,6 +254,9 @@ impl TargetServer {
         if self.path.as_deref().unwrap_or_default().is_empty() {
             errors.push(FieldError::new("path", "state the remote folder, for example /out"));
         }
+        if self.path.iter().flat_map(|path| path.split('/')).any(|name| name == "..") {
+            errors.push(FieldError::new("path", "must not lead up by '..': state the folder itself"));
+        }
         self.sftp.check(errors);
         for (i, key) in self.host_keys.iter().enumerate() {
             if parse_host_key(key).is_none() {
@@ -465,6 +468,13 @@ mod tests {
             ("/auth/user", "".into(), "auth.user"),
             ("/auth/password", "".into(), "auth.password"),
             ("/host_keys/0", "ssh-ed25519 AAAA".into(), "host_keys[0]"),
+            ("/path", "/out/../etc".into(), "path"),
+            ("/sftp", serde_json::json!({"connections": 0}), "sftp.connections"),
+            (
+                "/sftp",
+                serde_json::json!({"connections": 1, "upload_connections": 2}),
+                "sftp.upload_connections",
+            ),
             ("/kind", "sftp_export".into(), "export"),
             ("/kind", "agent_folder".into(), "kind"),
             ("/kind", "webservice".into(), "address"),

@@ -164,7 +164,7 @@ fn nothing_is_stuck(world: &World, left: &Left) -> Result<()> {
         let named = format!("{} {}", row["pk"], row["sk"]);
         ensure!(!is_open(row), "{named} is open");
         // A place for a connection that somebody died with is free again at the end of its time.
-        let is_place = row["sk"].as_str().is_some_and(|sk| sk.starts_with("SLOT#"));
+        let is_place = row["sk"].as_str().is_some_and(|sk| sk.starts_with("P#"));
         ensure!(is_place || row["lease_until"].is_null(), "{named} has a lease");
         ensure!(row["active_run"].is_null(), "{named} has an active run");
         ensure!(is_schedule || (row["due"].is_null() && row["due_shard"].is_null()), "{named} is due");

@@ -328,9 +328,21 @@ async fn folders_and_names_with_spaces_and_unicode_are_made_and_written() -> Res
     Ok(())
 }
 
+/// Waits until people are told of something.
+async fn told(people: &tests::hooks::Endpoint, event_type: &str) -> Result<Value> {
+    until(&format!("{event_type} told"), PUSH_WITHIN, async || {
+        let bodies = people.hooks().into_iter().map(|h| serde_json::from_slice::<Value>(&h.body));
+        let bodies: Vec<Value> = bodies.collect::<Result<_, _>>()?;
+        Ok(bodies.into_iter().find(|b| b["type"] == event_type))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_server_with_another_key_gets_nothing_and_nothing_is_lost() -> Result<()> {
     let flow = Exports::new(ndjson(), "in").await?;
+    let people = tests::hooks::Endpoint::start().await?;
+    flow.connect(&people, json!({ "source": "hub", "types": ["breaker.*"] })).await?;
     let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJg9zU0XvPoHYxCYfGFeBXBMfHGHjVjI3rVUWLTKWIHF";
     let mut own = Value::Null;
     flow.change_files(|t| own = std::mem::replace(&mut t["host_keys"], json!([other]))).await?;
@@ -339,6 +351,10 @@ async fn a_server_with_another_key_gets_nothing_and_nothing_is_lost() -> Result<
     ensure!(run["status"] == "ERROR" && run["failure"]["code"] == "host_key_mismatch", "{run}");
     ensure!(run["failure"]["origin"] == "target" && run["failure"]["retryable"] == false, "{run}");
     ensure!(flow.arrived()?.is_empty() && flow.buffer().await?["open_batch"].is_null());
+    ensure!(flow.buffer().await?["breaker_open_since"].is_string(), "the server may be somebody else");
+    let told = told(&people, "breaker.opened").await?;
+    ensure!(told["data"]["target_server"] == *flow.files, "{told}");
+    ensure!(told["data"]["reason"].as_str().is_some_and(|r| r.contains("SHA256:")), "{told}");
     flow.change_files(|t| t["host_keys"] = own).await?;
     let run = flow.flush().await?;
     ensure!(run["status"] == "COMPLETE", "{run}");
@@ -550,6 +566,82 @@ async fn a_schedule_flushes_the_buffer_skips_while_a_push_goes_on_and_misses_not
     let missed = flow.pushes().await?.into_iter().find(|run| run["status"] == "MISSED").context("missed")?;
     ensure!(missed["missed"]["count"].as_u64().is_some_and(|n| n >= 3), "{missed}");
     ensure!(missed["target_server"] == *flow.files, "{missed}");
+    Ok(())
+}
+
+/// Ends the flow's hour: what waits, and the schedule, are an hour older.
+async fn hours_go_by(flow: &Exports, schedule: &str, deliveries: &[String], hours: i64) -> Result<()> {
+    let rows = flow.stack.rows().await?;
+    for delivery in deliveries {
+        let name: shared::delivery::NotificationName =
+            delivery.parse().map_err(|_| anyhow::anyhow!("{delivery} is no delivery"))?;
+        let key = name.key(&flow.account);
+        let row = rows.get(&key).await?;
+        let mut change = serde_json::Map::new();
+        for field in ["accepted_at", "deliver_until", "due"] {
+            if let Some(at) = row[field].as_i64() {
+                change.insert(field.into(), (at - hours * 3_600_000).into());
+            }
+        }
+        rows.edit(&key, Value::Object(change)).await?;
+    }
+    rows.set_due(&keys::resource(&flow.account, "SCHEDULE", schedule), past_ms()).await?;
+    flow.stack.tick().await
+}
+
+#[tokio::test]
+async fn three_days_of_schedules_without_the_server_lose_nothing_and_people_are_told_once() -> Result<()> {
+    const EVERY_HOURS: i64 = 6;
+    let mut flow = Exports::new(ndjson(), "in").await?;
+    let people = tests::hooks::Endpoint::start().await?;
+    flow.connect(&people, json!({ "source": "hub", "types": ["breaker.*"] })).await?;
+    let minute = now().checked_sub(30.minutes())?.to_zoned(jiff::tz::TimeZone::UTC).minute();
+    let schedule =
+        json!({ "target_server": flow.files, "cron": format!("{minute} * * * ? *"), "time_zone": "UTC" });
+    let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
+    flow.server.stop();
+    let (mut deliveries, mut names) = (Vec::new(), Vec::new());
+    for round in 0..72 / EVERY_HOURS {
+        names.push(format!("evt-{round:02}"));
+        let event = [(names[names.len() - 1].clone(), json!({ "n": round }))];
+        deliveries.extend(flow.buffered(&event).await?);
+        hours_go_by(&flow, &schedule, &deliveries, EVERY_HOURS).await?;
+        let failures = round + 1;
+        until(&format!("failure {failures}"), PUSH_WITHIN, async || {
+            Ok((flow.buffer().await?["failures"] == failures).then_some(()))
+        })
+        .await?;
+    }
+    let buffer = flow.buffer().await?;
+    ensure!(buffer["waiting"] == names.len() && buffer["breaker_open_since"].is_string(), "{buffer}");
+    let oldest: jiff::Timestamp = buffer["oldest_waiting"].as_str().context("a time")?.parse()?;
+    ensure!(now().duration_since(oldest).as_hours() >= 71, "{buffer}");
+    let pushes = flow.pushes().await?;
+    let failed = pushes.iter().filter(|r| r["failure"]["code"] == "server_down").count();
+    ensure!(failed == names.len() && pushes.len() == failed, "{pushes:#?}");
+    flow.server_is_back().await?;
+    hours_go_by(&flow, &schedule, &[], 0).await?;
+    until("the file", PUSH_WITHIN, async || Ok((!flow.arrived()?.is_empty()).then_some(()))).await?;
+    let run = until("the report", PUSH_WITHIN, async || {
+        Ok(flow.pushes().await?.into_iter().find(|run| run["status"] == "COMPLETE"))
+    })
+    .await?;
+    let arrived = flow.arrived()?;
+    let sent: Vec<Value> =
+        arrived["events.ndjson"].lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    ensure!(sent.iter().map(|r| r["n"].clone()).eq((0..names.len()).map(Value::from)), "{arrived:?}");
+    ensure!(arrived.len() == 1 && run["counts"]["created"] == names.len(), "{run:#}");
+    for delivery in &deliveries {
+        flow.is_pushed(delivery, &run).await?;
+    }
+    ensure!(flow.buffer().await?["breaker_open_since"].is_null());
+    let told = until("people told", PUSH_WITHIN, async || {
+        let told: Vec<Value> =
+            people.hooks().iter().map(|h| serde_json::from_slice(&h.body)).collect::<Result<_, _>>()?;
+        Ok((told.len() >= 2).then_some(told))
+    })
+    .await?;
+    ensure!(told.iter().map(|t| &t["type"]).eq(["breaker.opened", "breaker.closed"]), "{told:#?}");
     Ok(())
 }
 

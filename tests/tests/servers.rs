@@ -204,25 +204,22 @@ async fn changed_while_it_is_read(software: Software, change: fn(&Path) -> Resul
     flow.agrees(&[&run, &next]).await
 }
 
-/// Makes a test for each kind of server out of each of these.
+/// Makes a test of each of these for each of the servers.
 macro_rules! on_each_server {
-    ($($test:ident),* $(,)?) => {
-        mod openssh {
-            $(#[tokio::test]
-            async fn $test() -> anyhow::Result<()> {
-                super::$test(super::Software::OpenSsh).await
-            })*
-        }
-        mod asyncssh {
-            $(#[tokio::test]
-            async fn $test() -> anyhow::Result<()> {
-                super::$test(super::Software::AsyncSsh).await
-            })*
-        }
+    ($($server:ident: $software:expr),+; $tests:tt) => {
+        $(mod $server {
+            on_each_server!(@tests $software, $tests);
+        })+
+    };
+    (@tests $software:expr, [$($test:ident),* $(,)?]) => {
+        $(#[tokio::test]
+        async fn $test() -> anyhow::Result<()> {
+            super::$test($software).await
+        })*
     };
 }
 
-on_each_server!(
+on_each_server!(openssh: super::Software::OpenSsh, asyncssh: super::Software::AsyncSsh; [
     files_are_taken_and_stay,
     a_moved_file_takes_its_done_file_along,
     a_removed_file_takes_its_done_file_along,
@@ -232,4 +229,14 @@ on_each_server!(
     a_connection_that_is_cut_at_any_point_ends_the_run_and_the_next_takes_the_file,
     a_file_that_grows_while_it_is_read_waits_for_the_next_run,
     a_file_that_is_replaced_while_it_is_read_waits_for_the_next_run,
-);
+]);
+
+// What these do differently from OpenSSH is within SFTP.
+on_each_server!(
+    proftpd: super::Software::ProFtpd, dropbear: super::Software::Dropbear, rclone: super::Software::Rclone; [
+    files_are_taken_and_stay,
+    a_moved_file_takes_its_done_file_along,
+    a_removed_file_takes_its_done_file_along,
+    a_connection_that_is_cut_at_any_point_ends_the_run_and_the_next_takes_the_file,
+    a_file_that_grows_while_it_is_read_waits_for_the_next_run,
+]);

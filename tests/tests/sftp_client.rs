@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use shared::sftp::{Client, RemoteFile, SftpError};
 use tempfile::TempDir;
 use tests::{
-    sftp_client::{enter, noise, read, write},
+    sftp_client::{SHORT, access, enter, noise, patience, read, write},
     sftp_server::{Entry, SftpServer, Software},
 };
 
@@ -231,5 +231,68 @@ fn a_mode_is_set_where_the_server_does_it() -> Result<()> {
     let path = at.path("a");
     write(&mut at.client, &path, b"x")?;
     ensure!(matches!(at.client.set_mode(&path, 0o640), Err(SftpError::Denied(_))));
+    Ok(())
+}
+
+/// Has a server fall silent in the middle of this, and expects that it is left within the time of one answer.
+fn is_left_in_time(
+    faults: &'static str,
+    work: impl FnOnce(&mut Client, &str) -> Result<(), SftpError>,
+) -> Result<()> {
+    let mut at = Place::on(Software::Faulty(faults))?;
+    fs::write(at.folder.join("there"), noise(5_000_000, 1))?;
+    let path = at.path("there");
+    at.client = Client::connect(&access(&at.server)?, patience(SHORT))?;
+    let started = std::time::Instant::now();
+    let error = work(&mut at.client, &path).err().context("it never answers")?;
+    ensure!(error.code() == "timed_out" && error.is_retryable(), "{error}");
+    ensure!(started.elapsed() < 4 * SHORT, "{:?}", started.elapsed());
+    ensure!(at.server.log().contains("fault: "), "{}", at.server.log());
+    Ok(())
+}
+
+#[test]
+fn a_server_that_never_answers_a_read_is_left() -> Result<()> {
+    is_left_in_time("stall-read=3", |client, path| read(client, path, 5_000_000).map(|_| ()))
+}
+
+#[test]
+fn a_server_that_never_answers_a_write_is_left() -> Result<()> {
+    is_left_in_time("stall-write=3", |client, path| write(client, path, &noise(5_000_000, 2)).map(|_| ()))
+}
+
+#[test]
+fn a_server_that_never_opens_a_file_is_left() -> Result<()> {
+    is_left_in_time("stall-open", |client, path| read(client, path, 1).map(|_| ()))
+}
+
+#[test]
+fn a_reset_in_the_middle_is_a_lost_connection_and_the_next_session_works() -> Result<()> {
+    for (faults, reads) in [("reset-read=2000000 once", true), ("reset-write=2000000 once", false)] {
+        let mut at = Place::on(Software::Faulty(faults))?;
+        let (path, content) = (at.path("a"), noise(5_000_000, 3));
+        if reads {
+            fs::write(&path, &content)?;
+        }
+        let work = |client: &mut Client| match reads {
+            true => read(client, &path, content.len()).map(|_| ()),
+            false => write(client, &path, &content).map(|_| ()),
+        };
+        let error = work(&mut at.client).err().context("it was reset")?;
+        ensure!(error.code() == "connection_lost" && error.is_retryable(), "{faults}: {error}");
+        work(&mut enter(&at.server)?)?;
+        ensure!(fs::read(&path)? == content);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_write_that_fails_is_not_made_good_by_those_behind_it() -> Result<()> {
+    let mut at = Place::on(Software::Faulty("full-after=2000000"))?;
+    let path = at.path("a");
+    let error = write(&mut at.client, &path, &noise(5_000_000, 4)).err().context("it is full")?;
+    ensure!(error.to_string().contains("No space left on device"), "{error}");
+    // The session is in order.
+    ensure!(at.client.exists(&path)?);
     Ok(())
 }

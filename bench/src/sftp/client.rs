@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use shared::{
     dial::Dialling,
-    sftp::{Client, Patience, Server},
+    sftp::{Client, Patience, Server, Writing},
     target_server::{SftpSettings, parse_host_key},
 };
 
@@ -20,7 +20,7 @@ pub(crate) const CLIENT: &str = "sftp-client";
 
 const PIECE: usize = 1024 * 1024;
 
-/// Does a work: `get|put|get-all PORT USER KEY HOST_KEY FROM TO`.
+/// Does a work: `get|put|put-by-two|get-all PORT USER KEY HOST_KEY FROM TO`.
 ///
 /// # Errors
 /// When it cannot be done.
@@ -39,12 +39,24 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     let patience =
         Patience { call: Duration::from_secs(30), until: Instant::now() + Duration::from_secs(600) };
+    let server = std::sync::Arc::new(server);
+    let beside = {
+        let (server, is_wanted) = (server.clone(), what == "put-by-two");
+        std::thread::spawn(move || match is_wanted {
+            true => Ok(Client::connect(&server, patience)?),
+            false => bail!("nobody wants it"),
+        })
+    };
     let mut client = Client::connect(&server, patience)?;
     match what.as_str() {
         "get" => get(&mut client, from, Path::new(to), fs::metadata(from)?.len()),
-        "put" => put(&mut client, from, to),
+        "put" => put(&mut client, None, from, to),
+        "put-by-two" => {
+            let mut second = beside.join().map_err(|_| anyhow::anyhow!("the second session broke"))??;
+            put(&mut client, Some(&mut second), from, to)
+        }
         "get-all" => get_all(&mut client, from, Path::new(to)),
-        other => bail!("{other} is none of: get, put, get-all"),
+        other => bail!("{other} is none of: get, put, put-by-two, get-all"),
     }
 }
 
@@ -70,13 +82,13 @@ fn get_all(client: &mut Client, from: &str, to: &Path) -> Result<()> {
     written
 }
 
-fn put(client: &mut Client, from: &str, to: &str) -> Result<()> {
+fn put(client: &mut Client, second: Option<&mut Client>, from: &str, to: &str) -> Result<()> {
     let mut file = File::open(from)?;
-    client.write(to, || {
+    let written = client.write_with(second, Writing { path: to, from: 0 }, || {
         let mut piece = vec![0; PIECE];
         let read = file.read(&mut piece).unwrap_or_default();
         piece.truncate(read);
         (read > 0).then(|| Bytes::from(piece))
-    })?;
-    Ok(())
+    });
+    written.map(|_| ()).map_err(|unfinished| unfinished.error.into())
 }

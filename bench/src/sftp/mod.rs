@@ -34,7 +34,7 @@ pub(crate) async fn run() -> Result<()> {
     tools::are_there()?;
     let place = Place::new()?;
     println!("{}; medians of {ROUNDS} rounds; MB/s\n", place.software());
-    println!("{:<8}{:>9}{:>9}{:>9}{:>9}{:>9}  target", "", "hub", "sftp", "rclone", "lftp", "ratio");
+    println!("{:<10}{:>9}{:>9}{:>9}{:>9}{:>9}  target", "", "hub", "sftp", "rclone", "lftp", "ratio");
     let mut figures = Vec::new();
     for round_trip_ms in ROUND_TRIPS_MS {
         let size_bytes = if round_trip_ms == 0 { NEAR_BYTES } else { FAR_BYTES };
@@ -43,17 +43,22 @@ pub(crate) async fn run() -> Result<()> {
             ("get", Work::Get(size_bytes), target(round_trip_ms, 1.2, 3.0)),
             ("put", Work::Put(size_bytes), target(round_trip_ms, 1.0, 1.4)),
         ] {
-            let secs = rounds(&place, &line, work, &Tool::ALL).await?;
-            let ratio =
-                print(&format!("{name} {round_trip_ms}"), size_bytes as f64 / MB as f64, &secs, target)?;
+            let tools: &[Tool] = if name == "put" { &Tool::PUTTING } else { &Tool::ALL };
+            let (secs, amount) = (rounds(&place, &line, work, tools).await?, size_bytes as f64 / MB as f64);
+            let ratio = print(&format!("{name} {round_trip_ms}"), Tool::Hub, amount, &secs, target)?;
             figures.push((format!("sftp_{name}_ratio.{round_trip_ms}ms"), ratio));
+            if name == "put" {
+                let target = (round_trip_ms >= 40).then_some(2.0);
+                let ratio = print(&format!("by two {round_trip_ms}"), Tool::HubByTwo, amount, &secs, target)?;
+                figures.push((format!("sftp_put_by_two_ratio.{round_trip_ms}ms"), ratio));
+            }
         }
     }
     let line = delay::Line::start(place.address(), 0).await?;
     let work = Work::GetAll(SMALL_FILES, SMALL_BYTES);
     let secs = rounds(&place, &line, work, &[Tool::Hub, Tool::Sftp]).await?;
     println!("\n{SMALL_FILES} files of {SMALL_BYTES} bytes; files a second");
-    let ratio = print("get", SMALL_FILES as f64, &secs, Some(3.0))?;
+    let ratio = print("get", Tool::Hub, SMALL_FILES as f64, &secs, Some(3.0))?;
     figures.push(("sftp_small_files_ratio".into(), ratio));
     println!();
     for (name, ratio) in figures {
@@ -99,13 +104,13 @@ async fn rounds(
 }
 
 /// Prints what each tool does in a second; the hub's share of the best other's.
-fn print(name: &str, amount: f64, secs: &BTreeMap<Tool, f64>, target: Option<f64>) -> Result<f64> {
+fn print(name: &str, hub: Tool, amount: f64, secs: &BTreeMap<Tool, f64>, target: Option<f64>) -> Result<f64> {
     let rate = |tool| secs.get(&tool).map(|secs| amount / secs);
-    let hub = rate(Tool::Hub).context("the hub was measured")?;
+    let own = rate(hub).context("the hub was measured")?;
     let best = [Tool::Sftp, Tool::Rclone, Tool::Lftp].into_iter().filter_map(rate).fold(f64::NAN, f64::max);
-    let ratio = hub / best;
-    print!("{name:<8}");
-    for tool in Tool::ALL {
+    let ratio = own / best;
+    print!("{name:<10}");
+    for tool in [hub, Tool::Sftp, Tool::Rclone, Tool::Lftp] {
         match rate(tool) {
             Some(rate) => print!("{rate:>9.1}"),
             None => print!("{:>9}", "–"),

@@ -15,6 +15,8 @@ use super::{
 pub(super) enum Tool {
     /// The hub's own client.
     Hub,
+    /// The same, writing a file by two connections, as a target server may allow.
+    HubByTwo,
     /// OpenSSH's.
     Sftp,
     /// rclone.
@@ -25,6 +27,8 @@ pub(super) enum Tool {
 
 impl Tool {
     pub(super) const ALL: [Self; 4] = [Self::Hub, Self::Sftp, Self::Rclone, Self::Lftp];
+
+    pub(super) const PUTTING: [Self; 5] = [Self::Hub, Self::HubByTwo, Self::Sftp, Self::Rclone, Self::Lftp];
 
     /// The command by which it does a work, through a port of this machine. Settings are the tool's own, but for what
     /// it takes to enter.
@@ -37,9 +41,10 @@ impl Tool {
         let (key, known) = (place.key().display().to_string(), place.known_hosts().display().to_string());
         let user = place.server().user();
         match self {
-            Self::Hub => {
+            Self::Hub | Self::HubByTwo => {
                 let mut command = Command::new(std::env::current_exe()?);
                 let what = match work {
+                    Work::Put(_) if self == Self::HubByTwo => "put-by-two",
                     Work::Get(_) => "get",
                     Work::Put(_) => "put",
                     Work::GetAll(..) => "get-all",

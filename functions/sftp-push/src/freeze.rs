@@ -16,8 +16,8 @@ use crate::{Context, error::Stop, render::render};
 /// Most records of a file: its list is held in memory. What is more makes the next file of the same run.
 const MOST_RECORDS: usize = 10_000;
 
-/// Most bytes of the payloads of a file: it has to be frozen, and uploaded to a slow server, within an invocation.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// Most bytes of the payloads of a file: it has to be frozen within an invocation.
+const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// The rows that make the next file.
 pub(crate) struct Chosen {

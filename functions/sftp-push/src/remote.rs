@@ -62,14 +62,20 @@ impl Remote {
         }
         let (patience, has_second) = (limit.patience(), connections.len() > 1);
         let connected = blocking(move || {
-            let mut client = Client::connect(&server, patience)?;
-            client.start()?;
-            let second = has_second.then(|| Client::connect(&server, patience));
-            let second = second.transpose().unwrap_or_else(|error| {
-                tracing::warn!(%error, "large files are written by one session: there is no second");
-                None
-            });
-            Ok((client, second))
+            std::thread::scope(|scope| {
+                let beside = has_second.then(|| scope.spawn(|| Client::connect(&server, patience)));
+                let mut client = Client::connect(&server, patience)?;
+                client.start()?;
+                let second = beside.and_then(|beside| match beside.join() {
+                    Ok(Ok(second)) => Some(second),
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, "large files are written by one session: there is no second");
+                        None
+                    }
+                    Err(_) => None,
+                });
+                Ok((client, second))
+            })
         });
         let (client, second) = match connected.await {
             Ok(connected) => connected,

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{VoidNumber, file_name::numbered};
+use crate::gate::OPENS_AT;
 
 /// What is to be pushed to a target, and how far it is: one row a target, beside its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Push {
     /// Pushes that failed, one after another.
     #[serde(default)]
     pub failures: u32,
+    /// Since when its breaker is open, milliseconds since 1970: people have been told, and each push is a probe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker_since: Option<i64>,
     /// Code of the last failure, until one goes through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_code: Option<String>,
@@ -168,6 +172,31 @@ impl OpenBatch {
     }
 }
 
+/// What a push does to its target's breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    /// It opens: people are told once.
+    Opens,
+    /// It closes.
+    Closes,
+    /// It stays as it is.
+    Stays,
+}
+
+/// The code of a failure that opens a breaker at once: the server may be somebody else.
+const SOMEBODY_ELSE: &str = "host_key_mismatch";
+
+impl Push {
+    /// What it does to the breaker that a push ended stuck by a failure of this code, or that one went through.
+    pub fn breaker_after(&self, stuck_by: Option<&str>) -> Breaker {
+        match (self.breaker_since, stuck_by) {
+            (None, Some(code)) if code == SOMEBODY_ELSE || self.failures + 1 >= OPENS_AT => Breaker::Opens,
+            (Some(_), None) => Breaker::Closes,
+            _ => Breaker::Stays,
+        }
+    }
+}
+
 /// How long to wait after the `n`th failure in a row of a realtime target, from 1: a minute, doubled up to an hour.
 pub fn retry_wait(n: u32) -> SignedDuration {
     SignedDuration::from_mins(2i64.pow(n.saturating_sub(1).min(6)).min(60))
@@ -181,6 +210,21 @@ mod tests {
     fn failures_are_tried_again_at_longer_and_longer_intervals() {
         let minutes: Vec<_> = (1..=9).map(|n| retry_wait(n).as_mins()).collect();
         assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_breaker_opens_at_once_for_a_wrong_key_and_else_at_the_tenth_failure() {
+        let push = |failures, breaker_since| Push { failures, breaker_since, ..Push::default() };
+        for (push, stuck_by, then) in [
+            (push(0, None), Some("host_key_mismatch"), Breaker::Opens),
+            (push(0, None), Some("server_down"), Breaker::Stays),
+            (push(9, None), Some("server_down"), Breaker::Opens),
+            (push(10, Some(1)), Some("host_key_mismatch"), Breaker::Stays),
+            (push(10, Some(1)), None, Breaker::Closes),
+            (push(9, None), None, Breaker::Stays),
+        ] {
+            assert_eq!(push.breaker_after(stuck_by), then, "{push:?} {stuck_by:?}");
+        }
     }
 
     #[test]

@@ -10,11 +10,8 @@ use super::{
     wire::{Answer, Request, status},
 };
 
-/// Bytes a second that the window of a transfer is made for, whatever the distance.
-const AIMED_AT: f64 = 400e6;
-
-/// Bounds of that window. They are in memory where the caller is slower than the network.
-const WINDOW: (u64, u64) = (2 * 1024 * 1024, 16 * 1024 * 1024);
+/// Bytes that are asked for beyond what is worth having on its way: the server works on them meanwhile.
+const AHEAD: u64 = 3 * 1024 * 1024;
 
 /// A piece of a file that was asked for.
 struct Piece {
@@ -26,9 +23,9 @@ struct Piece {
 }
 
 impl Client {
-    /// Bytes that are on their way at once.
+    /// Bytes that are on their way at once, or asked for.
     pub(super) fn window_bytes(&self) -> u64 {
-        ((self.sftp.round_trip.as_secs_f64() * AIMED_AT) as u64).clamp(WINDOW.0, WINDOW.1)
+        u64::from(self.sftp.worth_on_the_way()) + AHEAD
     }
 
     /// Reads `size_bytes` of a file from its beginning, or up to its end where that comes first. `take` gets the
@@ -74,9 +71,9 @@ impl Client {
         asked: &mut VecDeque<Piece>,
         mut take: impl FnMut(Bytes) -> bool,
     ) -> Result<(), SftpError> {
-        let (window, mut on_the_way) = (self.window_bytes(), 0);
+        let mut on_the_way = 0;
         loop {
-            while offset < end && on_the_way < window {
+            while offset < end && on_the_way < self.window_bytes() {
                 let bytes = (end - offset).min(self.sftp.read_bytes.into()) as u32;
                 let id = self.sftp.send_on(doing, Request::Read { handle, offset, bytes })?;
                 asked.push_back(Piece { id, offset, bytes, data: None });

@@ -158,11 +158,11 @@ impl Client {
         open: &AtomicU64,
     ) -> Result<(), SftpError> {
         let doing = Doing("writing", path);
-        let (window, mut on_the_way) = (self.window_bytes(), 0);
+        let mut on_the_way = 0;
         let mut asked: VecDeque<(u32, u64, u64)> = VecDeque::new();
         let mut is_all = false;
         let written = loop {
-            while !is_all && on_the_way < window {
+            while !is_all && on_the_way < self.window_bytes() {
                 let Some((offset, data)) = take(self.sftp.write_bytes as usize) else {
                     is_all = true;
                     continue;

@@ -20,8 +20,16 @@ use super::{
     wire::{self, Answer, Request, extension},
 };
 
-/// Bytes that the server may send before it waits. What is really on its way is bounded by what was asked for.
-const RECEIVE_WINDOW: u32 = 64 * 1024 * 1024;
+/// Bytes that the server may send before it waits, to begin with, and at a near server for good: libssh2 takes in all
+/// that is there before it gives anything out, and meanwhile a server that has sent everything would have nothing to do.
+const RECEIVE_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes a second that the windows are made for, whatever the distance. Twice what libssh2 decrypts: while it takes in
+/// what has come, nothing new is asked for.
+const AIMED_AT: f64 = 800e6;
+
+/// Most bytes that may be on their way. They are in memory where the caller is slower than the network.
+const MOST_ON_THE_WAY: u32 = 32 * 1024 * 1024;
 
 /// Largest data of an SSH packet.
 const PACKET: u32 = 32 * 1024;
@@ -76,8 +84,10 @@ pub(super) struct Subsystem {
     pub(super) read_bytes: u32,
     /// Most bytes of one write.
     pub(super) write_bytes: u32,
-    /// How long the server took to open the channel: a round trip and a little.
-    pub(super) round_trip: Duration,
+    /// The shortest time that an answer took.
+    round_trip: Duration,
+    /// A request whose answer tells that time: nothing else was on its way.
+    timed: Option<(u32, Instant)>,
 }
 
 impl Subsystem {
@@ -113,6 +123,7 @@ impl Subsystem {
             read_bytes: wire::EVERY_SERVER_TAKES,
             write_bytes: wire::EVERY_SERVER_TAKES,
             round_trip: begun.elapsed(),
+            timed: None,
         };
         subsystem.wait(STARTING)?;
         subsystem.channel.subsystem("sftp").map_err(|e| {
@@ -136,7 +147,6 @@ impl Subsystem {
         if self.is_started {
             return Ok(());
         }
-        self.flush(STARTING)?;
         let packet = self.packet(STARTING)?;
         let (version, extensions) =
             wire::read_version(packet).map_err(|e| broken(STARTING, e.to_string()))?;
@@ -145,9 +155,15 @@ impl Subsystem {
         }
         (self.is_started, self.extensions) = (true, extensions);
         if self.has(extension::LIMITS) {
-            self.limits_id = Some(self.send(Request::Limits));
+            let id = self.send(Request::Limits);
+            (self.limits_id, self.timed) = (Some(id), Some((id, Instant::now())));
         }
         Ok(())
+    }
+
+    /// Bytes that are worth having on their way at this distance.
+    pub(super) fn worth_on_the_way(&self) -> u32 {
+        ((self.round_trip.as_secs_f64() * AIMED_AT) as u32).clamp(RECEIVE_WINDOW, MOST_ON_THE_WAY)
     }
 
     /// Says whether the server has an extension; known once it has started.
@@ -186,6 +202,9 @@ impl Subsystem {
     /// When no answer comes.
     pub(super) fn ask(&mut self, doing: Doing<'_>, request: Request<'_>) -> Result<Answer, SftpError> {
         let id = self.send(request);
+        if self.is_started {
+            self.timed.get_or_insert((id, Instant::now()));
+        }
         self.answer(doing, id)
     }
 
@@ -221,10 +240,12 @@ impl Subsystem {
     /// When none comes.
     pub(super) fn next(&mut self, doing: Doing<'_>) -> Result<(u32, Answer), SftpError> {
         self.start()?;
-        self.flush(doing)?;
         loop {
             let packet = self.packet(doing)?;
             let (id, answer) = Answer::read(packet).map_err(|e| broken(doing, e.to_string()))?;
+            if let Some((_, sent)) = self.timed.take_if(|(timed, _)| *timed == id) {
+                self.round_trip = self.round_trip.min(sent.elapsed());
+            }
             if self.limits_id == Some(id) {
                 self.limits_id = None;
                 self.take_limits(answer);
@@ -302,6 +323,8 @@ impl Subsystem {
                     return Ok(packet.split_off(4));
                 }
             }
+            // Requests go out together, once there is nothing left to be seen to.
+            self.flush(doing)?;
             self.fill(doing)?;
         }
     }
@@ -315,10 +338,20 @@ impl Subsystem {
             }
             Ok(read) => {
                 self.incoming.extend_from_slice(&self.chunk[..read]);
-                Ok(())
+                self.widen(doing)
             }
             Err(error) => Err(self.failed(doing, &error)),
         }
+    }
+
+    /// Lets a far server send more before it waits: libssh2 itself keeps to the window that the channel began with.
+    fn widen(&mut self, doing: Doing<'_>) -> Result<(), SftpError> {
+        let (wanted, now) = (self.worth_on_the_way(), self.channel.read_window().remaining);
+        if now >= wanted / 4 * 3 {
+            return Ok(());
+        }
+        let more = self.channel.adjust_receive_window((wanted - now).into(), true);
+        more.map(|_| ()).map_err(|e| failed(&self.socket, self.patience, &doing.to_string(), &e))
     }
 
     /// libssh2's own words are lost on the way through `Read` and `Write`.

@@ -51,6 +51,10 @@ pub(crate) struct Buffer {
     void_numbers: Vec<VoidNumber>,
     /// Pushes that failed, one after another.
     failures: u32,
+    /// Since when its breaker is open: a server showed another key, or ten pushes failed one after another. Each push is a
+    /// probe; the first that goes through closes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaker_open_since: Option<Timestamp>,
     /// How the last of them failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
@@ -147,6 +151,7 @@ async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Pr
         files: push.files,
         void_numbers: push.void_numbers,
         failures: push.failures,
+        breaker_open_since: push.breaker_since.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
         last_error: push.last_error,
         next_try_at: push.try_at.and_then(at),
     };

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     announcement::{Happened, announcement},
     counts::Counts,
-    export::{OpenBatch, Push, VoidReason},
+    export::{Breaker, OpenBatch, Push, VoidReason},
     keys, metrics,
     run::{Failure, Output, Run, RunStatus},
 };
@@ -254,10 +254,19 @@ impl Table {
             (None, _) => remove.push_str(", due, due_shard, try_at"),
         }
         let failures = if stuck.is_some() { push.failures + 1 } else { 0 };
+        let breaker = push.breaker_after(stuck.map(|failure| failure.code.as_str()));
+        match breaker {
+            Breaker::Opens => set.push_str(", breaker_since = :now"),
+            Breaker::Closes => remove.push_str(", breaker_since"),
+            Breaker::Stays => {}
+        }
         let mut held = self
             .held_push(of, push, &format!("{set} {remove}"), "active_run = :run")
             .expression_attribute_values(":run", s(&run.id))
             .expression_attribute_values(":failures", n(failures));
+        if breaker == Breaker::Opens {
+            held = held.expression_attribute_values(":now", n(now.as_millisecond()));
+        }
         if let Some(failure) = stuck {
             held = held
                 .expression_attribute_values(":error", s(&failure.message))
@@ -288,8 +297,24 @@ impl Table {
             let kept = announcement(of.account, Happened::RunFailed, &[&run.id], data, now);
             writes.push(self.announcing(&kept, now)?);
         }
+        let happened = match breaker {
+            Breaker::Opens => Some(Happened::BreakerOpened),
+            Breaker::Closes => Some(Happened::BreakerClosed),
+            Breaker::Stays => None,
+        };
+        if let Some(happened) = happened
+            && self.hears(of.account).await?
+        {
+            let why = stuck.map_or("it took a file", |failure| failure.message.as_str());
+            let data = json!({ "target_server": of.target_server, "reason": why });
+            let kept = announcement(of.account, happened, &[of.target_server, &run.id], data, now);
+            writes.push(self.announcing(&kept, now)?);
+        }
         self.send_held_push(of, writes).await?;
         emf::print(&metrics::run_ended(ended.status, &ended.counts));
+        if let Some(happened) = happened {
+            emf::print(&metrics::breaker(happened == Happened::BreakerOpened));
+        }
         Ok(())
     }
 
