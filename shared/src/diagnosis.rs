@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A try of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnosis {
-    /// Whether every step went well.
+    /// Whether every step went well that is needed to carry files.
     pub ok: bool,
     /// What was done, in order, up to the first step that failed and that the others need.
     pub steps: Vec<Step>,
@@ -138,9 +138,9 @@ impl Diagnosis {
         }
     }
 
-    /// Notes a step.
+    /// Notes a step. What a server offers may stay unknown where it lets the hub in.
     pub fn note(&mut self, step: Step) {
-        self.ok &= step.ok;
+        self.ok &= step.ok || step.step == StepName::Offers;
         self.steps.push(step);
     }
 }

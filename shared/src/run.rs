@@ -1,6 +1,6 @@
 //! A run: one execution of a connection, or one push to a target server, and its report.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -151,11 +151,13 @@ pub struct PartialInput {
     pub size_bytes: u64,
     /// Remote time of change, seconds since 1970.
     pub mtime: i64,
-    /// Id of the upload in parts.
+    /// Id of the upload in parts; not shown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub upload: String,
     /// Parts of it that are in the bucket.
     pub parts: u32,
-    /// Where hashing them stands, Base64.
+    /// Where hashing them stands, Base64; not shown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256_state: String,
     /// How they came.
     pub transfer: Transfer,
@@ -345,6 +347,11 @@ impl Run {
             batches_final: 0,
             batches_final_seen: 0,
         }
+    }
+
+    /// Says whether a run has been at it for over an hour, which is long where all it waits for is a connection.
+    pub fn has_waited_long(&self, now: Timestamp) -> bool {
+        self.started_at.is_some_and(|started| now.duration_since(started) > SignedDuration::from_hours(1))
     }
 
     /// Makes a run that pushes to a target server, and waits for a function.

@@ -3,9 +3,12 @@
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use jiff::ToSpan;
 use serde_json::{Value, json};
+use shared::aws::gates::Of;
 use tests::{
     pusher::Pusher,
+    rows::now,
     sftp_client::noise,
     sftp_server::{Entry, SftpServer, Software},
 };
@@ -130,11 +133,21 @@ async fn a_server_that_empties_what_is_opened_gets_the_file_from_its_beginning()
 async fn two_connections_write_one_file_and_one_does_where_there_is_no_place_for_a_second() -> Result<()> {
     let content = noise(BYTES, 6);
     for connections in [2, 1] {
-        let settings = match connections {
-            2 => json!({ "upload_connections": 2 }),
-            _ => json!({ "connections": 1 }),
-        };
+        let settings = json!({ "connections": 2, "upload_connections": 2 });
         let mut at = Pusher::start(Software::OpenSsh, content.clone(), settings).await?;
+        if connections == 1 {
+            // Another run has one of the two places.
+            let login = format!("{}@{}", at.server.user(), at.server.address());
+            let of = Of { account: &at.flow.account, target_server: &login };
+            let until = now().checked_add(10.minutes())?;
+            at.flow
+                .stack
+                .table()
+                .await?
+                .take_place(of, 2, "run_other", until, now())
+                .await?
+                .context("a place")?;
+        }
         ensure!(at.work(PLENTY).await?.open_batch.is_none());
         let entered = at.server.log().matches("Accepted publickey").count();
         ensure!(entered == connections, "{entered}: {}", at.server.log());
@@ -152,4 +165,28 @@ async fn two_connections_of_which_one_breaks_go_on_from_what_is_there_without_a_
     ensure!(sent < 30_000_000, "{sent}");
     ensure!(at.work(PLENTY).await?.open_batch.is_none());
     is_whole(&at, &content, 2).await
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_in_the_middle_ends_the_push_with_the_reason() -> Result<()> {
+    let content = noise(BYTES, 8);
+    let faults = Software::Faulty("quota=20000000");
+    let mut at = Pusher::start(faults, content.clone(), json!({})).await?;
+    for tries in 1..=3 {
+        let push = at.work(PLENTY).await?;
+        ensure!(push.open_batch.is_some(), "{push:?}");
+        if push.last_code.as_deref() == Some("transfer_failed") && tries > 1 {
+            ensure!(
+                push.last_error.as_deref().is_some_and(|e| e.contains("Disk quota exceeded")),
+                "{push:?}"
+            );
+            ensure!(
+                folder(&at)?.iter().all(|(name, _)| name.starts_with(".crossdock-")),
+                "{:?}",
+                folder(&at)?
+            );
+            return Ok(());
+        }
+    }
+    anyhow::bail!("it never says why")
 }

@@ -116,7 +116,7 @@ async fn fails_and_loses_nothing(faults: &'static str, code: &str, words: &[&str
         ensure!(run["failure"]["message"].as_str().is_some_and(|m| m.contains(word)), "{word}: {run:#}");
     }
     ensure!(!flow.arrived()?.contains_key("events.ndjson"), "{:?}", flow.arrived()?);
-    let home = flow.home().join("in order");
+    let home = flow.home().join("other-server");
     let other = tests::sftp_server::SftpServer::start(&home, tests::sftp_server::Entry::Key)?;
     let settings = other.target_server(&flow.folder);
     flow.change_files(|t| {

@@ -296,3 +296,12 @@ fn a_write_that_fails_is_not_made_good_by_those_behind_it() -> Result<()> {
     ensure!(at.client.exists(&path)?);
     Ok(())
 }
+
+#[test]
+fn what_a_server_prints_beside_does_not_fill_the_window() -> Result<()> {
+    let mut at = Place::on(Software::OpenSsh)?;
+    let server = "/bin/sh -c 'head -c 3000000 /dev/zero >&2; exec /usr/lib/openssh/sftp-server'";
+    at.server.serve_by(server, &[])?;
+    at.client = enter(&at.server)?;
+    a_file_goes_there_and_comes_back(at)
+}

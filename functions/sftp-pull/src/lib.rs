@@ -114,6 +114,9 @@ async fn work(context: Arc<Context>, message: PullMessage, deadline: Timestamp) 
             tracing::info!("the invocation's time is over; the next holder goes on");
             context.table.yield_run(&run, (context.clock)(), limit.has_progress(&run)).await
         }
+        Err(Stop::Busy(why)) if run.has_waited_long((context.clock)()) => {
+            fail(&context, &run, &Failure::new(Origin::Settings, "no_connection_free", why, true)).await
+        }
         Err(Stop::Busy(why)) => {
             tracing::info!(why, "the run waits for others");
             let again = (context.clock)().saturating_add(BUSY_AFTER).unwrap_or(Timestamp::MAX);

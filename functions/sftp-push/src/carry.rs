@@ -8,7 +8,6 @@ use crate::{
     settle::{self, Through},
     upload::upload,
 };
-use jiff::Timestamp;
 use shared::{
     aws::{AwsError, gates::Of},
     export::{Decision, Export, Overwrite, Phase, Push},
@@ -49,7 +48,6 @@ pub(crate) async fn carry(
         batch.has_done_file = false;
         context.table.note_batch(of, push, batch.clone(), false).await?;
     }
-    let mut duration_ms = 0;
     if batch.phase == Phase::Frozen {
         // A name that is taken is found before the bytes go over, not after.
         match export.overwrite {
@@ -66,9 +64,8 @@ pub(crate) async fn carry(
         batch.attempts += 1;
         batch.is_blocked = false;
         context.table.note_batch(of, push, batch.clone(), false).await?;
-        let started = (context.clock)();
         upload(context, of, remote, push, run).await?;
-        duration_ms = millis_since(started, (context.clock)());
+        batch = push.open_batch.clone().unwrap_or(batch);
         batch.phase = Phase::Renaming;
         batch.uploaded_to = Some(remote.place());
         batch.sent = None;
@@ -87,7 +84,7 @@ pub(crate) async fn carry(
         }
         Placed::Taken => return Err(blocked(context, of, push, remote).await?),
     };
-    let through = Through { name: Some(name), duration_ms, ..Through::of(result, remote) };
+    let through = Through { name: Some(name), ..Through::of(result, remote) };
     settle::settle(context, of, push, run, through).await
 }
 
@@ -116,8 +113,4 @@ async fn no_longer_renaming(context: &Context, of: Of<'_>, push: &mut Push) -> R
     };
     (batch.phase, batch.uploaded_to, batch.renames_to) = (Phase::Frozen, None, None);
     context.table.note_batch(of, push, batch, false).await
-}
-
-fn millis_since(started: Timestamp, now: Timestamp) -> u64 {
-    now.duration_since(started).as_millis().try_into().unwrap_or(0)
 }

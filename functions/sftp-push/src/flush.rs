@@ -76,6 +76,9 @@ pub(crate) async fn flush(
             context.table.yield_push(of, &push, (context.clock)()).await?;
             return Ok(false);
         }
+        Err(Stop::Busy(why)) if run.has_waited_long((context.clock)()) => {
+            Some(Failure::new(Origin::Settings, "no_connection_free", why, true))
+        }
         Err(Stop::Busy(why)) => {
             tracing::info!(why, "the push waits for others");
             context.table.push_progressed(&mut run, push.epoch).await?;

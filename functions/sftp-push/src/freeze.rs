@@ -137,6 +137,8 @@ pub(crate) fn new_batch(of: Of<'_>, run: &str, number: u64, now: Timestamp) -> O
         sha256: String::new(),
         uploaded_to: None,
         sent: None,
+        furthest: 0,
+        upload_ms: 0,
         renames_to: None,
         attempts: 0,
         is_blocked: false,

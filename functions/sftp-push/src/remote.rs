@@ -53,12 +53,20 @@ impl Remote {
         let now = (context.clock)();
         let Some(place) = context.table.take_connection(wanted, now, limit.held_until()).await? else {
             let most = target.sftp.connections();
-            return Err(Stop::Busy(format!("all {most} connections to {} are in use", target.address)));
+            return Err(Stop::Busy(format!(
+                "all {most} connections that the hub may have to {} are in use; raise sftp.connections, or spread the \
+                 schedules",
+                target.address
+            )));
         };
         let mut connections = vec![place];
         if target.sftp.upload_connections == Some(2) {
             // Where there is no place for it, one does.
-            connections.extend(context.table.take_connection(wanted, now, limit.held_until()).await?);
+            let second = context.table.take_connection(wanted, now, limit.held_until()).await;
+            connections.extend(second.unwrap_or_else(|error| {
+                tracing::warn!(%error, "no place for a second connection could be taken");
+                None
+            }));
         }
         let (patience, has_second) = (limit.patience(), connections.len() > 1);
         let connected = blocking(move || {

@@ -21,13 +21,12 @@ pub(crate) struct Through {
     pub(crate) result: OutputResult,
     /// The name that its file has, where it is another than the batch's own.
     pub(crate) name: Option<String>,
-    pub(crate) duration_ms: u64,
     pub(crate) remote: Remote,
 }
 
 impl Through {
     pub(crate) fn of(result: OutputResult, remote: &Remote) -> Self {
-        Self { result, name: None, duration_ms: 0, remote: remote.clone() }
+        Self { result, name: None, remote: remote.clone() }
     }
 }
 
@@ -70,7 +69,7 @@ pub(crate) async fn settle(
         object: batch.object,
         manifest: batch.manifest,
         attempts: batch.attempts,
-        duration_ms: through.duration_ms,
+        duration_ms: batch.upload_ms,
         server: through.remote.software().into(),
         cipher: through.remote.cipher().into(),
         ended_at: now,

@@ -35,21 +35,30 @@ pub(crate) async fn upload(
 ) -> Result<(), Stop> {
     loop {
         let Some(mut batch) = push.open_batch.clone() else { return Ok(()) };
-        let before = batch.sent.take().filter(|sent| sent.to == remote.place()).map_or(0, |sent| sent.bytes);
-        match attempt(context, remote, &batch, before).await? {
-            Attempt::Whole => return Ok(()),
+        let sent = batch.sent.take().filter(|sent| sent.to == remote.place());
+        let before = sent.map_or(0, |sent| sent.bytes);
+        let started = (context.clock)();
+        let attempted = attempt(context, remote, &batch, before).await?;
+        let took = (context.clock)().duration_since(started).as_millis();
+        batch.upload_ms += u64::try_from(took).unwrap_or(0);
+        match attempted {
+            Attempt::Whole => {
+                push.open_batch = Some(batch);
+                return Ok(());
+            }
             Attempt::FromTheBeginning => context.table.note_batch(of, push, batch, false).await?,
             Attempt::BrokenOff { acknowledged, why } => {
-                if acknowledged < WORTH.max(before + 1) {
+                tracing::info!(acknowledged, size_bytes = batch.size_bytes, "an upload broke off");
+                batch.sent =
+                    (acknowledged >= WORTH).then(|| Sent { to: remote.place(), bytes: acknowledged });
+                // Only what no attempt before has reached is progress: a server that empties what is opened, or a
+                // disk that is full, would have it go on for ever.
+                let is_further = acknowledged >= batch.furthest + WORTH;
+                batch.furthest = batch.furthest.max(acknowledged);
+                context.table.note_batch(of, push, batch, false).await?;
+                if !is_further {
                     return Err(why);
                 }
-                tracing::info!(
-                    acknowledged,
-                    size_bytes = batch.size_bytes,
-                    "a file is on its server in part"
-                );
-                batch.sent = Some(Sent { to: remote.place(), bytes: acknowledged });
-                context.table.note_batch(of, push, batch, false).await?;
                 context.table.push_progressed(run, push.epoch).await?;
                 return Err(match why {
                     Stop::Failed(failure) if failure.retryable => Stop::OutOfTime(failure.message),
@@ -102,7 +111,7 @@ async fn attempt(
         }
     };
     let (written, read) = tokio::join!(writing, reading);
-    let (sha256, size_bytes) = match written? {
+    let Whole { sha256, size_bytes, sent } = match written? {
         Ok(sent) => sent,
         Err(Unfinished { error: SftpError::NotResumable(_), .. }) => return Ok(Attempt::FromTheBeginning),
         // Some servers say so only when the first bytes behind those that are there come.
@@ -116,7 +125,9 @@ async fn attempt(
         }
     };
     // A body that was cut ends the file too early: its name is still the temporary one.
-    read?;
+    if let Err(cut) = read {
+        return Ok(Attempt::BrokenOff { acknowledged: sent, why: cut.into() });
+    }
     if sha256 != batch.sha256 {
         return Err(AwsError::damaged(&batch.object, "it is not what was frozen").into());
     }
@@ -130,19 +141,29 @@ async fn attempt(
     Ok(Attempt::Whole)
 }
 
-/// Sends what comes, from behind what is there on; answers the SHA-256 of all, hex, and the size on the server.
+/// What was sent to its end.
+struct Whole {
+    /// SHA-256 of all of it, hex.
+    sha256: String,
+    /// Bytes on the server.
+    size_bytes: u64,
+    /// Bytes that were sent, with those that were there before.
+    sent: u64,
+}
+
+/// Sends what comes, from behind what is there on.
 fn send(
     client: &mut Client,
     second: Option<&mut Client>,
     path: &str,
     before: u64,
     mut receiver: mpsc::Receiver<Bytes>,
-) -> Result<(String, u64), Unfinished> {
+) -> Result<Whole, Unfinished> {
     let nothing = |error| Unfinished { acknowledged: 0, error };
     let from = if before > 0 { client.resumable(path, before).map_err(nothing)? } else { 0 };
     let mut sha = ResumableHash::default();
     let mut rest = skip(client, path, from, &mut receiver, &mut sha).map_err(nothing)?;
-    let size_bytes = client.write_with(second, Writing { path, from }, || {
+    let sent = client.write_with(second, Writing { path, from }, || {
         if !rest.is_empty() {
             return Some(std::mem::take(&mut rest));
         }
@@ -150,8 +171,8 @@ fn send(
         sha.add(&piece);
         Some(piece)
     })?;
-    let (there, _) = client.stat(path).map_err(|error| Unfinished { acknowledged: size_bytes, error })?;
-    Ok((sha.end(), there))
+    let (size_bytes, _) = client.stat(path).map_err(|error| Unfinished { acknowledged: sent, error })?;
+    Ok(Whole { sha256: sha.end(), size_bytes, sent })
 }
 
 /// Takes the bytes before `from`, and compares the last of them with what the server has. Answers what came behind them.
@@ -175,10 +196,15 @@ fn skip(
     }
     let mut there = Vec::new();
     if from > 0 {
-        client.read_from(path, compared_from, from, |piece| {
+        let read = client.read_from(path, compared_from, from, |piece| {
             there.extend_from_slice(&piece);
             true
-        })?;
+        });
+        match read {
+            // Where files may be put and not be read, what was acknowledged has to do.
+            Err(SftpError::Denied(_)) => return Ok(rest),
+            read => read?,
+        }
     }
     if there == last { Ok(rest) } else { Err(SftpError::NotResumable(path.into())) }
 }

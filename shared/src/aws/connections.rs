@@ -14,7 +14,7 @@ pub struct Wanted<'a> {
     pub account: &'a str,
     /// The server.
     pub target: &'a TargetServer,
-    /// What it is for: who has it, takes it again.
+    /// What it is for: only who names the same gives the place back.
     pub holder: &'a str,
 }
 

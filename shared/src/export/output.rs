@@ -30,7 +30,7 @@ pub struct Output {
     pub manifest: String,
     /// Uploads begun.
     pub attempts: u32,
-    /// How long the last upload took, milliseconds.
+    /// How long its uploads took, milliseconds.
     pub duration_ms: u64,
     /// What the server says it is.
     #[serde(default, skip_serializing_if = "String::is_empty")]

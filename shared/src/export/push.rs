@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{VoidNumber, file_name::numbered};
-use crate::gate::OPENS_AT;
+use crate::{
+    gate::OPENS_AT,
+    run::{Failure, Origin},
+};
 
 /// What is to be pushed to a target, and how far it is: one row a target, beside its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +97,12 @@ pub struct OpenBatch {
     /// How much of it is on a server, where an upload did not get to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Sent>,
+    /// The most bytes that any attempt has got over.
+    #[serde(default)]
+    pub furthest: u64,
+    /// How long its uploads took so far, milliseconds.
+    #[serde(default)]
+    pub upload_ms: u64,
     /// The name that the rename goes for, from when that is about to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renames_to: Option<String>,
@@ -186,12 +195,23 @@ pub enum Breaker {
 /// The code of a failure that opens a breaker at once: the server may be somebody else.
 const SOMEBODY_ELSE: &str = "host_key_mismatch";
 
+/// The code of a failure about which a person has to decide, with a server that is in order.
+const DECIDED_BY_A_PERSON: &str = "name_exists";
+
 impl Push {
-    /// What it does to the breaker that a push ended stuck by a failure of this code, or that one went through.
-    pub fn breaker_after(&self, stuck_by: Option<&str>) -> Breaker {
+    /// What it does to the breaker that a push ended stuck by a failure; or that it did not, and whether a file got
+    /// through, without which nobody knows whether the server is there.
+    pub fn breaker_after(&self, stuck_by: Option<&Failure>, has_files: bool) -> Breaker {
         match (self.breaker_since, stuck_by) {
-            (None, Some(code)) if code == SOMEBODY_ELSE || self.failures + 1 >= OPENS_AT => Breaker::Opens,
-            (Some(_), None) => Breaker::Closes,
+            (None, Some(failure))
+                if failure.origin == Origin::Target && failure.code != DECIDED_BY_A_PERSON =>
+            {
+                match failure.code == SOMEBODY_ELSE || self.failures + 1 >= OPENS_AT {
+                    true => Breaker::Opens,
+                    false => Breaker::Stays,
+                }
+            }
+            (Some(_), None) if has_files => Breaker::Closes,
             _ => Breaker::Stays,
         }
     }
@@ -215,15 +235,20 @@ mod tests {
     #[test]
     fn a_breaker_opens_at_once_for_a_wrong_key_and_else_at_the_tenth_failure() {
         let push = |failures, breaker_since| Push { failures, breaker_since, ..Push::default() };
-        for (push, stuck_by, then) in [
-            (push(0, None), Some("host_key_mismatch"), Breaker::Opens),
-            (push(0, None), Some("server_down"), Breaker::Stays),
-            (push(9, None), Some("server_down"), Breaker::Opens),
-            (push(10, Some(1)), Some("host_key_mismatch"), Breaker::Stays),
-            (push(10, Some(1)), None, Breaker::Closes),
-            (push(9, None), None, Breaker::Stays),
+        let target = |code| Some(Failure::new(Origin::Target, code, "", true));
+        let hub = Some(Failure::new(Origin::Hub, "gave_up", "", true));
+        for (push, stuck_by, has_files, then) in [
+            (push(0, None), target("host_key_mismatch"), false, Breaker::Opens),
+            (push(0, None), target("server_down"), false, Breaker::Stays),
+            (push(9, None), target("server_down"), false, Breaker::Opens),
+            (push(9, None), target("name_exists"), false, Breaker::Stays),
+            (push(9, None), hub, false, Breaker::Stays),
+            (push(10, Some(1)), target("host_key_mismatch"), false, Breaker::Stays),
+            (push(10, Some(1)), None, true, Breaker::Closes),
+            (push(10, Some(1)), None, false, Breaker::Stays),
+            (push(9, None), None, true, Breaker::Stays),
         ] {
-            assert_eq!(push.breaker_after(stuck_by), then, "{push:?} {stuck_by:?}");
+            assert_eq!(push.breaker_after(stuck_by.as_ref(), has_files), then, "{push:?} {stuck_by:?}");
         }
     }
 

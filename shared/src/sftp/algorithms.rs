@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
+    time::Instant,
 };
 
 use ssh2::{MethodType, Session};
@@ -112,8 +113,9 @@ impl Algorithms {
     ///
     /// # Errors
     /// When the server sends something else.
-    pub(super) fn of_server(mut tcp: TcpStream) -> io::Result<Self> {
-        tcp.write_all(b"SSH-2.0-Crossdock\r\n")?;
+    pub(super) fn of_server(tcp: TcpStream, until: Instant) -> io::Result<Self> {
+        (&tcp).write_all(b"SSH-2.0-Crossdock\r\n")?;
+        let mut tcp = Until { tcp, until };
         let software = banner(&mut tcp)?;
         let mut length = [0; 4];
         tcp.read_exact(&mut length)?;
@@ -131,7 +133,8 @@ impl Algorithms {
             let bytes = u32::from_be_bytes(*length) as usize;
             let (names, tail) = tail.split_at_checked(bytes).ok_or_else(|| no_ssh("its offer is cut"))?;
             rest = tail;
-            Ok::<_, io::Error>(String::from_utf8_lossy(names).split(',').map(String::from).collect())
+            let names = String::from_utf8_lossy(names);
+            Ok::<_, io::Error>(names.split(',').take(MOST_NAMES).map(printable).collect::<Vec<_>>())
         };
         let (key_exchange, host_key) = (list()?, list()?);
         // Each is listed for both directions; servers offer the same in both.
@@ -145,12 +148,38 @@ const MOST_OFFERS: usize = 35_000;
 const MOST_LINES: usize = 50;
 const MOST_LINE: usize = 255;
 
+/// Names of one purpose, and characters of a name, that are shown.
+const MOST_NAMES: usize = 64;
+const MOST_CHARACTERS: usize = 100;
+
+/// What a server has said, so that it can be shown to people.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MOST_CHARACTERS).collect()
+}
+
+/// A connection that is read from until a time, however slowly it comes.
+struct Until {
+    tcp: TcpStream,
+    until: Instant,
+}
+
+impl Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.tcp.set_read_timeout(Some(left))?;
+        self.tcp.read(buffer)
+    }
+}
+
 fn no_ssh(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// Reads the line by which a server says what it is; others may come before it.
-fn banner(tcp: &mut TcpStream) -> io::Result<String> {
+fn banner(tcp: &mut impl Read) -> io::Result<String> {
     for _ in 0..MOST_LINES {
         let mut line = Vec::new();
         let mut byte = [0];
@@ -159,7 +188,7 @@ fn banner(tcp: &mut TcpStream) -> io::Result<String> {
             line.push(byte[0]);
         }
         if line.starts_with(b"SSH-") {
-            return Ok(String::from_utf8_lossy(&line).trim_end().to_string());
+            return Ok(printable(String::from_utf8_lossy(&line).trim_end()));
         }
     }
     Err(no_ssh("it does not greet as SSH does"))

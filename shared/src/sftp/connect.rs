@@ -106,9 +106,8 @@ pub(super) fn handshake(
 pub(super) fn offers(addresses: &[SocketAddr], patience: Patience) -> Result<Algorithms, SftpError> {
     let what = || "asking what the server offers".to_string();
     let tcp = dial(addresses, patience)?;
-    let wait = patience.next_call(what)?;
-    let asked = tcp.set_read_timeout(Some(wait)).and_then(|()| Algorithms::of_server(tcp));
-    asked.map_err(|e| match e.kind() {
+    let until = std::time::Instant::now() + patience.next_call(what)?;
+    Algorithms::of_server(tcp, until).map_err(|e| match e.kind() {
         std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => patience.no_answer(what()),
         _ => SftpError::Broken { what: what(), detail: e.to_string() },
     })

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use ssh2::{MethodType, Session};
 
 use super::{
-    Algorithms, Client, Patience, Server, SftpError, auth,
+    Algorithms, Client, Patience, Server, SftpError,
+    algorithms::printable,
+    auth,
     connect::{check_host_key, dial, fingerprint, handshake, offers, resolve},
     patience::millis,
 };
@@ -51,10 +53,11 @@ fn go(trial: &Trial<'_>, found: &mut Diagnosis) -> Option<()> {
         let names = addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ");
         Ok((addresses, names))
     })?;
-    let tcp = step(found, StepName::Connect, || {
+    // One connection after the other: some servers allow no more.
+    step(found, StepName::Connect, || {
         let tcp = dial(&addresses, patience)?;
         let name = tcp.peer_addr().map(|a| a.to_string()).unwrap_or_default();
-        Ok((tcp, name))
+        Ok(((), name))
     })?;
     // Types whose pins it is about come first: a server shows the key of the first type that both know.
     let mut key_types: Vec<_> = server.host_keys.iter().map(|(key_type, _)| *key_type).collect();
@@ -70,10 +73,11 @@ fn go(trial: &Trial<'_>, found: &mut Diagnosis) -> Option<()> {
         found.algorithms = choices(offered, &hub);
     }
     let (session, socket) = step(found, StepName::Handshake, || {
-        let shaken = handshake(server, tcp, &addresses, &key_types, patience)?;
+        let shaken = handshake(server, dial(&addresses, patience)?, &addresses, &key_types, patience)?;
         Ok((shaken, "keys were agreed on".into()))
     })?;
     note_agreed(&mut found.algorithms, &session);
+    found.software.get_or_insert_with(|| session.banner().map(printable).unwrap_or_default());
     if let Some((key, _)) = session.host_key() {
         found.host_key = Some(shown(key, server));
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Client, SftpError,
-    subsystem::{Doing, refused},
+    subsystem::{Doing, LEAST_AT_ONCE, broken, refused},
     wire::{Answer, Request, status},
 };
 
@@ -98,6 +98,9 @@ impl Client {
             match answer {
                 Answer::Data(data) if !data.is_empty() => {
                     let (got, piece) = (data.len() as u64, &mut asked[at]);
+                    if got > u64::from(piece.bytes) {
+                        return Err(broken(doing, "the server gave more than it was asked for".into()));
+                    }
                     let missing = piece.bytes.saturating_sub(got as u32);
                     piece.data = Some(data);
                     if missing > 0 {
@@ -107,7 +110,7 @@ impl Client {
                         let id =
                             self.sftp.send_on(doing, Request::Read { handle, offset, bytes: missing })?;
                         asked.insert(at + 1, Piece { id, offset, bytes: missing, data: None });
-                        self.sftp.read_bytes = self.sftp.read_bytes.min(got.max(4096) as u32);
+                        self.sftp.read_bytes = self.sftp.read_bytes.min((got as u32).max(LEAST_AT_ONCE));
                     }
                 }
                 Answer::Data(_) | Answer::Status { code: status::EOF, .. } => {

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     Client, RemoteFile, SftpError,
     client::told,
-    subsystem::{Doing, refused},
+    subsystem::{Doing, broken, refused},
     wire::{Answer, Request, open, status},
 };
 
@@ -103,6 +103,10 @@ impl Client {
                 file.size_bytes == 0
             }
             (Step::Reading, Answer::Data(data)) if !data.is_empty() => {
+                if (reading.bytes.len() + data.len()) as u64 > file.size_bytes {
+                    self.sftp.close(&reading.handle);
+                    return Err(broken(doing, "the server gave more than it was asked for".into()));
+                }
                 reading.bytes.extend_from_slice(&data);
                 reading.bytes.len() as u64 >= file.size_bytes
             }

@@ -82,6 +82,17 @@ impl Client {
     ) -> Result<u64, Unfinished> {
         let unfinished = |error| Unfinished { acknowledged: writing.from, error };
         let handle = self.open_to_write(writing).map_err(unfinished)?;
+        // Before anything is written: some servers empty what is opened.
+        let second = second.and_then(|second| match second.open_beside(writing) {
+            Ok(handle) => Some((second, handle)),
+            Err(error) => {
+                tracing::warn!(%error, "a file is written by one session");
+                None
+            }
+        });
+        if second.is_some() && writing.from > 0 {
+            self.has_so_much(writing, &handle).map_err(unfinished)?;
+        }
         let pieces = Mutex::new((Pieces { next, offset: writing.from }, Bytes::new()));
         let take = |most_bytes: usize| {
             let mut pieces = pieces.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,13 +102,8 @@ impl Client {
         let (first_open, second_open) = (AtomicU64::new(NOTHING), AtomicU64::new(NOTHING));
         let written = match second {
             None => self.write_pieces(writing.path, &handle, &take, &first_open),
-            Some(second) => std::thread::scope(|scope| {
-                let beside = scope.spawn(|| {
-                    let doing = Doing("opening", writing.path);
-                    let handle =
-                        second.handle(doing, Request::Open { path: writing.path, flags: open::WRITE })?;
-                    second.write_pieces(writing.path, &handle, &take, &second_open)
-                });
+            Some((second, beside)) => std::thread::scope(|scope| {
+                let beside = scope.spawn(|| second.write_pieces(writing.path, &beside, &take, &second_open));
                 let first = self.write_pieces(writing.path, &handle, &take, &first_open);
                 let lost = || Err(broken(Doing("writing", writing.path), "its second session broke".into()));
                 let beside = beside.join().unwrap_or_else(|_| lost());
@@ -126,16 +132,8 @@ impl Client {
     fn open_to_write(&mut self, writing: Writing<'_>) -> Result<Bytes, SftpError> {
         let Writing { path, from } = writing;
         if from > 0 {
-            let handle = self.handle(Doing("opening", path), Request::Open { path, flags: open::WRITE })?;
-            // Some servers empty what is opened to be written: the bytes before would be none.
-            let doing = Doing("going on with", path);
-            return match self.sftp.ask(doing, Request::StatOpen { handle: &handle })? {
-                Answer::Attributes(Attributes { size_bytes: Some(size), .. }) if size >= from => Ok(handle),
-                _ => {
-                    self.sftp.close(&handle);
-                    Err(SftpError::NotResumable(path.into()))
-                }
-            };
+            let handle = self.open_beside(writing)?;
+            return self.has_so_much(writing, &handle).map(|()| handle);
         }
         let doing = Doing("making", path);
         let order = Request::Open { path, flags: open::WRITE | open::CREATE | open::TRUNCATE };
@@ -145,6 +143,24 @@ impl Client {
                 self.handle(doing, order)
             }
             opened => opened,
+        }
+    }
+
+    /// Opens a file that is there, to be written to at any place in it.
+    fn open_beside(&mut self, writing: Writing<'_>) -> Result<Bytes, SftpError> {
+        let path = writing.path;
+        self.handle(Doing("opening", path), Request::Open { path, flags: open::WRITE })
+    }
+
+    /// Looks whether a file still has the bytes behind which it is gone on with: some servers empty what is opened.
+    fn has_so_much(&mut self, writing: Writing<'_>, handle: &[u8]) -> Result<(), SftpError> {
+        let doing = Doing("going on with", writing.path);
+        match self.sftp.ask(doing, Request::StatOpen { handle })? {
+            Answer::Attributes(Attributes { size_bytes: Some(size), .. }) if size >= writing.from => Ok(()),
+            _ => {
+                self.sftp.close(handle);
+                Err(SftpError::NotResumable(writing.path.into()))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use ssh2::{Channel, Session};
+use ssh2::{Channel, ExtendedData, Session};
 
 use super::{
     SftpError,
@@ -49,6 +49,9 @@ const MOST_PACKET: usize = 4 * 1024 * 1024;
 /// Most bytes of one read or write: what OpenSSH allows, so that requests stay small beside the window.
 const MOST_AT_ONCE: u32 = 255 * 1024;
 
+/// Fewest bytes of one read or write, whatever a server says.
+pub(super) const LEAST_AT_ONCE: u32 = 4096;
+
 /// What is done to which path, for people.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doing<'a>(pub(super) &'static str, pub(super) &'a str);
@@ -76,6 +79,8 @@ pub(super) struct Subsystem {
     incoming: BytesMut,
     next_id: u32,
     limits_id: Option<u32>,
+    /// Requests that have no answer yet.
+    open: HashSet<u32>,
     /// Answers that came before they were waited for.
     early: HashMap<u32, Answer>,
     /// Requests whose answers nobody wants any more.
@@ -105,7 +110,11 @@ impl Subsystem {
         let begun = Instant::now();
         session.set_timeout(millis(patience.next_call(|| "starting SFTP".into())?));
         let channel = session.channel_open("session", RECEIVE_WINDOW, PACKET, None);
-        let channel = channel.map_err(|e| failed(&socket, patience, "starting SFTP", &e))?;
+        let mut channel = channel.map_err(|e| failed(&socket, patience, "starting SFTP", &e))?;
+        // What it prints beside would fill the window.
+        channel
+            .handle_extended_data(ExtendedData::Ignore)
+            .map_err(|e| failed(&socket, patience, "starting SFTP", &e))?;
         let mut subsystem = Self {
             channel,
             session: session.clone(),
@@ -118,6 +127,7 @@ impl Subsystem {
             incoming: BytesMut::new(),
             next_id: 0,
             limits_id: None,
+            open: HashSet::new(),
             early: HashMap::new(),
             abandoned: HashSet::new(),
             read_bytes: wire::EVERY_SERVER_TAKES,
@@ -181,6 +191,7 @@ impl Subsystem {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         request.put(id, &mut self.out);
+        self.open.insert(id);
         id
     }
 
@@ -243,6 +254,9 @@ impl Subsystem {
         loop {
             let packet = self.packet(doing)?;
             let (id, answer) = Answer::read(packet).map_err(|e| broken(doing, e.to_string()))?;
+            if !self.open.remove(&id) {
+                return Err(broken(doing, "the server answered what it was not asked".into()));
+            }
             if let Some((_, sent)) = self.timed.take_if(|(timed, _)| *timed == id) {
                 self.round_trip = self.round_trip.min(sent.elapsed());
             }
@@ -262,7 +276,7 @@ impl Subsystem {
         let Some((read, write)) = wire::read_limits(limits) else { return };
         let clamp = |bytes: u32| match bytes {
             0 => MOST_AT_ONCE, // none
-            n => n.min(MOST_AT_ONCE),
+            n => n.clamp(LEAST_AT_ONCE, MOST_AT_ONCE),
         };
         (self.read_bytes, self.write_bytes) = (clamp(read), clamp(write));
     }

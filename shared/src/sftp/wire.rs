@@ -58,6 +58,10 @@ pub(super) enum Request<'a> {
     Limits,
 }
 
+/// Extensions that are noted, and bytes of their names: what there is has a dozen.
+const MOST_EXTENSIONS: usize = 64;
+const MOST_NAME: usize = 100;
+
 const INIT: u8 = 1;
 const SIZE: u32 = 1;
 const OWNER: u32 = 2;
@@ -285,11 +289,13 @@ pub(super) fn read_version(mut packet: Bytes) -> Result<(u32, Vec<String>), Malf
         return Err(Malformed);
     }
     let version = get_u32(&mut packet)?;
-    let mut extensions = Vec::new();
+    let mut extensions: Vec<String> = Vec::new();
     // Some servers end their list with bytes that are none of it.
     while let Ok(name) = get_bytes(&mut packet) {
         let Ok(_data) = get_bytes(&mut packet) else { break };
-        extensions.push(String::from_utf8_lossy(&name).into_owned());
+        if extensions.len() < MOST_EXTENSIONS && name.len() <= MOST_NAME {
+            extensions.push(String::from_utf8_lossy(&name).into_owned());
+        }
     }
     Ok((version, extensions))
 }

@@ -86,6 +86,11 @@ pub(crate) struct RunPageView {
 
 impl RunView {
     pub(crate) fn new(run: Run, account: &Account, deliveries: Option<Deliveries>) -> Self {
+        let mut run = run;
+        if let Some(partial) = &mut run.partial_input {
+            // The hub's own; the state of a hash may have some bytes of the file in it.
+            (partial.upload, partial.sha256_state) = (String::new(), String::new());
+        }
         let zone = TimeZone::get(&account.time_zone).unwrap_or(TimeZone::UTC);
         let local = |t: Timestamp| t.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
         let local = LocalTimes {

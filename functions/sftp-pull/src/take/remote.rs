@@ -49,7 +49,11 @@ impl Remote {
         let place = context.table.take_connection(wanted, (context.clock)(), limit.held_until()).await?;
         let place = place.ok_or_else(|| {
             let most = target.sftp.connections();
-            Stop::Busy(format!("all {most} connections to {} are in use", target.address))
+            Stop::Busy(format!(
+                "all {most} connections that the hub may have to {} are in use; raise sftp.connections, or spread the \
+                 schedules",
+                target.address
+            ))
         })?;
         let patience = limit.patience();
         let connected = blocking(move || {

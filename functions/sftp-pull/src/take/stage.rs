@@ -112,6 +112,8 @@ pub(super) async fn stage(
             Ok(Staged::Changed)
         }
         Err(why) if why.may_go_on() && written.parts.len() > parts_before => Ok(written.in_part(why)),
+        // What was there before is still there for the next.
+        Err(why) if why.may_go_on() && parts_before > 0 => Err(why),
         Err(why) => {
             written.discard().await;
             Err(why)

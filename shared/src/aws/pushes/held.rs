@@ -253,8 +253,13 @@ impl Table {
             }
             (None, _) => remove.push_str(", due, due_shard, try_at"),
         }
-        let failures = if stuck.is_some() { push.failures + 1 } else { 0 };
-        let breaker = push.breaker_after(stuck.map(|failure| failure.code.as_str()));
+        let has_files = !run.outputs.is_empty();
+        let failures = match stuck {
+            Some(_) => push.failures + 1,
+            None if has_files => 0,
+            None => push.failures, // nothing was sent: nobody knows
+        };
+        let breaker = push.breaker_after(stuck, has_files);
         match breaker {
             Breaker::Opens => set.push_str(", breaker_since = :now"),
             Breaker::Closes => remove.push_str(", breaker_since"),
@@ -305,7 +310,7 @@ impl Table {
         if let Some(happened) = happened
             && self.hears(of.account).await?
         {
-            let why = stuck.map_or("it took a file", |failure| failure.message.as_str());
+            let why = stuck.map_or("a file got through", |failure| failure.message.as_str());
             let data = json!({ "target_server": of.target_server, "reason": why });
             let kept = announcement(of.account, happened, &[of.target_server, &run.id], data, now);
             writes.push(self.announcing(&kept, now)?);

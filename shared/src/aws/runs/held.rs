@@ -210,7 +210,7 @@ impl Table {
             .held(
                 run,
                 "SET #status = :status, counts = :counts, failure = :failure, ended_at = :now, warnings = :warnings \
-                 REMOVE due, due_shard, lease_until",
+                 REMOVE due, due_shard, lease_until, partial_input",
             )
             .expression_attribute_values(":status", value(&status)?)
             .expression_attribute_values(":counts", value(&counts)?)
