@@ -445,7 +445,7 @@ mod tests {
 
     fn sftp() -> serde_json::Value {
         serde_json::json!({"name": "n", "kind": "sftp_import", "address": "files.example:2222", "path": "/out",
-            "auth": {"user": "u", "password": "p"}, "host_keys": [HOST_KEY]})
+            "auth": {"user": "u", "password": "p"}, "host_keys": [HOST_KEY], "sftp": {}})
     }
 
     fn fields(value: serde_json::Value) -> Vec<String> {
