@@ -190,3 +190,13 @@ async fn a_disk_that_is_full_in_the_middle_ends_the_push_with_the_reason() -> Re
     }
     anyhow::bail!("it never says why")
 }
+
+#[tokio::test]
+async fn a_file_of_300_mb_takes_little_memory() -> Result<()> {
+    let content = noise(300_000_000, 9);
+    let mut at = Pusher::start(Software::OpenSsh, content.clone(), json!({})).await?;
+    ensure!(at.work(PLENTY).await?.open_batch.is_none());
+    println!("peak {} MiB", at.peak_mib()?);
+    ensure!(at.peak_mib()? <= 64, "{} MiB", at.peak_mib()?);
+    is_whole(&at, &content, 1).await
+}

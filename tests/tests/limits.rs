@@ -163,6 +163,39 @@ async fn a_large_file_that_changes_between_two_invocations_is_taken_anew() -> Re
     Ok(())
 }
 
+#[tokio::test]
+async fn large_files_are_taken_two_at_once_in_their_order_and_in_little_memory() -> Result<()> {
+    const FILES: u64 = 5;
+    let flow = Flow::new().await?;
+    let (content, records) = large_file(30_000_000);
+    for n in 0..FILES {
+        // Each says something else of the same keys: the last one holds.
+        flow.put(&format!("{n}.csv"), content.replace("vvvv", &format!("vv{n}v")))?;
+        let touched = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + n);
+        std::fs::File::options()
+            .append(true)
+            .open(flow.folder.join(format!("{n}.csv")))?
+            .set_modified(touched)?;
+    }
+    let mut puller = Puller::start(&flow).await?;
+    let run = puller.admit(&flow).await?;
+    let now = puller.work(&run, PLENTY).await?;
+    let taken: Vec<_> = now.inputs.iter().map(|i| i.path.rsplit('/').next().unwrap_or_default()).collect();
+    assert_eq!(taken, ["0.csv", "1.csv", "2.csv", "3.csv", "4.csv"]);
+    let entered = flow.server.log().matches("Accepted publickey").count();
+    assert_eq!(entered, 2, "{}", flow.server.log());
+    println!("peak {} MiB", puller.peak_mib()?);
+    assert!(puller.peak_mib()? <= 128, "{} MiB", puller.peak_mib()?);
+    puller.leave(&flow, &run).await?;
+    let report = flow.ended(&run).await?;
+    expect(
+        &report,
+        "COMPLETE",
+        &[("read", FILES * records), ("filtered", (FILES - 1) * records), ("created", records)],
+    );
+    Ok(())
+}
+
 /// A run whose files are taken already, as a rerun is.
 async fn taken(flow: &Flow, records: usize) -> Result<Run> {
     let content = (0..records).fold("id;value\r\n".to_string(), |all, n| all + &format!("{n};v\r\n"));

@@ -77,17 +77,54 @@ async fn take_due(
     if settled.len() > room {
         run.warn(format!("{} more files wait; the next run takes them", settled.len() - room));
     }
-    let mut rest = &settled[..settled.len().min(room)];
+    let files = &settled[..settled.len().min(room)];
+    let beside = match files.iter().filter(|file| small::is_large(file)).nth(1) {
+        Some(_) => Remote::beside(context, run, source, limit).await,
+        None => None,
+    };
+    let taken = take_each(context, run, source, (remote, beside.as_ref()), files, limit).await;
+    if let Some(beside) = beside {
+        beside.leave(context).await;
+    }
+    taken
+}
+
+/// Takes files in their order: small ones together, and two large ones side by side where there is a second session.
+async fn take_each(
+    context: &Arc<Context>,
+    run: &mut Run,
+    source: &FilesSide,
+    (remote, beside): (&Remote, Option<&Remote>),
+    files: &[RemoteFile],
+    limit: &Limit,
+) -> Result<(), Stop> {
+    let mut rest = files;
     while let Some(next) = rest.first() {
         if !limit.has_time_for_a_file() {
             return Err(Stop::OutOfTime(format!("taking {}", next.path)));
         }
-        let (together, behind) = rest.split_at(small::together(rest));
-        match together {
-            [file] => take_alone(context, run, source, remote, file).await?,
-            files => take_together(context, run, source, remote, files).await?,
-        }
-        rest = behind;
+        rest = match (rest, beside) {
+            ([one, other, behind @ ..], Some(beside)) if small::is_large(one) && small::is_large(other) => {
+                let (first, second) = tokio::join!(
+                    stage_alone(context, run, remote, one),
+                    stage_alone(context, run, beside, other)
+                );
+                note_staged(context, run, source, remote, one, first).await?;
+                note_staged(context, run, source, remote, other, second).await?;
+                behind
+            }
+            _ => {
+                let (together, behind) = rest.split_at(small::together(rest));
+                match together {
+                    [file] => {
+                        let staged = stage_alone(context, run, remote, file).await;
+                        note_staged(context, run, source, remote, file, staged).await?;
+                    }
+                    files => take_together(context, run, source, remote, files).await?,
+                }
+                behind
+            }
+        };
     }
     Ok(())
 }
@@ -116,13 +153,13 @@ async fn settle(
     Ok(still)
 }
 
-async fn take_alone(
+/// Copies one file into the bucket, or on from where it got; what became of it, and how it came.
+async fn stage_alone(
     context: &Arc<Context>,
-    run: &mut Run,
-    source: &FilesSide,
+    run: &Run,
     remote: &Remote,
     file: &RemoteFile,
-) -> Result<(), Stop> {
+) -> Result<(Staged, Transfer), Stop> {
     let object = keys::staged_object(&run.account, &run.connection, &fingerprint(file), &run.id);
     let started = (context.clock)();
     let partial = run.partial_input.clone().filter(|partial| partial.path == file.path);
@@ -131,6 +168,19 @@ async fn take_alone(
     let mut transfer = remote.transfer(started, (context.clock)());
     transfer.duration_ms += before.duration_ms;
     transfer.attempts += before.attempts;
+    Ok((staged, transfer))
+}
+
+/// Notes what became of a file.
+async fn note_staged(
+    context: &Arc<Context>,
+    run: &mut Run,
+    source: &FilesSide,
+    remote: &Remote,
+    file: &RemoteFile,
+    staged: Result<(Staged, Transfer), Stop>,
+) -> Result<(), Stop> {
+    let (staged, transfer) = staged?;
     match staged {
         Staged::Whole(sha256) => take_file(context, run, source, remote, file, sha256, transfer).await,
         Staged::Changed => {

@@ -75,6 +75,22 @@ impl Remote {
         }
     }
 
+    /// Another session beside one that is there, if there is a place for it.
+    pub(super) async fn beside(
+        context: &Context,
+        run: &Run,
+        source: &FilesSide,
+        limit: &Limit,
+    ) -> Option<Self> {
+        match Self::connect(context, run, source, limit).await {
+            Ok(remote) => Some(remote),
+            Err(stop) => {
+                tracing::info!("large files are taken one after another: {stop}");
+                None
+            }
+        }
+    }
+
     /// Lets the next one have the connection's place.
     pub(super) async fn leave(self, context: &Context) {
         // Its own session ends before.

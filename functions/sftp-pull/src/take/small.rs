@@ -19,9 +19,14 @@ const TOGETHER: usize = 64;
 /// Files that go into the bucket at once.
 const AT_ONCE: usize = 8;
 
+/// Says whether a file is worth a session of its own.
+pub(super) fn is_large(file: &RemoteFile) -> bool {
+    file.size_bytes > SMALL_BYTES
+}
+
 /// How many of the next files are read together; one where the next is large.
 pub(super) fn together(files: &[RemoteFile]) -> usize {
-    files.iter().take(TOGETHER).take_while(|file| file.size_bytes <= SMALL_BYTES).count().max(1)
+    files.iter().take(TOGETHER).take_while(|file| !is_large(file)).count().max(1)
 }
 
 /// Copies files into the bucket. Answers for each the SHA-256 of its content, hex, `None` where it is no longer what was
