@@ -21,6 +21,8 @@ pub enum Settled {
     Unchanged,
     /// The target refused the record, or it could not be delivered in time.
     Error,
+    /// It was not sent, as the target's policy for files says.
+    Filtered,
 }
 
 /// What became of a run's records, in records.
@@ -91,6 +93,7 @@ impl Counts {
             Settled::Deleted => &mut self.deleted,
             Settled::Unchanged => &mut self.unchanged,
             Settled::Error => &mut self.errors,
+            Settled::Filtered => &mut self.filtered,
         } += records;
         Ok(())
     }
@@ -221,7 +224,8 @@ mod tests {
             Just(Settled::Updated),
             Just(Settled::Deleted),
             Just(Settled::Unchanged),
-            Just(Settled::Error)
+            Just(Settled::Error),
+            Just(Settled::Filtered)
         ];
         prop_oneof![
             Just(Step::Filtered),

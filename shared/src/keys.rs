@@ -229,6 +229,12 @@ pub fn export_manifest(account: &str, target_server: &str, batch: &str, epoch: u
     format!("{}.manifest.ndjson", export_object(account, target_server, batch, epoch))
 }
 
+/// What a file that is pushed says for each record of a batch, as the holder with this epoch rendered it: beside the
+/// batch's payload, where the report of its run looks for answers.
+pub fn export_answers(account: &str, run: &str, batch: &str, file: &str, epoch: u64) -> String {
+    format!("{account}/payloads/{run}/{batch}.{file}.{epoch:06}.answer.json")
+}
+
 /// One part of a run's record results, compressed NDJSON.
 pub fn records_part(account: &str, run: &str, stage: &str, part: u32) -> String {
     format!("{account}/records/{run}/{stage}-{part:05}.ndjson.gz")

@@ -52,6 +52,7 @@ impl From<Settled> for Writer {
             Settled::Deleted => Self::Deleted,
             Settled::Unchanged => Self::Unchanged,
             Settled::Error => Self::Error,
+            Settled::Filtered => Self::None,
         }
     }
 }
@@ -87,6 +88,9 @@ pub struct RecordResult {
     /// The reason in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Remote path of the file that it was pushed in, where its target is one of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_as: Option<String>,
 }
 
 /// The parts that hold a run's record results.
@@ -199,6 +203,7 @@ mod tests {
             reason: None,
             field: None,
             detail: None,
+            pushed_as: None,
         }
     }
 

@@ -11,6 +11,14 @@ use serde_json::value::RawValue;
 
 use crate::{counts::Settled, delivery::Outcome};
 
+/// A stored body that has not one record for each that the report knows of.
+#[derive(Debug, thiserror::Error)]
+#[error("it has {found} records, and is to have {wanted}")]
+struct Uneven {
+    found: usize,
+    wanted: usize,
+}
+
 /// What the target is asked to do with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +71,31 @@ pub struct StagedRecord {
     pub hash: crate::change::Hash,
     /// When its file was taken, milliseconds since 1970.
     pub taken_at: i64,
+}
+
+impl StagedBatch {
+    /// The data of each record, as the mapping made it, in their order.
+    ///
+    /// # Errors
+    /// When the stored body cannot be read, or has another number of records.
+    pub fn data(&self) -> Result<Vec<&RawValue>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Stored<'a> {
+            #[serde(borrow)]
+            records: Vec<StoredRecord<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct StoredRecord<'a> {
+            #[serde(borrow)]
+            data: &'a RawValue,
+        }
+        let stored = serde_json::from_str::<Stored<'_>>(self.body.get())?.records;
+        let (found, wanted) = (stored.len(), self.records.len());
+        match found == wanted {
+            true => Ok(stored.into_iter().map(|record| record.data).collect()),
+            false => Err(serde::de::Error::custom(Uneven { found, wanted })),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -151,6 +184,9 @@ pub struct Answer {
     /// Why the target refused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether the target was never asked: the record does not fit the format of its files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unfit: bool,
 }
 
 impl Answers {
@@ -164,6 +200,7 @@ impl Answers {
                 Settled::Deleted => &mut outcome.deleted,
                 Settled::Unchanged => &mut outcome.unchanged,
                 Settled::Error => &mut outcome.errors,
+                Settled::Filtered => &mut outcome.filtered,
             } += 1;
         }
         outcome
@@ -230,7 +267,8 @@ fn answers(results: &str) -> HashMap<String, Answer> {
             "error" => Settled::Error,
             _ => return None,
         };
-        let answer = Answer { result, target_id: record.target_id.map(text), error: record.error.map(text) };
+        let (target_id, error) = (record.target_id.map(text), record.error.map(text));
+        let answer = Answer { result, target_id, error, is_unfit: false };
         Some((record.source_id, answer))
     };
     results.into_iter().filter_map(answer).collect()
@@ -279,6 +317,16 @@ mod tests {
         let stored = serde_json::to_string(&batch()).unwrap();
         let read: StagedBatch = serde_json::from_str(&stored).unwrap();
         assert_eq!(read.body.get(), batch().body.get());
+    }
+
+    #[test]
+    fn the_data_of_each_record_comes_back_as_it_was_and_a_missing_one_is_no_guess() {
+        let whole = batch();
+        let data: Vec<_> = whole.data().unwrap().iter().map(|data| data.get()).collect();
+        assert_eq!(data, [r#"{"n":1.50}"#, r#"{"n":2}"#, r#"{"n":3}"#]);
+        let mut uneven = batch();
+        uneven.records.pop();
+        assert!(uneven.data().unwrap_err().to_string().contains("3 records"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod faults;
 pub mod flow;
 pub mod hooks;
 pub mod proxy;
+pub mod pulled_exports;
 pub mod puller;
 pub mod pusher;
 pub mod python;

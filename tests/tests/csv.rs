@@ -17,7 +17,7 @@ use tests::{
     stack::http_client,
 };
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "ordinal",
     "file",
     "line",
@@ -29,6 +29,7 @@ const COLUMNS: [&str; 11] = [
     "reason",
     "field",
     "detail",
+    "pushed_as",
 ];
 
 async fn ask(api: &Api, run: &str, query: &str) -> Result<Answer> {
@@ -152,6 +153,7 @@ async fn a_large_report_is_one_file_and_one_that_is_too_large_says_what_to_do() 
         reason: None,
         field: None,
         detail: None,
+        pushed_as: None,
     };
     let (mut writer, mut index) = (PartWriter::default(), RecordsIndex::default());
     for ordinal in 1..=100_000 {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use shared::{
     aws::AwsError,
-    delivery::{BatchName, DeathCause, DeliveryState},
+    delivery::{Batch, BatchName, DeathCause, DeliveryState, WaitingFor},
     message::PullMessage,
 };
 use tracing::instrument;
@@ -19,9 +19,10 @@ pub(crate) async fn look_after(
     now: Timestamp,
 ) -> Result<(), AwsError> {
     let Some(batch) = context.table.batch(account, name).await? else { return Ok(()) };
-    // An attempt that is planned, or a person's decision, is not the infrastructure's business.
+    // An attempt that is planned, a person's decision, or a flush is not the infrastructure's business.
     let planned = batch.attempt_at.is_some_and(|at| at > now.as_millisecond());
-    if batch.state.is_final() || batch.state == DeliveryState::Unknown || planned {
+    let is_in_buffer = batch.waiting_for == Some(WaitingFor::Flush);
+    if batch.state.is_final() || batch.state == DeliveryState::Unknown || planned || is_in_buffer {
         return Ok(());
     }
     match decide(batch.dead_letters, batch.last_dead_letter_at, now) {
@@ -36,12 +37,25 @@ pub(crate) async fn look_after(
     }
 }
 
+/// Gives a batch back to the file that has it.
+async fn leave_to_file(context: &Context, batch: &Batch, now: Timestamp) -> Result<(), AwsError> {
+    let until = batch.flush_until.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(now);
+    let due = now.saturating_add(LEASE).unwrap_or(now).max(until);
+    match context.table.batch_buffered(batch, until, due).await {
+        Err(AwsError::LostLease(_)) => Ok(()),
+        kept => kept,
+    }
+}
+
 /// Gives up a batch that the hub fails to handle. Where a holder is at work, the batch is the holder's.
 async fn park(context: &Context, account: &str, name: &BatchName, now: Timestamp) -> Result<(), AwsError> {
     let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
     let Some(claimed) = context.table.claim_batch(&name.key(account), now, until).await? else {
         return Ok(());
     };
+    if context.table.is_in_open_file(&claimed.batch).await? {
+        return leave_to_file(context, &claimed.batch, now).await;
+    }
     let why = format!(
         "the hub failed to send it, and its message was dropped {} times; the function's log says why",
         claimed.batch.dead_letters + 1

@@ -1,5 +1,6 @@
-//! What is owed to a target of files: it is mapped, looked at whether the target's format takes it, and left as a row
-//! that waits for the next flush. Nothing is sent here.
+//! What is owed to a target of files: a notification is mapped, and looked at whether the target's format takes it; a
+//! batch of a run is mapped already, and whether each of its records fits is seen when its file is made. Both are left
+//! as rows that wait for the next flush. Nothing is sent here.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use shared::{
         gates::Of,
         notifications::{Last, Waits},
     },
-    delivery::{DeathCause, WaitingFor},
+    delivery::{Batch, DeathCause, WaitingFor},
     export::{Rendering, wants_json},
     keys,
     message::PushMessage,
@@ -69,6 +70,22 @@ pub(crate) async fn take(
     Ok(Outcome::Buffered(ready))
 }
 
+/// Makes a claimed batch wait for the next flush. No attempt is spent.
+pub(crate) async fn keep_batch(
+    context: &Context,
+    batch: &Batch,
+    ready: Option<&Ready>,
+    until: Timestamp,
+) -> Result<(), AwsError> {
+    let now = (context.clock)();
+    if let Some(ready) = ready {
+        note(context, ready, now).await?;
+    }
+    // Where its time is over and a file has it, that file decides.
+    let due = if until > now { until } else { now.saturating_add(LOOK_AGAIN).unwrap_or(now) };
+    context.table.batch_buffered(batch, until, due).await
+}
+
 /// Makes a claimed notification wait for the next flush. No attempt is spent: a file is tried any number of times.
 pub(crate) async fn keep(
     context: &Context,
@@ -83,16 +100,23 @@ pub(crate) async fn keep(
     if due <= now {
         due = now.saturating_add(LOOK_AGAIN).unwrap_or(now);
     }
-    // Before the row: whoever dies between the two has asked for a push too many, and not for one too few.
-    if ready.settings.export.as_ref().is_some_and(|e| e.realtime) && ready.should_note_buffered(now) {
-        let noted = ask_for_push(context, ready.of()).await;
-        if noted.is_err() {
-            ready.forget_buffered();
-        }
-        noted?;
-    }
+    note(context, ready, now).await?;
     let waits = Waits { due, waits_for: WaitingFor::Flush, object: &object, counts: false };
     context.table.notification_waits(row, &waits, &Last::default()).await
+}
+
+/// Notes at a realtime target that something comes into its buffer. Before the row: whoever dies between the two has asked
+/// for a push too many, and not for one too few.
+async fn note(context: &Context, ready: &Ready, now: Timestamp) -> Result<(), AwsError> {
+    let is_realtime = ready.settings.export.as_ref().is_some_and(|export| export.realtime);
+    if !is_realtime || !ready.should_note_buffered(now) {
+        return Ok(());
+    }
+    let noted = ask_for_push(context, ready.of()).await;
+    if noted.is_err() {
+        ready.forget_buffered();
+    }
+    noted
 }
 
 /// Has a realtime target pushed to. If the message is lost, `dispatch` finds the target by its push row.

@@ -27,6 +27,7 @@ use shared::{
     message::{DeliveryMessage, PullMessage},
     run::{Failure, Origin, PinnedMapping, Run, RunStatus, ending},
     schedule::Schedule,
+    target_server::{TargetServer, TargetServerKind},
 };
 use tracing::instrument;
 
@@ -212,13 +213,21 @@ async fn send_all(
     Ok(())
 }
 
-/// Until when the run's batches are tried.
+/// Until when the run's batches are tried. The buffer of a target of files is flushed by a schedule of its own: without a
+/// time that is stated, they wait for that as long as their payloads are sure to be there, and the connection's times
+/// meanwhile are skipped.
 async fn deliver_until(
     context: &Context,
     run: &Run,
     connection: &Connection,
 ) -> Result<Option<Timestamp>, Stop> {
     let now = (context.clock)();
+    let target_server = &connection.target.target_server;
+    let target = context.table.find::<TargetServer>(&run.account, target_server).await?;
+    let export = target.map(|found| found.resource.settings).filter(|t| t.kind == TargetServerKind::SftpExport);
+    if export.and_then(|target| target.export).is_some_and(|export| !export.realtime) {
+        return Ok(delivery::deliver_until(connection.target.deliver_for_secs, &[], now));
+    }
     let schedule = match &run.schedule {
         Some(id) => context.table.find::<Schedule>(&run.account, id).await?,
         None => None,

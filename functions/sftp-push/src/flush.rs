@@ -19,7 +19,7 @@ use crate::{
     Context,
     carry::carry,
     error::Stop,
-    freeze::{choose, freeze, new_batch},
+    freeze::{choose, freeze, new_batch, take_up},
     limit::Limit,
     remote::Remote,
     report,
@@ -156,7 +156,7 @@ async fn files(
 ) -> Result<(), Stop> {
     let oldest = context.table.buffered(of, Which::All, 1, (context.clock)()).await?;
     if let Some(oldest) = oldest.first() {
-        let age_ms = (context.clock)().as_millisecond().saturating_sub(oldest.accepted_at).max(0);
+        let age_ms = (context.clock)().as_millisecond().saturating_sub(oldest.accepted_at()).max(0);
         emf::print(&metrics::oldest_owed(age_ms.unsigned_abs() / 1000));
     }
     if push.open_batch.is_none() && oldest.is_empty() {
@@ -198,7 +198,7 @@ async fn files_through(
                 return Ok(());
             };
             if export.files_per() == FilesPer::Connection {
-                through.extend(chosen.is_all.then(|| first.connection.clone()));
+                through.extend(chosen.is_all.then(|| first.connection().to_string()));
             } else {
                 may_be_more = !chosen.is_all;
             }
@@ -207,7 +207,12 @@ async fn files_through(
                 context.table.open_batch(of, push, batch).await?;
             }
             let Some(batch) = push.open_batch.clone() else { return Ok(()) };
-            let batch = freeze(context, of, export, batch, push.epoch, chosen.rows).await?;
+            let rows = take_up(context, batch.number, chosen.rows).await?;
+            if rows.is_empty() {
+                context.table.drop_batch(of, push, (context.clock)()).await?;
+                return Ok(());
+            }
+            let batch = freeze(context, of, export, batch, push.epoch, rows).await?;
             context.table.note_batch(of, push, batch, false).await?;
         }
         carry(context, of, export, remote, push, run).await?;

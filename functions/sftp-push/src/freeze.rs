@@ -2,28 +2,43 @@
 
 use std::collections::HashSet;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use shared::{
-    aws::{AwsError, gates::Of, piecewise::PiecewiseObject, pushes::Which},
+    aws::{AwsError, gates::Of, owed::Owed, piecewise::PiecewiseObject, pushes::Which},
     compression::Packer,
     export::{Export, FileName, FilesPer, ManifestEntry, Named, OpenBatch, Phase, Rendering},
     keys,
-    notification::NotificationDelivery,
 };
 
 use crate::{Context, error::Stop, render::render};
 
-/// Most records of a file: its list is held in memory. What is more makes the next file of the same run.
-const MOST_RECORDS: usize = 10_000;
+/// Most rows of a file, notifications and batches: their list is held in memory. What is more makes the next file of the
+/// same run.
+const MOST_ROWS: usize = 10_000;
+
+/// Batches that are taken up at once.
+const AT_ONCE: usize = 16;
 
 /// Most bytes of the payloads of a file: it has to be frozen within an invocation.
 const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// The rows that make the next file.
 pub(crate) struct Chosen {
-    pub(crate) rows: Vec<NotificationDelivery>,
+    pub(crate) rows: Vec<Owed>,
     /// Whether nothing more waits for it: of all, or of its connection where each has files of its own.
     pub(crate) is_all: bool,
+}
+
+/// What is known of a file while it is frozen.
+#[derive(Clone, Copy)]
+pub(crate) struct Frozen<'a> {
+    /// Id of its batch.
+    pub(crate) batch: &'a str,
+    /// Of the holder that freezes it.
+    pub(crate) epoch: u64,
+    /// Whether records of runs may be in it.
+    pub(crate) takes_batches: bool,
 }
 
 /// Chooses the oldest rows that go into one file; of a connection that is not `through` yet, where each has its own.
@@ -35,26 +50,41 @@ pub(crate) async fn choose(
 ) -> Result<Chosen, AwsError> {
     let now = (context.clock)();
     let (oldest, most) = match export.files_per() {
-        FilesPer::Batch => (None, MOST_RECORDS),
+        FilesPer::Batch => (None, MOST_ROWS),
         FilesPer::Record => (None, 1),
         FilesPer::Connection => {
             let oldest = context.table.buffered(of, Which::Besides(through), 1, now).await?.pop();
             let Some(oldest) = oldest else { return Ok(Chosen { rows: Vec::new(), is_all: true }) };
-            (Some(oldest.connection), MOST_RECORDS)
+            (Some(oldest.connection().to_string()), MOST_ROWS)
         }
     };
     let which = oldest.as_deref().map_or(Which::All, Which::Of);
     let mut rows = context.table.buffered(of, which, most, now).await?;
     let mut size_bytes = 0;
     let fitting = rows.iter().take_while(|row| {
-        let fits = size_bytes == 0 || size_bytes + row.size_bytes <= MOST_BYTES;
-        size_bytes += row.size_bytes;
+        let fits = size_bytes == 0 || size_bytes + row.size_bytes() <= MOST_BYTES;
+        size_bytes += row.size_bytes();
         fits
     });
     let fitting = fitting.count();
     let is_all = rows.len() < most && fitting == rows.len();
     rows.truncate(fitting);
     Ok(Chosen { rows, is_all })
+}
+
+/// Takes the batches among the rows up for the file with this number, and leaves out those that wait no more: of a run
+/// that was cancelled meanwhile, or over their time. Until the file is through nobody gives the others up: their runs
+/// report what it made of them, and close on that. A notification needs no such write, since nothing else follows from
+/// what becomes of it.
+pub(crate) async fn take_up(context: &Context, number: u64, rows: Vec<Owed>) -> Result<Vec<Owed>, AwsError> {
+    let taken = stream::iter(rows).map(async |row| {
+        let is_taken = match &row {
+            Owed::Batch(batch) => context.table.take_up_batch(batch, number).await?,
+            Owed::Notification(_) => true,
+        };
+        Ok::<_, AwsError>(is_taken.then_some(row))
+    });
+    taken.buffered(AT_ONCE).try_filter_map(async |row| Ok(row)).try_collect().await
 }
 
 /// Fixes the content of a batch that is open: bytes and list go into the bucket, under keys of this holder's own.
@@ -64,7 +94,7 @@ pub(crate) async fn freeze(
     export: &Export,
     mut batch: OpenBatch,
     epoch: u64,
-    rows: Vec<NotificationDelivery>,
+    rows: Vec<Owed>,
 ) -> Result<OpenBatch, Stop> {
     let now = (context.clock)();
     let name = FileName::parse(&export.file_name).map_err(|why| Stop::settings("bad_file_name", &why))?;
@@ -72,7 +102,7 @@ pub(crate) async fn freeze(
     let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
     batch.connection = match export.files_per() {
         FilesPer::Batch => None,
-        FilesPer::Connection | FilesPer::Record => rows.first().map(|row| row.connection.clone()),
+        FilesPer::Connection | FilesPer::Record => rows.first().map(|row| row.connection().to_string()),
     };
     let opened = batch.clone();
     let named = Named {
@@ -93,7 +123,9 @@ pub(crate) async fn freeze(
         None => None,
     };
     let mut file = PiecewiseObject::begin(&context.bucket, &batch.object);
-    let rendered = match render(context, &rendering, &named, rows, packer, &mut file).await {
+    let takes_batches = export.files_per() != FilesPer::Record;
+    let frozen = Frozen { batch: &opened.id, epoch, takes_batches };
+    let rendered = match render(context, &rendering, &named, frozen, rows, packer, &mut file).await {
         Ok(rendered) => rendered,
         Err(error) => {
             file.abort().await;

@@ -7,15 +7,18 @@ use futures::{
 };
 use sha2::{Digest, Sha256};
 use shared::{
-    aws::{AwsError, piecewise::PiecewiseObject},
+    aws::{AwsError, owed::Owed, piecewise::PiecewiseObject},
     compression::Packer,
-    export::{ManifestEntry, Named, Piece, Rendering, Totals},
+    counts::Settled,
+    delivery::Batch,
+    export::{BatchEntry, ManifestEntry, Named, NotificationEntry, Piece, Rendering, Totals},
     id::hex,
     keys,
     notification::{MOST_WHOLE_BYTES, NotificationDelivery},
+    wire::{Answer, Answers, StagedBatch},
 };
 
-use crate::Context;
+use crate::{Context, freeze::Frozen};
 
 /// Payloads that are fetched ahead: 64 MiB at most. Of larger ones, which only a format changed meanwhile can bring in
 /// among others, one at a time is in memory.
@@ -79,12 +82,13 @@ pub(crate) async fn render(
     context: &Context,
     rendering: &Rendering<'_>,
     named: &Named<'_>,
-    rows: Vec<NotificationDelivery>,
+    frozen: Frozen<'_>,
+    rows: Vec<Owed>,
     packer: Option<Packer>,
     file: &mut PiecewiseObject,
 ) -> Result<Rendered, AwsError> {
     let known = match rendering.begins_with_totals() {
-        true => Some(totals(context, rendering, rows.clone()).await?),
+        true => Some(totals(context, rendering, frozen, rows.clone()).await?),
         false => None,
     };
     let unusable = |e| AwsError::damaged("the target's lines", e);
@@ -92,29 +96,37 @@ pub(crate) async fn render(
     let mut out = Bytewise { file, packer, sha: Sha256::new(), size_bytes: 0 };
     let begin = rendering.begin(named, known.as_ref().unwrap_or(&totals));
     out.add(&begin.map_err(unusable)?).await?;
-    let mut pieces = pieces(context, rendering, rows);
+    let mut pieces = pieces(context, rendering, frozen, rows);
     while let Some(next) = pieces.next().await {
-        let (row, piece) = next?;
-        let mut entry = ManifestEntry {
-            notification: row.notification,
-            connection: row.connection,
-            event_id: row.event_id,
-            accepted_at: row.accepted_at,
-            unfit: None,
-        };
-        match piece {
-            Ok(piece) => {
-                if totals.records() > 0 {
-                    out.add(rendering.between()).await?;
+        let (row, pieces) = next?;
+        let mut why = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match piece {
+                Ok(piece) => {
+                    if totals.records() > 0 {
+                        out.add(rendering.between()).await?;
+                    }
+                    out.add(&piece.bytes).await?;
+                    piece.add_to(&mut totals);
+                    why.push(None);
                 }
-                out.add(&piece.bytes).await?;
-                piece.add_to(&mut totals);
-            }
-            Err(why) => {
-                entry.unfit = Some(why);
-                unfit += 1;
+                Err(unfit) => why.push(Some(unfit)),
             }
         }
+        let entry = match row {
+            Row::Notification(row) => ManifestEntry::Notification(NotificationEntry {
+                notification: row.notification,
+                connection: row.connection,
+                event_id: row.event_id,
+                accepted_at: row.accepted_at,
+                unfit: why.pop().flatten(),
+            }),
+            Row::Batch(row, staged) => ManifestEntry::Batch(entry(context, frozen, row, staged, why).await?),
+        };
+        unfit += match &entry {
+            ManifestEntry::Notification(entry) => u64::from(entry.unfit.is_some()),
+            ManifestEntry::Batch(entry) => entry.outcome.errors,
+        };
         serde_json::to_writer(&mut manifest, &entry).map_err(|e| AwsError::damaged("a manifest", e))?;
         manifest.push(b'\n');
     }
@@ -130,51 +142,130 @@ pub(crate) async fn render(
 async fn totals(
     context: &Context,
     rendering: &Rendering<'_>,
-    rows: Vec<NotificationDelivery>,
+    frozen: Frozen<'_>,
+    rows: Vec<Owed>,
 ) -> Result<Totals, AwsError> {
     let mut totals = Totals::default();
-    let mut pieces = pieces(context, rendering, rows);
+    let mut pieces = pieces(context, rendering, frozen, rows);
     while let Some(next) = pieces.next().await {
-        if let (_, Ok(piece)) = next? {
+        for piece in next?.1.into_iter().flatten() {
             piece.add_to(&mut totals);
         }
     }
     Ok(totals)
 }
 
-/// Rows, each with its piece of the file, or why it has none.
-type Pieces<'a> = BoxStream<'a, Result<(NotificationDelivery, Result<Piece, String>), AwsError>>;
+/// A row of the buffer, and of a batch what the report needs to know of its records; none where that cannot be read.
+enum Row {
+    Notification(Box<NotificationDelivery>),
+    Batch(Box<Batch>, Option<StagedBatch>),
+}
+
+/// Rows, each with its pieces of the file, or why it has none: of a notification one, of a batch one for each record.
+type Pieces<'a> = BoxStream<'a, Result<(Row, Vec<Result<Piece, String>>), AwsError>>;
 
 /// Renders rows one after another, in their order.
 fn pieces<'a>(
     context: &'a Context,
     rendering: &'a Rendering<'_>,
-    rows: Vec<NotificationDelivery>,
+    frozen: Frozen<'a>,
+    rows: Vec<Owed>,
 ) -> Pieces<'a> {
-    let is_large = rows.iter().any(|row| row.size_bytes > MOST_WHOLE_BYTES as u64);
+    let is_large = rows.iter().any(|row| row.size_bytes() > MOST_WHOLE_BYTES as u64);
     let ahead = if is_large { 1 } else { AHEAD };
-    let fetched = stream::iter(rows).map(|row| record(context, row).boxed()).buffered(ahead);
-    let piece = |(row, record): (_, Option<Bytes>)| match record {
-        Some(record) => (row, rendering.record(&record).map_err(|e| e.to_string())),
-        None => (row, Err("its payload is not in the bucket any more".to_string())),
+    let fetched = stream::iter(rows).map(|row| payload(context, row).boxed()).buffered(ahead);
+    let rendered = move |(row, payload): (_, Option<Bytes>)| match row {
+        Owed::Notification(row) => {
+            let piece = match payload {
+                Some(record) => rendering.record(&record).map_err(|e| e.to_string()),
+                None => Err("its payload is not in the bucket any more".to_string()),
+            };
+            (Row::Notification(row), vec![piece])
+        }
+        Owed::Batch(row) => {
+            let staged = payload.and_then(|bytes| serde_json::from_slice::<StagedBatch>(&bytes).ok());
+            match staged.as_ref().and_then(|staged| staged.data().ok()) {
+                Some(data) => {
+                    let pieces = data.into_iter().map(|record| match frozen.takes_batches {
+                        true => rendering.record(record.get().as_bytes()).map_err(|e| e.to_string()),
+                        false => Err(A_FILE_EACH.to_string()),
+                    });
+                    let pieces = pieces.collect();
+                    (Row::Batch(row, staged), pieces)
+                }
+                None => (Row::Batch(row, None), Vec::new()),
+            }
+        }
     };
-    fetched.map_ok(piece).boxed()
+    fetched.map_ok(rendered).boxed()
 }
 
-/// A record as `deliver` left it: mapped, or as it came.
-async fn record(
-    context: &Context,
-    row: NotificationDelivery,
-) -> Result<(NotificationDelivery, Option<Bytes>), AwsError> {
-    let key = match row.mapping {
-        Some(_) => keys::record_object(
-            &row.account,
-            &row.notification,
-            &row.connection,
-            row.mapping_version.unwrap_or_default(),
-        ),
-        None => row.payload_object(),
+/// Why a record of a batch is in no file of a target that was changed since it was put into the buffer.
+const A_FILE_EACH: &str =
+    "the target makes a file for each record, and the records of a run go into one with the rest of their batch";
+
+/// What a row puts into the file: of a notification the record as `deliver` left it, mapped or as it came.
+async fn payload(context: &Context, row: Owed) -> Result<(Owed, Option<Bytes>), AwsError> {
+    let key = match &row {
+        Owed::Batch(row) => row.object.clone(),
+        Owed::Notification(row) => match row.mapping {
+            Some(_) => keys::record_object(
+                &row.account,
+                &row.notification,
+                &row.connection,
+                row.mapping_version.unwrap_or_default(),
+            ),
+            None => row.payload_object(),
+        },
     };
-    let record = context.bucket.get(&key).await?.map(|object| object.bytes);
-    Ok((row, record))
+    let payload = context.bucket.get(&key).await?.map(|object| object.bytes);
+    Ok((row, payload))
+}
+
+/// The line of a batch in the manifest. Where records did not fit, which they are is in the bucket before it.
+async fn entry(
+    context: &Context,
+    frozen: Frozen<'_>,
+    row: Box<Batch>,
+    staged: Option<StagedBatch>,
+    why: Vec<Option<String>>,
+) -> Result<BatchEntry, AwsError> {
+    let (mut answers, mut lost) = (Answers::default(), None);
+    match staged {
+        None => lost = Some("its payload is not in the bucket any more, or cannot be read".to_string()),
+        Some(staged) => {
+            answers.records = staged.records.iter().zip(why).map(|(record, why)| Some(answer(record.action.settled(), why))).collect();
+        }
+    }
+    let outcome = match &lost {
+        Some(_) => shared::delivery::Outcome { errors: row.records, ..Default::default() },
+        None => answers.outcome(),
+    };
+    let mut object = None;
+    if lost.is_none() && outcome.errors > 0 {
+        let key = keys::export_answers(&row.account, &row.run, &row.id, frozen.batch, frozen.epoch);
+        let bytes = serde_json::to_vec(&answers).map_err(|e| AwsError::damaged("a batch's answers", e))?;
+        context.bucket.put(&key, bytes).await?;
+        object = Some(key);
+    }
+    Ok(BatchEntry {
+        run: row.run,
+        first_ordinal: row.first_ordinal,
+        part: row.part,
+        connection: row.connection,
+        accepted_at: row.accepted_at,
+        payload: row.object,
+        records: row.records,
+        outcome,
+        answers: object,
+        lost,
+    })
+}
+
+/// What becomes of a record of a batch once its file is through.
+fn answer(settled: Settled, unfit: Option<String>) -> Answer {
+    match unfit {
+        None => Answer { result: settled, target_id: None, error: None, is_unfit: false },
+        Some(why) => Answer { result: Settled::Error, target_id: None, error: Some(why), is_unfit: true },
+    }
 }

@@ -3,9 +3,11 @@
 use shared::{
     aws::AwsError,
     delivery::DeathCause,
+    export::ManifestEntry,
     keys,
     record::{Part, PartWriter, Processor, RecordResult, RecordsIndex, RecordsPart, Writer},
     run::{Output, Run},
+    wire::{Action, Answers, StagedBatch, StagedRecord},
 };
 
 use crate::{Context, freeze::manifest, settle::not_sent};
@@ -20,16 +22,18 @@ pub(crate) async fn write(context: &Context, run: &Run) -> Result<(), AwsError> 
     for output in &run.outputs {
         let mut line = 0;
         for entry in manifest(context, &output.manifest).await? {
-            ordinal += 1;
-            line += u64::from(entry.unfit.is_none());
-            let source_id = format!("{}-{}", entry.notification, entry.connection);
-            let result = RecordResult {
-                name: Some(entry.event_id.clone()),
-                source_id: Some(source_id),
-                ..fate(output, not_sent(output.result, &entry, &output.path), ordinal, line)
-            };
-            if let Some(part) = writer.add(&result).map_err(damaged)? {
-                store(context, run, &mut parts, part).await?;
+            for record in records(context, entry).await? {
+                ordinal += 1;
+                line += u64::from(record.unfit.is_none());
+                let not_sent = match record.lost {
+                    Some(why) => Some((DeathCause::Undeliverable, why)),
+                    None => not_sent(output.result, record.unfit.as_deref(), &output.path),
+                };
+                let fate = fate(output, record.action, not_sent, ordinal, line);
+                let result = RecordResult { name: record.name, source_id: Some(record.source_id), ..fate };
+                if let Some(part) = writer.add(&result).map_err(damaged)? {
+                    store(context, run, &mut parts, part).await?;
+                }
             }
         }
     }
@@ -41,13 +45,81 @@ pub(crate) async fn write(context: &Context, run: &Run) -> Result<(), AwsError> 
     context.bucket.put(&keys::records_index(&run.account, &run.id, "final"), index).await
 }
 
-fn fate(output: &Output, not_sent: Option<(DeathCause, String)>, ordinal: u64, line: u64) -> RecordResult {
-    let (processor, writer, reason, detail) = match not_sent {
-        None => (Processor::Create, Writer::Created, None, None),
-        Some((DeathCause::Filtered, why)) => {
+/// A record of a file, or one that did not get into it.
+struct Record {
+    name: Option<String>,
+    source_id: String,
+    action: Action,
+    unfit: Option<String>,
+    lost: Option<String>,
+}
+
+/// The records of a row, as it was frozen. Memory is needed for those of one batch.
+async fn records(context: &Context, entry: ManifestEntry) -> Result<Vec<Record>, AwsError> {
+    let entry = match entry {
+        ManifestEntry::Batch(entry) => entry,
+        ManifestEntry::Notification(entry) => {
+            return Ok(vec![Record {
+                name: Some(entry.event_id),
+                source_id: format!("{}-{}", entry.notification, entry.connection),
+                action: Action::Create,
+                unfit: entry.unfit,
+                lost: None,
+            }]);
+        }
+    };
+    let lost = |why: &str| {
+        let record = |n: u64| Record {
+            name: None,
+            source_id: format!("{}, record {n}", entry.name()),
+            action: Action::Create,
+            unfit: None,
+            lost: Some(why.into()),
+        };
+        (1..=entry.records).map(record).collect()
+    };
+    if let Some(why) = &entry.lost {
+        return Ok(lost(why));
+    }
+    let staged: StagedBatch = object(context, &entry.payload).await?;
+    let answers: Answers = match &entry.answers {
+        Some(key) => object(context, key).await?,
+        None => Answers::default(),
+    };
+    let mut answers = answers.records.into_iter();
+    let record = |record: StagedRecord| {
+        let answer = answers.next().flatten();
+        Record {
+            name: record.name,
+            source_id: record.source_id,
+            action: record.action,
+            unfit: answer.filter(|answer| answer.is_unfit).and_then(|answer| answer.error),
+            lost: None,
+        }
+    };
+    Ok(staged.records.into_iter().map(record).collect())
+}
+
+async fn object<T: serde::de::DeserializeOwned>(context: &Context, key: &str) -> Result<T, AwsError> {
+    let object = context.bucket.get(key).await?;
+    let object = object.ok_or_else(|| AwsError::damaged(key, "the object is not there"))?;
+    serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(key, e))
+}
+
+fn fate(
+    output: &Output,
+    action: Action,
+    not_sent: Option<(DeathCause, String)>,
+    ordinal: u64,
+    line: u64,
+) -> RecordResult {
+    let (processor, writer, reason, detail) = match (not_sent, action) {
+        (None, Action::Create) => (Processor::Create, Writer::Created, None, None),
+        (None, Action::Update) => (Processor::Update, Writer::Updated, None, None),
+        (Some((DeathCause::Filtered, why)), _) => {
             (Processor::Filter, Writer::None, Some("exists".to_string()), Some(why))
         }
-        Some((cause, why)) => (Processor::None, Writer::Error, Some(cause.code().to_string()), Some(why)),
+        (Some((cause, why)), _) => (Processor::None, Writer::Error, Some(cause.code().to_string()), Some(why)),
     };
     RecordResult {
         ordinal,
@@ -61,6 +133,7 @@ fn fate(output: &Output, not_sent: Option<(DeathCause, String)>, ordinal: u64, l
         reason,
         field: None,
         detail,
+        pushed_as: None,
     }
 }
 

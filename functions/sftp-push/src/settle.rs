@@ -1,12 +1,18 @@
 //! Writing down what became of a batch: exactly the rows of its list, then the batch and its line of the report.
 
+use std::collections::BTreeMap;
+
 use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use shared::{
-    aws::{AwsError, emf, gates::Of, pushes::NotSent},
+    aws::{
+        AwsError, emf,
+        gates::Of,
+        pushes::{NotSent, PushedBatch},
+    },
     counts::{Counts, CountsError, Settled},
-    delivery::DeathCause,
-    export::{ManifestEntry, Push},
+    delivery::{DeathCause, Outcome},
+    export::{BatchEntry, ManifestEntry, NotificationEntry, Push},
     metrics,
     run::{Output, OutputResult, Run},
 };
@@ -51,12 +57,22 @@ pub(crate) async fn settle(
     let mut written = stream::iter(entries)
         .map(|entry| write(context, of, entry, &run_id, result, &path, now).boxed())
         .buffer_unordered(AT_ONCE);
-    let mut delivered = Vec::new();
-    while let Some(latency_ms) = written.next().await {
-        delivered.extend(latency_ms?.into_iter().flat_map(metrics::notification_delivered));
+    let (mut delivered, mut settled) = (Vec::new(), BTreeMap::new());
+    while let Some(written) = written.next().await {
+        match written? {
+            Written::Notification(age_ms) => delivered.extend(metrics::notification_delivered(age_ms)),
+            Written::Batch(run) => *settled.entry(run).or_insert(0) += 1,
+            Written::Before => {}
+        }
     }
     drop(written);
     emf::print(&delivered);
+    for (pulled, batches) in settled {
+        // What is lost here is found when that run is due again.
+        if let Err(error) = context.table.count_pushed_batches(of.account, &pulled, batches, now).await {
+            tracing::warn!(error = shared::chain(&error), pulled, "the run of a batch was not told");
+        }
+    }
     let output = Output {
         path,
         result,
@@ -83,14 +99,14 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// Why a record of a batch that ended so was not sent; `None` where it was.
+/// Why a record of a file that ended so was not sent; `None` where it was. `unfit` is why it did not fit, if it did not.
 pub(crate) fn not_sent(
     result: OutputResult,
-    entry: &ManifestEntry,
+    unfit: Option<&str>,
     path: &str,
 ) -> Option<(DeathCause, String)> {
-    match (&entry.unfit, result) {
-        (Some(why), _) => Some((DeathCause::Unmappable, why.clone())),
+    match (unfit, result) {
+        (Some(why), _) => Some((DeathCause::Unmappable, why.into())),
         (None, OutputResult::Written | OutputResult::Nothing) => None,
         (None, OutputResult::Exists) => Some((
             DeathCause::Filtered,
@@ -103,23 +119,34 @@ pub(crate) fn not_sent(
 }
 
 fn count(counts: &mut Counts, result: OutputResult, entry: &ManifestEntry) -> Result<(), CountsError> {
-    match not_sent(result, entry, "") {
-        None => {
-            counts.add_owed();
-            counts.settle(Settled::Created, 1)
-        }
-        Some((DeathCause::Filtered, _)) => {
-            counts.add_filtered();
-            Ok(())
-        }
-        Some(_) => {
-            counts.add_error();
-            Ok(())
-        }
+    let outcome = match entry {
+        ManifestEntry::Batch(entry) => entry.outcome(result),
+        ManifestEntry::Notification(entry) => match not_sent(result, entry.unfit.as_deref(), "") {
+            None => Outcome { created: 1, ..Outcome::default() },
+            Some((DeathCause::Filtered, _)) => Outcome { filtered: 1, ..Outcome::default() },
+            Some(_) => Outcome { errors: 1, ..Outcome::default() },
+        },
+    };
+    for _ in 0..outcome.records() {
+        counts.add_owed();
     }
+    counts.settle(Settled::Created, outcome.created)?;
+    counts.settle(Settled::Updated, outcome.updated)?;
+    counts.settle(Settled::Filtered, outcome.filtered)?;
+    counts.settle(Settled::Error, outcome.errors)
 }
 
-/// Writes one row; how long it had taken, where the target has it since now.
+/// What writing a row came to.
+enum Written {
+    /// A notification is delivered, after so many milliseconds.
+    Notification(u64),
+    /// A batch of this run is final.
+    Batch(String),
+    /// It was written before, or is dead.
+    Before,
+}
+
+/// Writes one row.
 async fn write(
     context: &Context,
     of: Of<'_>,
@@ -128,16 +155,49 @@ async fn write(
     result: OutputResult,
     path: &str,
     now: Timestamp,
-) -> Result<Option<u64>, AwsError> {
-    match not_sent(result, &entry, path) {
-        Some((cause, why)) => {
-            let not_sent = NotSent { cause, why: &why };
-            context.table.record_not_pushed(of, &entry, run, not_sent).await.map(|_| None)
-        }
-        None => {
-            let is_new = context.table.record_pushed(of.account, &entry, run, now).await?;
-            let age_ms = now.as_millisecond().saturating_sub(entry.accepted_at).max(0);
-            Ok(is_new.then_some(age_ms.unsigned_abs()))
-        }
+) -> Result<Written, AwsError> {
+    match entry {
+        ManifestEntry::Notification(entry) => notification(context, of, &entry, run, result, path, now).await,
+        ManifestEntry::Batch(entry) => batch(context, of, entry, run, result, path, now).await,
     }
+}
+
+async fn notification(
+    context: &Context,
+    of: Of<'_>,
+    entry: &NotificationEntry,
+    run: &str,
+    result: OutputResult,
+    path: &str,
+    now: Timestamp,
+) -> Result<Written, AwsError> {
+    if let Some((cause, why)) = not_sent(result, entry.unfit.as_deref(), path) {
+        let not_sent = NotSent { cause, why: &why };
+        return context.table.record_not_pushed(of, entry, run, not_sent).await.map(|_| Written::Before);
+    }
+    let is_new = context.table.record_pushed(of.account, entry, run, now).await?;
+    let age_ms = now.as_millisecond().saturating_sub(entry.accepted_at).max(0);
+    Ok(if is_new { Written::Notification(age_ms.unsigned_abs()) } else { Written::Before })
+}
+
+/// A batch is delivered once its file is through, with its records that did not fit as errors, as if the target had
+/// answered so.
+async fn batch(
+    context: &Context,
+    of: Of<'_>,
+    entry: BatchEntry,
+    run: &str,
+    result: OutputResult,
+    path: &str,
+    now: Timestamp,
+) -> Result<Written, AwsError> {
+    let pushed = PushedBatch { entry: &entry, outcome: entry.outcome(result), run, path };
+    let lost = entry.lost.clone().map(|why| (DeathCause::Undeliverable, why));
+    let is_new = match lost.or_else(|| not_sent(result, None, path)) {
+        Some((cause, why)) => {
+            context.table.batch_not_pushed(of.account, pushed, NotSent { cause, why: &why }).await?
+        }
+        None => context.table.batch_pushed(of.account, pushed, now).await?,
+    };
+    Ok(if is_new { Written::Batch(entry.run) } else { Written::Before })
 }

@@ -9,7 +9,7 @@ use super::{
     table::{Item, key_item, n, read, s, update_if, value},
 };
 use crate::{
-    delivery::{Batch, BatchName, DeliveryState, WaitingFor},
+    delivery::{Batch, BatchName, DeliveryName, DeliveryState, WaitingFor},
     keys::{self, OWED_SHARDS},
     notification::NotificationDelivery,
 };
@@ -32,10 +32,50 @@ pub enum Owed {
 }
 
 impl Owed {
-    fn read(row: Item) -> Result<Self, AwsError> {
+    pub(super) fn read(row: Item) -> Result<Self, AwsError> {
         match row.contains_key("notification") {
             true => Ok(Self::Notification(Box::new(read(row)?))),
             false => Ok(Self::Batch(Box::new(read(row)?))),
+        }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> DeliveryName {
+        match self {
+            Self::Batch(batch) => DeliveryName::Batch(BatchName::of(batch)),
+            Self::Notification(delivery) => DeliveryName::Notification(delivery.name()),
+        }
+    }
+
+    /// The connection that it is of.
+    pub fn connection(&self) -> &str {
+        match self {
+            Self::Batch(batch) => &batch.connection,
+            Self::Notification(delivery) => &delivery.connection,
+        }
+    }
+
+    /// When it was accepted, milliseconds since 1970.
+    pub fn accepted_at(&self) -> i64 {
+        match self {
+            Self::Batch(batch) => batch.accepted_at,
+            Self::Notification(delivery) => delivery.accepted_at,
+        }
+    }
+
+    /// Records in it.
+    pub fn records(&self) -> u64 {
+        match self {
+            Self::Batch(batch) => batch.records,
+            Self::Notification(_) => 1,
+        }
+    }
+
+    /// Size of its payload, bytes.
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Batch(batch) => batch.size_bytes,
+            Self::Notification(delivery) => delivery.size_bytes,
         }
     }
 

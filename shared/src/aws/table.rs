@@ -65,6 +65,14 @@ impl Table {
         &self,
         keys: impl IntoIterator<Item = Key>,
     ) -> Result<Vec<T>, AwsError> {
+        self.get_many_items(keys).await?.into_iter().map(read).collect()
+    }
+
+    /// As [`Self::get_many`], rows as they are.
+    pub(super) async fn get_many_items(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<Vec<Item>, AwsError> {
         let keys: Vec<Item> = keys.into_iter().map(|key| key_item(&key)).collect();
         let mut rows = Vec::new();
         for chunk in keys.chunks(KEYS_PER_CALL) {
@@ -79,7 +87,7 @@ impl Table {
                 let call = self.client.batch_get_item().request_items(&self.name, request);
                 let answer = call.send().await.map_err(AwsError::call("dynamodb:BatchGetItem"))?;
                 for row in answer.responses.unwrap_or_default().into_values().flatten() {
-                    rows.push(read(row)?);
+                    rows.push(row);
                 }
                 let mut rest = answer.unprocessed_keys.unwrap_or_default();
                 keys = rest.remove(&self.name).map(|k| k.keys).unwrap_or_default();

@@ -99,14 +99,15 @@ impl TryFrom<SourceFields> for SourceSide {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSide {
-    /// A target server of kind `webservice`.
+    /// A target server of kind `webservice` or `sftp_export`.
     pub target_server: String,
-    /// Of records: most in one request, 1 to 1000.
+    /// Of files: most records in one request, or in one row of a target's buffer, 1 to 1000.
     #[serde(default = "default_batch_size")]
     pub batch_size: u32,
     /// Seconds until which a delivery is tried, 1 second to 25 days: of a run's batches after its release, of a
     /// notification after it was accepted. Without it, a scheduled run tries until a minute before the schedule's
-    /// next time but one; a run without a schedule, and a notification, as long as the target's `retry_secs` say.
+    /// next time but one; a run without a schedule, and a notification, as long as the target's `retry_secs` say; a run
+    /// waits for the flush of a target of files that is not realtime for up to 31 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_for_secs: Option<u32>,
 }
@@ -131,7 +132,8 @@ pub struct Connection {
     pub mapping: Option<String>,
     /// Where records go.
     pub target: TargetSide,
-    /// Of files: whether records are compared with what the target acknowledged before; needs a mapping with a key.
+    /// Of files: whether records are compared with what the target acknowledged before; needs a mapping with a key. Where
+    /// the target is one of files, they then carry what is new or changed, and do not say which.
     #[serde(default = "default_compare")]
     pub compare: bool,
 }

@@ -57,7 +57,7 @@ pub enum DeathCause {
 
 impl DeathCause {
     /// Stable code, which is the reason of the batch's records.
-    pub fn code(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
             Self::Undeliverable => "undeliverable",
             Self::Expired => "expired",
@@ -98,12 +98,15 @@ pub struct Outcome {
     pub unchanged: u64,
     /// Refused.
     pub errors: u64,
+    /// Not sent, as the target's policy for files says.
+    #[serde(default)]
+    pub filtered: u64,
 }
 
 impl Outcome {
     /// Records that are settled.
     pub fn records(&self) -> u64 {
-        self.created + self.updated + self.deleted + self.unchanged + self.errors
+        self.created + self.updated + self.deleted + self.unchanged + self.errors + self.filtered
     }
 }
 
@@ -135,7 +138,10 @@ pub struct Batch {
     pub records: u64,
     /// Payload in the bucket: a [`crate::wire::StagedBatch`].
     pub object: String,
-    /// Counts up with each holder; every write of a holder is conditional on it.
+    /// Size of that object, bytes; 0 where it was staged before rows told.
+    #[serde(default)]
+    pub size_bytes: u64,
+    /// Counts up with each holder, and with each file that it is taken up for; every write of a holder is conditional on it.
     pub epoch: u64,
     /// Epoch of the run that staged it.
     pub staged_by: u64,
@@ -175,6 +181,19 @@ pub struct Batch {
     /// The target's answers record by record, where it gave any: a [`crate::wire::Answers`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_object: Option<String>,
+    /// Of a batch that waits for a flush: until when, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush_until: Option<i64>,
+    /// Number of the target's file that it was last taken up for. While that file's batch is open, the file decides what
+    /// becomes of it, and nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_file: Option<u64>,
+    /// The run that pushed it in a file, or left it out of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_by: Option<String>,
+    /// Remote path of the file that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_as: Option<String>,
 }
 
 /// What the report says of the records of a batch that was cancelled, with how its last attempt failed, if one was
@@ -199,6 +218,7 @@ pub fn settle_by_rows(mut counts: Counts, batches: &[Batch]) -> Result<Counts, C
             (Settled::Deleted, outcome.deleted),
             (Settled::Unchanged, outcome.unchanged),
             (Settled::Error, outcome.errors),
+            (Settled::Filtered, outcome.filtered),
         ] {
             counts.settle(how, records)?;
         }

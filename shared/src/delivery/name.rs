@@ -50,6 +50,25 @@ impl BatchName {
     }
 }
 
+impl DeliveryName {
+    /// Its row in an account.
+    pub fn key(&self, account: &str) -> Key {
+        match self {
+            Self::Batch(name) => name.key(account),
+            Self::Notification(name) => name.key(account),
+        }
+    }
+}
+
+impl fmt::Display for DeliveryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch(name) => name.fmt(f),
+            Self::Notification(name) => name.fmt(f),
+        }
+    }
+}
+
 impl NotificationName {
     /// Its row in an account.
     pub fn key(&self, account: &str) -> Key {

@@ -20,6 +20,8 @@ pub use file_name::{FileName, Named, valid_name};
 pub use format::{Piece, Rendering, Unfit, wants_json};
 pub use frame::Totals;
 pub use output::{Output, OutputResult};
-pub use push::{Breaker, Decision, ManifestEntry, OpenBatch, Phase, Push, Sent, retry_wait};
+pub use push::{
+    BatchEntry, Breaker, Decision, ManifestEntry, NotificationEntry, OpenBatch, Phase, Push, Sent, retry_wait,
+};
 pub use settings::{Export, FileFormat, FilesPer, Overwrite};
 pub use void::{VoidNumber, VoidReason};

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{VoidNumber, file_name::numbered};
+use super::{OutputResult, VoidNumber, file_name::numbered};
 use crate::{
+    delivery::{BatchName, Outcome},
     gate::OPENS_AT,
     run::{Failure, Origin},
 };
@@ -148,9 +149,77 @@ pub enum Decision {
     Discard,
 }
 
-/// One record of an open batch: a line of its manifest.
+/// A row of the buffer that an open batch has: a line of its manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManifestEntry {
+#[serde(untagged)]
+pub enum ManifestEntry {
+    /// A notification: one record.
+    Notification(NotificationEntry),
+    /// A batch of a run: all of its records, one after another.
+    Batch(BatchEntry),
+}
+
+impl ManifestEntry {
+    /// Records of the row.
+    pub fn records(&self) -> u64 {
+        match self {
+            Self::Notification(_) => 1,
+            Self::Batch(entry) => entry.records,
+        }
+    }
+}
+
+/// A batch of a run in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchEntry {
+    /// Its run.
+    pub run: String,
+    /// Ordinal of its first record in its run.
+    pub first_ordinal: u64,
+    /// Its part.
+    pub part: u32,
+    /// The connection of its run.
+    pub connection: String,
+    /// When it was accepted, milliseconds since 1970.
+    pub accepted_at: i64,
+    /// Its payload in the bucket, which has each record's ordinal: a [`crate::wire::StagedBatch`].
+    pub payload: String,
+    /// Records of it, those that are not in the file included.
+    pub records: u64,
+    /// What it comes to once the file is through: what is in it, and what did not fit.
+    pub outcome: Outcome,
+    /// Which of its records did not fit, and why, where any did not: a [`crate::wire::Answers`] in the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<String>,
+    /// Why nothing of it is in the file, if its payload could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+}
+
+impl BatchEntry {
+    /// What it is called.
+    pub fn name(&self) -> BatchName {
+        BatchName { run: self.run.clone(), first_ordinal: self.first_ordinal, part: self.part }
+    }
+
+    /// What it comes to where its file ended so. Records that did not fit are errors in any case.
+    pub fn outcome(&self, result: OutputResult) -> Outcome {
+        let unfit = self.outcome.errors;
+        match result {
+            _ if self.lost.is_some() => Outcome { errors: self.records, ..Outcome::default() },
+            OutputResult::Written | OutputResult::Nothing => self.outcome,
+            OutputResult::Exists => {
+                let filtered = self.records.saturating_sub(unfit);
+                Outcome { filtered, errors: unfit, ..Outcome::default() }
+            }
+            OutputResult::Discarded => Outcome { errors: self.records, ..Outcome::default() },
+        }
+    }
+}
+
+/// A notification in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationEntry {
     /// The notification.
     pub notification: String,
     /// The connection that took it.
@@ -250,6 +319,39 @@ mod tests {
         ] {
             assert_eq!(push.breaker_after(stuck_by.as_ref(), has_files), then, "{push:?} {stuck_by:?}");
         }
+    }
+
+    #[test]
+    fn a_line_of_the_manifest_reads_as_what_it_is_and_each_record_of_a_batch_is_counted_once() {
+        let old = r#"{"notification":"ntf_1","connection":"con_1","event_id":"e","accepted_at":1,"unfit":"why"}"#;
+        let entry: ManifestEntry = serde_json::from_str(old).unwrap();
+        assert!(matches!(&entry, ManifestEntry::Notification(n) if n.unfit.as_deref() == Some("why")));
+        let outcome = Outcome { created: 3, updated: 1, errors: 1, ..Outcome::default() };
+        let mut batch = BatchEntry {
+            run: "run_1".into(),
+            first_ordinal: 2,
+            part: 0,
+            connection: "con_1".into(),
+            accepted_at: 1,
+            payload: "p".into(),
+            records: 5,
+            outcome,
+            answers: Some("a".into()),
+            lost: None,
+        };
+        let entry = ManifestEntry::Batch(batch.clone());
+        let text = serde_json::to_string(&entry).unwrap();
+        assert_eq!(serde_json::from_str::<ManifestEntry>(&text).unwrap(), entry);
+        for (result, wanted) in [
+            (OutputResult::Written, outcome),
+            (OutputResult::Exists, Outcome { filtered: 4, errors: 1, ..Outcome::default() }),
+            (OutputResult::Discarded, Outcome { errors: 5, ..Outcome::default() }),
+        ] {
+            assert_eq!(batch.outcome(result), wanted, "{result:?}");
+            assert_eq!(batch.outcome(result).records(), batch.records, "{result:?}");
+        }
+        batch.lost = Some("gone".into());
+        assert_eq!(batch.outcome(OutputResult::Exists), Outcome { errors: 5, ..Outcome::default() });
     }
 
     #[test]

@@ -92,9 +92,12 @@ pub(crate) struct DeliveryView {
     /// Of a notification: how often the same event came with another payload, which was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts: Option<u32>,
-    /// Of a notification that goes into a file: the run that pushed it, or left it out.
+    /// Of one that goes into a file: the run that pushed it, or left it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pushed_by: Option<String>,
+    /// Of a batch that is in a file: the file's remote path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pushed_as: Option<String>,
     /// Of a batch: the run that takes its records again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retried_by: Option<String>,
@@ -169,14 +172,15 @@ impl From<Batch> for DeliveryView {
             records: Some(batch.records),
             accepted_at: at(batch.accepted_at),
             next_attempt_at: batch.attempt_at.and_then(at),
-            deliver_until: None,
+            deliver_until: batch.flush_until.and_then(at),
             last_status: None,
             last_ms: None,
             last_at: None,
             last_error: batch.last_error,
             died_of: batch.died_of,
             conflicts: None,
-            pushed_by: None,
+            pushed_by: batch.pushed_by,
+            pushed_as: batch.pushed_as,
             retried_by: batch.retried_by,
             outcome: (batch.state == DeliveryState::Delivered).then_some(batch.outcome),
             failed_attempts: Vec::new(),
@@ -213,6 +217,7 @@ impl From<NotificationDelivery> for DeliveryView {
             died_of: row.died_of,
             conflicts: (row.conflicts > 0).then_some(row.conflicts),
             pushed_by: row.pushed_by,
+            pushed_as: None,
             retried_by: None,
             outcome: None,
             failed_attempts: Vec::new(),

@@ -3,7 +3,8 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use shared::{
-    connection::{Connection, SourceSide},
+    connection::Connection,
+    export::FilesPer,
     mapping::{Input, Mapping},
     problem::{FieldError, Problem},
     resource::Settings,
@@ -113,36 +114,28 @@ impl Rules for Connection {
         Box::pin(async move {
             let mut errors = references(self, context, account).await?;
             let import: Kinds = &[(TargetServerKind::SftpImport, "sftp_import")];
-            let (from, to): (_, Kinds) = match &self.source {
-                SourceSide::Files(files) => (
-                    Some(("source.target_server", &files.target_server, import)),
-                    &[(TargetServerKind::Webservice, "webservice")],
-                ),
-                SourceSide::Notifications(_) => (
-                    None,
-                    &[
-                        (TargetServerKind::Webservice, "webservice"),
-                        (TargetServerKind::SftpExport, "sftp_export"),
-                    ],
-                ),
-            };
+            let from = self.files().map(|files| ("source.target_server", &files.target_server, import));
+            let to: Kinds = &[
+                (TargetServerKind::Webservice, "webservice"),
+                (TargetServerKind::SftpExport, "sftp_export"),
+            ];
             let to = ("target.target_server", &self.target.target_server, to);
             for (field, id, kinds) in from.into_iter().chain([to]) {
                 if !shared::id::is_id(id) {
                     continue; // named above
                 }
                 let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
-                let Some(kind) = found.map(|f| f.resource.settings.kind) else { continue };
-                if kind == TargetServerKind::SftpExport
-                    && self.files().is_some()
-                    && field.starts_with("target")
-                {
-                    let detail = "is of kind sftp_export, which takes notifications only: batches of files do not go \
-                                  into files yet";
-                    errors.push(FieldError::new(field, detail));
-                } else if !kinds.iter().any(|(k, _)| *k == kind) {
+                let Some(server) = found.map(|f| f.resource.settings) else { continue };
+                if !kinds.iter().any(|(k, _)| *k == server.kind) {
                     let names: Vec<_> = kinds.iter().map(|(_, name)| *name).collect();
                     let detail = format!("must be a target server of kind {}", names.join(" or "));
+                    errors.push(FieldError::new(field, detail));
+                } else if self.files().is_some()
+                    && server.export.is_some_and(|export| export.files_per() == FilesPer::Record)
+                {
+                    let detail = "makes a file for each record, and the records of a run go into one with the rest of \
+                                  their batch: choose one with files_per batch or connection, and a format other than \
+                                  payload";
                     errors.push(FieldError::new(field, detail));
                 }
             }

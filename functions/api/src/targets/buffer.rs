@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared::{
     aws::{
         gates::Of,
+        owed::Owed,
         pushes::{Decided, Which},
     },
     export::{Decision, OpenBatch, Phase, VoidNumber, valid_name},
@@ -25,14 +26,14 @@ use crate::{
     runs,
 };
 
-/// Most records that are counted.
+/// Most rows, notifications and batches, whose records are counted.
 const MOST_COUNTED: usize = 1000;
 
 /// What is in the buffer of a target of files.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Buffer {
-    /// Records that wait for the next flush, 1000 at most.
-    waiting: usize,
+    /// Records that wait for the next flush: those of the first 1000 notifications and batches.
+    waiting: u64,
     /// Whether there are more than were counted.
     more: bool,
     /// When the oldest of them was accepted.
@@ -143,9 +144,9 @@ async fn show(context: &Context, of: Of<'_>, status: u16) -> Result<Response, Pr
     rows.truncate(MOST_COUNTED);
     let at = |ms: i64| Timestamp::from_millisecond(ms).ok();
     let shown = Buffer {
-        waiting: rows.len(),
+        waiting: rows.iter().map(Owed::records).sum(),
         more,
-        oldest_waiting: rows.first().and_then(|row| at(row.accepted_at)),
+        oldest_waiting: rows.first().and_then(|row| at(row.accepted_at())),
         active_run: push.active_run,
         open_batch: push.open_batch.map(OpenBatchView::from),
         files: push.files,

@@ -31,17 +31,20 @@ pub(crate) async fn not_made(
     error: &AwsError,
 ) -> Result<DeliveryState, HubFailure> {
     let batch = &claimed.batch;
-    if !error.is_retryable() {
+    // What may be in a file is not given up.
+    let may_be_in_a_file = batch.in_file.is_some();
+    if !error.is_retryable() && !may_be_in_a_file {
         let why = format!("the hub cannot send it: {error}");
         return die(context, batch, cause(claimed, DeathCause::DeadLetter), &why).await;
     }
     let (now, until) = ((context.clock)(), until(context, batch).await?);
-    if now >= until {
+    if now >= until && !may_be_in_a_file {
         let why = "the hub itself could not send it in time; the function's log says why";
         return die(context, batch, cause(claimed, DeathCause::Expired), why).await;
     }
     let wait = SignedDuration::from_secs(hub_wait_secs(batch.hub_failures + 1));
-    let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX).min(until);
+    let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    let due = if may_be_in_a_file { due } else { due.min(until) };
     let why = "the hub itself could not send it; the function's log says why";
     context.table.batch_returns(claimed, due, NotMade::HubFailed(why)).await?;
     Ok(claimed.was)

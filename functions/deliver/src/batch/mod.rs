@@ -1,4 +1,4 @@
-//! One batch of a run: claimed, sent, and what came of it written down.
+//! One batch of a run: claimed, sent or put into its target's buffer, and what came of it written down.
 
 mod answer;
 mod hub_failure;

@@ -11,7 +11,7 @@ use shared::{
     delivery::{Attempts, Batch, DEFAULT_RETRY_SECS, DeathCause, DeliveryState, Next, why_cancelled},
     gate::{Coming, GONE, GateState},
     metrics,
-    target_server::{OnUnknown, TargetServer},
+    target_server::{OnUnknown, TargetServer, TargetServerKind},
     wire::StagedBatch,
 };
 
@@ -21,7 +21,7 @@ use super::{
     wake,
 };
 use crate::{
-    Context,
+    Context, buffer,
     content::Content,
     gate,
     hears::hears,
@@ -38,18 +38,30 @@ const MOST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
     use HubFailure::BeforeSending;
     let batch = &claimed.batch;
+    let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await;
+    let found = found.map_err(BeforeSending)?.map(|f| f.resource.settings);
+    let is_in_file = context.table.is_in_open_file(batch).await.map_err(BeforeSending)?;
+    if is_in_file && found.is_some() {
+        return in_file(context, batch).await;
+    }
     if context.table.is_cancelled(&batch.account, &batch.run).await.map_err(BeforeSending)? {
         let last = batch.last_error.as_deref();
         return cancelled(context, batch, CancelledBy::HolderBeforeSending, last).await;
     }
-    let found = context.table.find::<TargetServer>(&batch.account, &batch.target_server).await;
-    let Some(target) = found.map_err(BeforeSending)?.map(|f| f.resource.settings) else {
+    let Some(target) = found else {
         let why = "the target server has been removed";
-        return die(context, batch, cause(claimed, DeathCause::Undeliverable), why).await;
+        let cause = match is_in_file {
+            true => DeathCause::OutcomeUnknown,
+            false => cause(claimed, DeathCause::Undeliverable),
+        };
+        return die(context, batch, cause, why).await;
     };
     if claimed.was == DeliveryState::Unknown {
         let why = "nobody said in time whether the target took it";
         return die(context, batch, DeathCause::OutcomeUnknown, why).await;
+    }
+    if target.kind == TargetServerKind::SftpExport {
+        return buffer(context, claimed).await;
     }
     let staged = load(context, batch).await.map_err(BeforeSending)?;
     let parks = target.on_unknown == Some(OnUnknown::Park);
@@ -117,6 +129,37 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
             Ok(DeliveryState::Waiting)
         }
     }
+}
+
+/// Leaves a batch to the file that has it.
+async fn in_file(context: &Context, batch: &Batch) -> Result<DeliveryState, HubFailure> {
+    let until = until(context, batch).await.map_err(HubFailure::BeforeSending)?;
+    buffer::keep_batch(context, batch, None, until).await.map_err(HubFailure::BeforeSending)?;
+    Ok(DeliveryState::Waiting)
+}
+
+/// Puts a batch into its target's buffer, or gives it up where its run's time is over.
+async fn buffer(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
+    use HubFailure::BeforeSending;
+    let batch = &claimed.batch;
+    let until = until(context, batch).await.map_err(BeforeSending)?;
+    if (context.clock)() >= until {
+        // Nothing was sent, whatever became of earlier claims.
+        let unsent = Batch { attempts: batch.attempts.saturating_sub(1), ..batch.clone() };
+        let why = "its target's buffer was not flushed until its time was over";
+        return die(context, &unsent, DeathCause::Expired, why).await;
+    }
+    let ready = match targets::get(context, &batch.account, &batch.target_server).await {
+        Ok(Some(ready)) => ready,
+        Ok(None) => return Err(BeforeSending(AwsError::damaged("the target server", "it has been removed"))),
+        Err(NotSent::Aws(error)) => return Err(BeforeSending(error)),
+        Err(other) => {
+            let error = AwsError::damaged("the target server", shared::chain(&other));
+            return Err(BeforeSending(error));
+        }
+    };
+    buffer::keep_batch(context, batch, Some(&ready), until).await.map_err(BeforeSending)?;
+    Ok(DeliveryState::Waiting)
 }
 
 /// How long a batch waits before it is looked at again whose target has no room for it.

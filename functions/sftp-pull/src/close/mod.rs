@@ -35,7 +35,7 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
     if batches.iter().any(|b| !b.state.is_final()) {
         return wait(context, run, &batches, limit).await;
     }
-    let was_cancelled = was_cancelled(&batches);
+    let was_cancelled = was_cancelled(run, &batches);
     let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
     let mut state = state::StateUpdate::open(context, run, settings).await?;
     let counts = match fold::fold(context, run, batches, &mut state, limit).await {
@@ -78,7 +78,7 @@ pub(crate) async fn give_up(context: &Arc<Context>, run: &mut Run, limit: &Limit
     let message = "the target has answered for every record, but the report and the state could not be written; \
                    the function's log says why, and the next run sends these records again";
     let failure = Failure::new(Origin::Hub, "report_not_written", message, true);
-    let (status, failure) = match was_cancelled(&batches) {
+    let (status, failure) = match was_cancelled(run, &batches) {
         true => (RunStatus::Cancelled, Some(failure)),
         false => ending(&counts, Some(failure)),
     };
@@ -87,7 +87,7 @@ pub(crate) async fn give_up(context: &Arc<Context>, run: &mut Run, limit: &Limit
 }
 
 /// The run's batches: those that its last holder staged. What an earlier one staged otherwise, with another version
-/// of this function, was never released. Of a cancelled run, what no one is sending is dead.
+/// of this function, was never released. Of a cancelled run, what no one is sending, and no file has, is dead.
 async fn released(context: &Context, run: &Run, limit: &Limit) -> Result<Vec<Batch>, Stop> {
     // A run that was released before rows told by whom has 0.
     let is_own = |b: &Batch| run.released_by == 0 || b.staged_by == run.released_by;
@@ -103,6 +103,9 @@ async fn released(context: &Context, run: &Run, limit: &Limit) -> Result<Vec<Bat
             if limit.is_over() {
                 return Ok::<_, AwsError>(false);
             }
+            if context.table.is_in_open_file(&batch).await? {
+                return Ok(false); // that file says what becomes of it
+            }
             let why = why_cancelled(batch.last_error.as_deref());
             context.table.batch_cancelled(&batch, CancelledBy::Close, &why, now).await
         })
@@ -116,8 +119,9 @@ async fn released(context: &Context, run: &Run, limit: &Limit) -> Result<Vec<Bat
     Ok(own(context.table.batches(&run.account, &run.id).await?))
 }
 
-fn was_cancelled(batches: &[Batch]) -> bool {
-    batches.iter().any(|b| b.died_of == Some(DeathCause::Cancelled))
+/// A batch of a file that a person discarded ends so too, and does not make the run one that was cancelled.
+fn was_cancelled(run: &Run, batches: &[Batch]) -> bool {
+    run.cancel_requested && batches.iter().any(|b| b.died_of == Some(DeathCause::Cancelled))
 }
 
 /// Sends batches again that no message reached after the release, and looks again later.

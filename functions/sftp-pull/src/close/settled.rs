@@ -11,6 +11,12 @@ use shared::{
 use super::damaged;
 use crate::{Context, error::Stop};
 
+/// Reason of a record that does not fit the format of its target's files.
+const UNFIT: &str = DeathCause::Unmappable.code();
+
+/// Reason of a record whose file was not sent, since the folder had one of its name.
+const EXISTS: &str = "exists";
+
 /// A record that was owed, and how it ended.
 pub(super) struct SettledRecord {
     pub(super) result: RecordResult,
@@ -35,13 +41,23 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
             None => None,
         };
         for (i, record) in staged.records.into_iter().enumerate() {
-            let (how, answer, reason, detail) = match (&answers, batch.state) {
+            let answer = answers.as_ref().map(|answers| answers.records.get(i).cloned().flatten());
+            let (how, answer, reason, detail) = match (answer, batch.state) {
+                // It was not in the file, whatever became of that.
+                (Some(Some(Answer { is_unfit: true, error, .. })), _) => {
+                    (Settled::Error, None, Some(UNFIT), error)
+                }
                 (_, DeliveryState::Dead) => {
                     let cause = batch.died_of.unwrap_or(DeathCause::Undeliverable);
-                    (Settled::Error, None, Some(cause.code()), batch.last_error.clone())
+                    match cause {
+                        DeathCause::Filtered => {
+                            (Settled::Filtered, None, Some(EXISTS), batch.last_error.clone())
+                        }
+                        cause => (Settled::Error, None, Some(cause.code()), batch.last_error.clone()),
+                    }
                 }
                 (None, _) => (record.action.settled(), None, None, None),
-                (Some(answers), _) => match answers.records.get(i).cloned().flatten() {
+                (Some(answer), _) => match answer {
                     // Left out by the answer: it is in the part that was split off.
                     None => continue,
                     Some(Answer { result: Settled::Error, error, target_id }) => {
@@ -50,16 +66,18 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                     Some(Answer { result, target_id, .. }) => (result, target_id, None, None),
                 },
             };
-            let processor = match record.action {
-                Action::Create => Processor::Create,
-                Action::Update => Processor::Update,
+            let processor = match (how, record.action) {
+                (Settled::Filtered, _) => Processor::Filter,
+                (_, Action::Create) => Processor::Create,
+                (_, Action::Update) => Processor::Update,
             };
+            let is_written = !matches!(how, Settled::Error | Settled::Filtered);
             settled.push(SettledRecord {
                 how,
                 is_refused: reason == Some("refused_by_target"),
                 key: record.key,
                 hash: record.hash,
-                was_sent: batch.attempts > 0,
+                was_sent: batch.attempts > 0 && reason != Some(UNFIT),
                 taken_at: record.taken_at,
                 result: RecordResult {
                     ordinal: record.ordinal,
@@ -73,6 +91,7 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                     reason: reason.map(Into::into),
                     field: None,
                     detail,
+                    pushed_as: batch.pushed_as.clone().filter(|_| is_written),
                 },
             });
         }

@@ -43,6 +43,7 @@ impl StateUpdate {
     pub(super) fn note(&mut self, settled: &SettledRecord) {
         let (Some(state), Some(key)) = (&mut self.state, settled.key) else { return };
         match settled.how {
+            Settled::Filtered => return, // the target has what it had
             Settled::Error if !settled.was_sent => return,
             Settled::Error if settled.is_refused => {
                 self.is_changed |= state.doubt(key);

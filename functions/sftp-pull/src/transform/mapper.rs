@@ -177,6 +177,7 @@ impl Out<'_> {
             reason: None,
             field: None,
             detail: None,
+            pushed_as: None,
         };
         match outcome {
             Outcome::Record(record) => return self.record(input, record, result),

@@ -79,6 +79,7 @@ async fn batch(
     let payload = wire::stage(&id, &run.id, records, data).map_err(|e| AwsError::damaged("a batch", e))?;
     let bytes = serde_json::to_vec(&payload).map_err(|e| AwsError::damaged("a batch", e))?;
     let object = keys::batch_object(&run.account, &run.id, &id);
+    let size_bytes = bytes.len() as u64;
     context.bucket.put(&object, bytes).await?;
     let batch = Batch {
         id,
@@ -93,6 +94,7 @@ async fn batch(
         attempts: 0,
         records: count,
         object,
+        size_bytes,
         epoch: 0,
         staged_by: run.epoch,
         accepted_at: (context.clock)().as_millisecond(),
@@ -107,6 +109,10 @@ async fn batch(
         last_dead_letter_at: None,
         outcome: Outcome::default(),
         answer_object: None,
+        flush_until: None,
+        in_file: None,
+        pushed_by: None,
+        pushed_as: None,
     };
     context.table.stage_batch(&batch).await?;
     Ok(DeliveryMessage::batch(&run.account, &run.id, first_ordinal, 0))

@@ -129,6 +129,34 @@ impl Table {
         send_held(update, batch).await
     }
 
+    /// SENDING → WAITING for the next flush of its target's buffer, at most until `until`; looked at again at `due`. No
+    /// attempt is spent: a file is tried any number of times.
+    ///
+    /// # Errors
+    /// When the call fails or the claim is lost.
+    pub async fn batch_buffered(
+        &self,
+        batch: &Batch,
+        until: Timestamp,
+        due: Timestamp,
+    ) -> Result<(), AwsError> {
+        let update = self
+            .held_update(
+                batch,
+                "SET #state = :state, waiting_for = :for, due = :due, flush_until = :flush_until, attempts = :attempts, \
+                 owed_by = :owed, hub_failures = :none, dead_letters = :none \
+                 REMOVE lease_until, last_error",
+            )
+            .expression_attribute_values(":state", value(&DeliveryState::Waiting)?)
+            .expression_attribute_values(":for", value(&WaitingFor::Flush)?)
+            .expression_attribute_values(":due", n(due.as_millisecond()))
+            .expression_attribute_values(":flush_until", n(until.as_millisecond()))
+            .expression_attribute_values(":attempts", n(batch.attempts.saturating_sub(1)))
+            .expression_attribute_values(":owed", owed_by(batch))
+            .expression_attribute_values(":none", n(0));
+        send_held(update, batch).await
+    }
+
     /// SENDING → UNKNOWN: it was sent, and what came of it is not known. A person decides, at latest by `until`;
     /// `outcome` is what it counts as if they find that the target took it.
     ///
@@ -173,10 +201,11 @@ impl Table {
             .held_update(
                 batch,
                 "SET #state = :state, died_of = :cause, last_error = :error, outcome = :outcome, owed_by = :owed, \
-                 expires_at = :end \
+                 expires_at = :end, attempts = :attempts \
                  REMOVE due, due_shard, lease_until",
             )
             .expression_attribute_values(":owed", owed_by(batch))
+            .expression_attribute_values(":attempts", n(batch.attempts))
             .expression_attribute_values(":end", n(batch.accepted_at / 1000 + KEPT_SECS))
             .expression_attribute_values(":state", value(&DeliveryState::Dead)?)
             .expression_attribute_values(":cause", value(&cause)?)

@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use super::{
     AwsError, Table,
     error::is_condition,
-    table::{Item, every, item, key_item, n, read, s, value},
+    table::{Item, every, item, key_item, n, read, s, update_if, value},
 };
 use crate::{
     delivery::{Batch, DeliveryState, WaitingFor},
     keys::{self, Key},
+    run::RunStatus,
 };
 
 /// How long a row is kept that nothing more will happen to: as long as its payload in the bucket. A claim
@@ -64,12 +65,15 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(row(batch)?))
             .condition_expression(
-                "attribute_not_exists(pk) OR (staged_by <= :epoch AND attempts = :zero AND #state = :waiting)",
+                "attribute_not_exists(pk) OR (staged_by <= :epoch AND attempts = :zero AND #state = :waiting \
+                 AND waiting_for = :release)",
             )
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":epoch", n(batch.staged_by))
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":waiting", value(&DeliveryState::Waiting)?)
+            // One that is in a buffer has spent no attempt either.
+            .expression_attribute_values(":release", value(&WaitingFor::Release)?)
             .send()
             .await;
         match put {
@@ -138,6 +142,32 @@ impl Table {
         let row = counted.attributes.unwrap_or_default();
         let count = |name| super::table::number(&row, name).unwrap_or_default();
         Ok(count("batches_final") >= count("batches_total"))
+    }
+
+    /// Counts several as final, and makes their run due, so that the next tick has it closed: where the last of them
+    /// were in a file. A hint, as [`Table::count_final_batch`]: a run that is not told is due later.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn count_pushed_batches(
+        &self,
+        account: &str,
+        run: &str,
+        batches: u64,
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&keys::run(account, run))))
+            .update_expression("SET due = :now ADD batches_final :batches")
+            .condition_expression("#status = :delivering")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":delivering", value(&RunStatus::Delivering)?)
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":batches", n(batches));
+        update_if(update).await.map(|_| ())
     }
 
     /// Reads all batches of a run, consistently, in the order of their records.

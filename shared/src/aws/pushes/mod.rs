@@ -21,7 +21,7 @@ use crate::{
     keys::{self, Key},
 };
 
-pub use buffer::{NotSent, Which};
+pub use buffer::{NotSent, PushedBatch, Which};
 pub use held::Ended;
 pub use people::Decided;
 

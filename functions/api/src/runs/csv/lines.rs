@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::record::RecordResult;
 
 /// The columns, in order; the same names as in the API.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "ordinal",
     "file",
     "line",
@@ -20,6 +20,7 @@ const COLUMNS: [&str; 11] = [
     "reason",
     "field",
     "detail",
+    "pushed_as",
 ];
 
 /// The header line.
@@ -47,6 +48,7 @@ pub(super) fn lines<'a>(results: impl Iterator<Item = &'a RecordResult>) -> std:
             optional(&r.reason),
             optional(&r.field),
             optional(&r.detail),
+            optional(&r.pushed_as),
         ];
         writer.write_record(&line)?;
     }
@@ -84,6 +86,7 @@ mod tests {
             reason: Some("refused_by_target".into()),
             field: None,
             detail: Some("two\nlines".into()),
+            pushed_as: None,
         }
     }
 
@@ -92,13 +95,13 @@ mod tests {
         let text = String::from_utf8(lines([result("Åse")].iter()).unwrap()).unwrap();
         assert_eq!(
             text,
-            "7,\"/out/å, \"\"b\"\".csv\",8,Åse,0042,,create,error,refused_by_target,,\"two\nlines\"\r\n"
+            "7,\"/out/å, \"\"b\"\".csv\",8,Åse,0042,,create,error,refused_by_target,,\"two\nlines\",\r\n"
         );
         let header = String::from_utf8(header()).unwrap();
         assert_eq!(header.trim_end().split(',').count(), COLUMNS.len());
         // Every member of a result has its column.
         let mut all = result("x");
-        (all.target_id, all.field) = (Some(String::new()), Some(String::new()));
+        (all.target_id, all.field, all.pushed_as) = (Some(String::new()), Some(String::new()), Some(String::new()));
         let members = serde_json::to_value(all).unwrap();
         assert_eq!(members.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>(), COLUMNS);
     }
