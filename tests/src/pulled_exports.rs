@@ -58,8 +58,7 @@ impl PulledExports {
         let exports = Exports::new(export, "in").await?;
         let from = exports.home().join("out");
         fs::create_dir(&from)?;
-        let server =
-            SftpServer::start_as(Software::preferred(), &exports.home().join("source"), Entry::Key)?;
+        let server = SftpServer::start_as(Software::preferred(), &exports.home().join("source"), Entry::Key)?;
         let source = id(&exports.api.post("/v1/target-servers", &server.target_server(&from)).await?);
         let mapping = id(&exports.api.post("/v1/mappings", &mapping).await?);
         let connection = json!({

@@ -650,6 +650,9 @@ async fn what_cannot_go_into_files_is_refused_when_it_is_set_up() -> Result<()> 
     let flow = Flow::new().await?;
     let target = sftp_export(&flow.server, &flow.folder, &ndjson());
     let files = id(&flow.api.post("/v1/target-servers", &target).await?);
+    let each = json!({ "file_name": "{batch}", "format": "ndjson", "files_per": "record" });
+    let each = sftp_export(&flow.server, &flow.folder, &each);
+    let each = id(&flow.api.post("/v1/target-servers", &each).await?);
     let connection = |target: &str| {
         json!({ "name": "x", "mapping": flow.mapping, "target": { "target_server": target },
             "source": { "target_server": flow.source, "files": "*.csv" } })
@@ -662,7 +665,7 @@ async fn what_cannot_go_into_files_is_refused_when_it_is_set_up() -> Result<()> 
         target
     };
     for (path, body, field, words) in [
-        ("/v1/connections", connection(&files), "target.target_server", "takes notifications only"),
+        ("/v1/connections", connection(&each), "target.target_server", "a file for each record"),
         ("/v1/schedules", schedule(&flow.target), "target_server", "kind sftp_export"),
         ("/v1/target-servers", without("export"), "export", "file_name"),
         ("/v1/target-servers", without("path"), "path", "folder"),

@@ -224,7 +224,8 @@ async fn deliver_until(
     let now = (context.clock)();
     let target_server = &connection.target.target_server;
     let target = context.table.find::<TargetServer>(&run.account, target_server).await?;
-    let export = target.map(|found| found.resource.settings).filter(|t| t.kind == TargetServerKind::SftpExport);
+    let export =
+        target.map(|found| found.resource.settings).filter(|t| t.kind == TargetServerKind::SftpExport);
     if export.and_then(|target| target.export).is_some_and(|export| !export.realtime) {
         return Ok(delivery::deliver_until(connection.target.deliver_for_secs, &[], now));
     }

@@ -201,8 +201,7 @@ fn pieces<'a>(
 }
 
 /// Why a record of a batch is in no file of a target that was changed since it was put into the buffer.
-const A_FILE_EACH: &str =
-    "the target makes a file for each record, and the records of a run go into one with the rest of their batch";
+const A_FILE_EACH: &str = "the target makes a file for each record, and the records of a run go into one with the rest of their batch";
 
 /// What a row puts into the file: of a notification the record as `deliver` left it, mapped or as it came.
 async fn payload(context: &Context, row: Owed) -> Result<(Owed, Option<Bytes>), AwsError> {
@@ -234,7 +233,12 @@ async fn entry(
     match staged {
         None => lost = Some("its payload is not in the bucket any more, or cannot be read".to_string()),
         Some(staged) => {
-            answers.records = staged.records.iter().zip(why).map(|(record, why)| Some(answer(record.action.settled(), why))).collect();
+            answers.records = staged
+                .records
+                .iter()
+                .zip(why)
+                .map(|(record, why)| Some(answer(record.action.settled(), why)))
+                .collect();
         }
     }
     let outcome = match &lost {

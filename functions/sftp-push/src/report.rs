@@ -119,7 +119,9 @@ fn fate(
         (Some((DeathCause::Filtered, why)), _) => {
             (Processor::Filter, Writer::None, Some("exists".to_string()), Some(why))
         }
-        (Some((cause, why)), _) => (Processor::None, Writer::Error, Some(cause.code().to_string()), Some(why)),
+        (Some((cause, why)), _) => {
+            (Processor::None, Writer::Error, Some(cause.code().to_string()), Some(why))
+        }
     };
     RecordResult {
         ordinal,

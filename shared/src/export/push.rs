@@ -323,7 +323,8 @@ mod tests {
 
     #[test]
     fn a_line_of_the_manifest_reads_as_what_it_is_and_each_record_of_a_batch_is_counted_once() {
-        let old = r#"{"notification":"ntf_1","connection":"con_1","event_id":"e","accepted_at":1,"unfit":"why"}"#;
+        let old =
+            r#"{"notification":"ntf_1","connection":"con_1","event_id":"e","accepted_at":1,"unfit":"why"}"#;
         let entry: ManifestEntry = serde_json::from_str(old).unwrap();
         assert!(matches!(&entry, ManifestEntry::Notification(n) if n.unfit.as_deref() == Some("why")));
         let outcome = Outcome { created: 3, updated: 1, errors: 1, ..Outcome::default() };

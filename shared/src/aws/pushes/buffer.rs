@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::{
     AwsError, Table,
-    gates::Of,
     batches::KEPT_SECS,
+    gates::Of,
     owed::{Owed, OwedList},
     table::{key_item, n, s, update_if, value},
 };

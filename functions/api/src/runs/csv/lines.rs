@@ -101,7 +101,8 @@ mod tests {
         assert_eq!(header.trim_end().split(',').count(), COLUMNS.len());
         // Every member of a result has its column.
         let mut all = result("x");
-        (all.target_id, all.field, all.pushed_as) = (Some(String::new()), Some(String::new()), Some(String::new()));
+        (all.target_id, all.field, all.pushed_as) =
+            (Some(String::new()), Some(String::new()), Some(String::new()));
         let members = serde_json::to_value(all).unwrap();
         assert_eq!(members.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>(), COLUMNS);
     }
