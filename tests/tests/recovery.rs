@@ -192,6 +192,11 @@ impl Scene {
             last_dead_letter_at: None,
             outcome: Outcome::default(),
             answer_object: None,
+            size_bytes: 0,
+            flush_until: None,
+            in_file: None,
+            pushed_by: None,
+            pushed_as: None,
         };
         Ok(self.table.stage_batch(&batch).await?)
     }

@@ -60,7 +60,7 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                 (Some(answer), _) => match answer {
                     // Left out by the answer: it is in the part that was split off.
                     None => continue,
-                    Some(Answer { result: Settled::Error, error, target_id }) => {
+                    Some(Answer { result: Settled::Error, error, target_id, .. }) => {
                         (Settled::Error, target_id, Some("refused_by_target"), error)
                     }
                     Some(Answer { result, target_id, .. }) => (result, target_id, None, None),
