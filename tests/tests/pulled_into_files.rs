@@ -94,6 +94,19 @@ async fn records_of_a_file_are_mapped_and_pushed_in_one_file_and_both_runs_accou
 }
 
 #[tokio::test]
+async fn many_batches_of_a_run_are_in_the_order_of_its_records() -> Result<()> {
+    let flow = PulledExports::new(csv_export(), simple_mapping()).await?;
+    flow.change_pulls(|c| c["target"]["batch_size"] = 1.into()).await?;
+    let records = || (1..=130).map(|n| (n, n));
+    let run = flow.pulled("a.csv", file(records())).await?;
+    ensure!(flow.flush().await?["status"] == "COMPLETE");
+    ensure!(flow.arrived()?["hours-001.csv"] == pushed(records()), "{:?}", flow.arrived()?);
+    let report = flow.closed(&run).await?;
+    counts_are(&report, &[("read", 130), ("written", 130), ("created", 130)])?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_record_that_does_not_fit_is_its_own_error_in_both_reports_and_is_tried_again() -> Result<()> {
     let flow = PulledExports::new(csv_export(), simple_mapping()).await?;
     let run = flow.pulled("a.csv", file([(1, "a"), (2, "=1+1"), (3, "c")])).await?;

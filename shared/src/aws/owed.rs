@@ -79,10 +79,14 @@ impl Owed {
         }
     }
 
-    /// When it was accepted, milliseconds since 1970, and its name: its place in the list.
+    /// When it was accepted, milliseconds since 1970, and what follows its name: its place in the list. Batches of a run
+    /// that were accepted in one moment are in the order of their records.
     pub fn place(&self) -> (i64, String) {
         match self {
-            Self::Batch(batch) => (batch.accepted_at, BatchName::of(batch).to_string()),
+            Self::Batch(batch) => {
+                let Batch { run, first_ordinal, part, .. } = &**batch;
+                (batch.accepted_at, format!("{run}-{first_ordinal:012}-{part:03}"))
+            }
             Self::Notification(delivery) => (delivery.accepted_at, delivery.name().to_string()),
         }
     }

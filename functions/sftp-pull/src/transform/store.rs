@@ -39,16 +39,20 @@ pub(super) async fn store(
     connection: &Connection,
     receiver: Receiver<Piece>,
 ) -> Result<Stored, AwsError> {
-    let pieces = stream::unfold((receiver, 0u32), |(mut receiver, mut parts)| async move {
-        let piece = receiver.recv().await?;
-        let number = parts;
-        parts += u32::from(matches!(piece, Piece::Part(_)));
-        Some(((piece, number), (receiver, parts)))
-    });
-    let places = pieces.map(|(piece, number)| async move {
+    let clock = context.clock;
+    let pieces =
+        stream::unfold((receiver, 0u32, 0), move |(mut receiver, mut parts, mut last_ms)| async move {
+            let piece = receiver.recv().await?;
+            let number = parts;
+            parts += u32::from(matches!(piece, Piece::Part(_)));
+            // In the order of the records, which is that of a file that they go into.
+            last_ms = clock().as_millisecond().max(last_ms);
+            Some(((piece, number, last_ms), (receiver, parts, last_ms)))
+        });
+    let places = pieces.map(|(piece, number, accepted_at)| async move {
         match piece {
             Piece::Batch(records, data) => {
-                batch(context, run, connection, records, &data).await.map(Place::Batch)
+                batch(context, run, connection, accepted_at, records, &data).await.map(Place::Batch)
             }
             Piece::Part(done) => {
                 let object = keys::records_part(&run.account, &run.id, "read", number);
@@ -70,6 +74,7 @@ async fn batch(
     context: &Context,
     run: &Run,
     connection: &Connection,
+    accepted_at: i64,
     records: Vec<StagedRecord>,
     data: &[Box<RawValue>],
 ) -> Result<DeliveryMessage, AwsError> {
@@ -97,7 +102,7 @@ async fn batch(
         size_bytes,
         epoch: 0,
         staged_by: run.epoch,
-        accepted_at: (context.clock)().as_millisecond(),
+        accepted_at,
         due: None,
         attempt_at: None,
         last_error: None,
