@@ -213,7 +213,9 @@ impl World {
     /// Whether a row has work, or the schedule is due.
     async fn has_work(&self) -> Result<bool> {
         let rows = self.rows.all().await?;
-        Ok(rows.iter().any(|row| is_open(row) || is_schedule_due(row)))
+        let waiting = runs_in_a_buffer(&rows);
+        let is_in_a_buffer = |row: &Value| is_flushed_later(row) || waiting.contains(&&row["id"]);
+        Ok(rows.iter().any(|row| (is_open(row) && !is_in_a_buffer(row)) || is_schedule_due(row)))
     }
 }
 
@@ -239,6 +241,23 @@ pub(super) fn is_open(row: &Value) -> bool {
             && row["waiting_for"] != "flush")
         || (sk == "N" && of("kept_state", &["pending"]))
         || ((sk.starts_with(keys::GATE) || sk.starts_with(keys::PUSH)) && row["due"].is_i64())
+}
+
+/// A batch that waits for a flush.
+fn is_flushed_later(row: &Value) -> bool {
+    sort_key(row).starts_with(keys::BATCH) && row["state"] == "WAITING" && row["waiting_for"] == "flush"
+}
+
+/// Ids of the runs that nothing but a flush gets further: those whose open batches are all in a buffer.
+fn runs_in_a_buffer(rows: &[Value]) -> Vec<&Value> {
+    let of_run = |run: &Value| {
+        let is_open_batch =
+            |row: &&Value| sort_key(row).starts_with(keys::BATCH) && row["run"] == *run && is_open(row);
+        let mut open = rows.iter().filter(is_open_batch).peekable();
+        open.peek().is_some() && open.all(is_flushed_later)
+    };
+    let runs = rows.iter().filter(|row| sort_key(row) == "RUN").map(|row| &row["id"]);
+    runs.filter(|run| of_run(run)).collect()
 }
 
 fn is_of_notifications(row: &Value) -> bool {

@@ -9,9 +9,10 @@
 //! Time passes in a world by moving leases and due times into the past. What it does not do: interrupt twice in one
 //! run, lose writes that were acknowledged, or let a process live on past its lease.
 //!
-//! Three kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), and those of
-//! pushes ([`pushes`]).
+//! Four kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), those of
+//! pushes ([`pushes`]), and those of runs into files ([`batches`]).
 
+pub mod batches;
 mod clockwork;
 pub mod cloud;
 pub mod notifications;

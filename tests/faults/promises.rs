@@ -60,6 +60,11 @@ impl Left {
         self.runs.iter().map(|run| run.counts.created()).sum()
     }
 
+    /// Its batches.
+    pub(super) fn batches(&self) -> &[Batch] {
+        &self.batches
+    }
+
     /// Whether the file is taken, delivered and moved, so that no further run is needed.
     pub fn is_whole(&self, world: &World) -> bool {
         let complete = self.runs.iter().all(|run| run.status == RunStatus::Complete);
@@ -87,7 +92,7 @@ pub async fn hold(world: &World, left: &Left, expected: &Expected) -> Result<()>
     hold("nothing is stuck", nothing_is_stuck(world, left));
     hold("the ledger", ledger(world, left, expected).await);
     hold("the staged file", staged(world, left, expected).await);
-    hold("the state", state(world, left).await);
+    hold("the state", state(world, left, &world.setting.flow.target).await);
     hold("the report", report(world, left).await);
     hold("the queues", queues(world).await);
     ensure!(broken.is_empty(), "{}", broken.join("\n  "));
@@ -217,8 +222,8 @@ async fn staged(world: &World, left: &Left, expected: &Expected) -> Result<()> {
 }
 
 /// The state has exactly the records that were acknowledged.
-async fn state(world: &World, left: &Left) -> Result<()> {
-    let key = keys::state_object(world.account(), world.connection(), &world.setting.flow.target);
+pub(super) async fn state(world: &World, left: &Left, target: &str) -> Result<()> {
+    let key = keys::state_object(world.account(), world.connection(), target);
     let object = world.bucket.get(&key).await?.context("there is none")?;
     let state = State::decode(&object.bytes)?;
     let mut wanted = State::default();

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::{
+    export::ManifestEntry,
     id::{derived, hex},
     keys,
     message::PushMessage,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// What a file is called: without a counter, so that a second one would not go unseen.
-const FILE: &str = "events.ndjson";
+pub(super) const FILE: &str = "events.ndjson";
 
 /// What its done-file is called, where it has one.
 const DONE_FILE: &str = "events.ndjson.done";
@@ -104,7 +105,7 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
     hold(world, &left, path, &events).await
 }
 
-async fn admit(world: &World, files: &Taker, which: &str) -> Result<()> {
+pub(super) async fn admit(world: &World, files: &Taker, which: &str) -> Result<()> {
     let run_id = derived("run", &[world.account(), "push", which]);
     let run = Run::push(run_id, world.account(), &files.target, Trigger::Manual, now());
     let admission = world.table.admit(&run, None).await?;
@@ -186,6 +187,11 @@ async fn rows(world: &World, events: &[Event]) -> Result<()> {
             }
         }
     }
+    nothing_is_open(world).await
+}
+
+/// Nothing is to be pushed any more.
+pub(super) async fn nothing_is_open(world: &World) -> Result<()> {
     let push = world.rows.get(&keys::push(world.account(), &world.setting.files.target)).await?;
     for field in ["due", "due_shard", "lease_until", "open_batch", "active_run", "decision", "last_error"] {
         ensure!(push[field].is_null(), "{field} is left: {push}");
@@ -194,13 +200,14 @@ async fn rows(world: &World, events: &[Event]) -> Result<()> {
 }
 
 /// What the bucket has of each file is what the report says of it.
-async fn frozen(world: &World, left: &Left) -> Result<()> {
+pub(super) async fn frozen(world: &World, left: &Left) -> Result<()> {
     for output in left.runs.iter().flat_map(|run| &run.outputs) {
         let object = world.bucket.get(&output.object).await?.context("the object")?;
         ensure!(hex(&Sha256::digest(&object.bytes)) == output.sha256, "{output:?}");
         let manifest = world.bucket.get(&output.manifest).await?.context("the manifest")?;
-        let lines = serde_json::Deserializer::from_slice(&manifest.bytes).into_iter::<Value>().count() as u64;
-        ensure!(lines == output.records, "{lines} of {}", output.records);
+        let entries = serde_json::Deserializer::from_slice(&manifest.bytes).into_iter::<ManifestEntry>();
+        let records = entries.map(|entry| Ok(entry?.records())).sum::<Result<u64>>()?;
+        ensure!(records == output.records, "{records} of {}", output.records);
     }
     Ok(())
 }

@@ -81,6 +81,21 @@ async fn a_buffer_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_push_of_batches_survives_interruptions() -> Result<()> {
+    sample(Path::PushBatches, 29, 5).await
+}
+
+#[tokio::test]
+async fn a_buffer_of_batches_survives_interruptions() -> Result<()> {
+    sample(Path::BufferBatches, 31, 3).await
+}
+
+#[tokio::test]
+async fn a_pull_that_is_pushed_survives_interruptions() -> Result<()> {
+    sample(Path::PullPushed, 47, 5).await
+}
+
+#[tokio::test]
 async fn notifications_survive_interruptions() -> Result<()> {
     sample(Path::Notify, 41, 5).await
 }

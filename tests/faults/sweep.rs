@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{
-    Plan, notifications,
+    Plan, batches, notifications,
     plan::{Boundary, Point},
     promises::{self, Expected, FILE, Left},
     pushes,
@@ -48,11 +48,17 @@ pub enum Path {
     PushReplace,
     /// `deliver`: notifications come into the buffer of a realtime target.
     Buffer,
+    /// `sftp-push`: batches of a run become a file, and the run is closed with what became of them.
+    PushBatches,
+    /// `deliver`: batches of a run come into the buffer of a realtime target.
+    BufferBatches,
+    /// `sftp-pull`: a run whose target is one of files, from its first message to its end.
+    PullPushed,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -65,13 +71,16 @@ impl Path {
         Self::Push,
         Self::PushReplace,
         Self::Buffer,
+        Self::PushBatches,
+        Self::BufferBatches,
+        Self::PullPushed,
     ];
 
     fn under(self) -> &'static str {
         match self {
-            Self::Pull | Self::PullLarge | Self::Close => "sftp-pull",
-            Self::Deliver | Self::Notify | Self::Buffer => "deliver",
-            Self::Push | Self::PushReplace => "sftp-push",
+            Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed => "sftp-pull",
+            Self::Deliver | Self::Notify | Self::Buffer | Self::BufferBatches => "deliver",
+            Self::Push | Self::PushReplace | Self::PushBatches => "sftp-push",
             Self::Dispatch | Self::Wake => "dispatch",
             Self::Intake => "intake",
             Self::Care => "api",
@@ -79,7 +88,12 @@ impl Path {
     }
 
     fn walks(self, call: &str) -> bool {
-        self != Self::PullLarge || call.contains("Multipart") || call.contains("UploadPart")
+        match self {
+            Self::PullLarge => call.contains("Multipart") || call.contains("UploadPart"),
+            // What a pull does over SFTP is walked with a webservice behind it.
+            Self::PullPushed => !call.starts_with("sftp:"),
+            _ => true,
+        }
     }
 
     /// The file of a path of runs, and what it must come to.
@@ -115,6 +129,9 @@ impl fmt::Display for Path {
             Self::Push => "push",
             Self::PushReplace => "push that replaces",
             Self::Buffer => "buffer",
+            Self::PushBatches => "push of batches",
+            Self::BufferBatches => "buffer of batches",
+            Self::PullPushed => "pull that is pushed",
         })
     }
 }
@@ -269,6 +286,9 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         Path::Wake => notifications::play_wake(world).await?,
         Path::Care => notifications::play_care(world).await?,
         Path::Push | Path::PushReplace | Path::Buffer => pushes::play(world, route.path).await?,
+        Path::PushBatches | Path::BufferBatches | Path::PullPushed => {
+            batches::play(world, route.path).await?;
+        }
         _ => play_run(world, route).await?,
     }
     let planned = world.plan.point().is_some();
