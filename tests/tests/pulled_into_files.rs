@@ -15,6 +15,7 @@ use tests::{
     exports::{PUSH_WITHIN, ndjson, sftp_export},
     flow::{count, simple_mapping},
     pulled_exports::PulledExports,
+    rows::past_ms,
     sftp_server::{Entry, SftpServer, Software},
     wait::until,
 };
@@ -408,6 +409,80 @@ async fn a_realtime_target_gets_a_runs_records_by_itself() -> Result<()> {
     lines.sort_unstable();
     let wanted = (1..=120).map(|n| format!("{{\"id\":\"{n:04}\",\"value\":\"{n}\"}}"));
     ensure!(wanted.eq(lines.iter().cloned()), "{lines:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_scheduled_run_waits_for_a_flush_beyond_its_next_times_and_is_still_skipped_then() -> Result<()> {
+    let flow = PulledExports::new(ndjson(), simple_mapping()).await?;
+    let schedule = json!({ "connection": flow.pulls, "cron": "0 0 1 1 ? 2198", "time_zone": "UTC" });
+    let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
+    flow.change(&format!("/v1/schedules/{schedule}"), |s| s["cron"] = "0/1 * * * ? *".into()).await?;
+    let (rows, key) = (flow.stack.rows().await?, keys::resource(&flow.account, "SCHEDULE", &schedule));
+    let runs = async || {
+        let page = flow.api.get(&format!("/v1/runs?connection={}", flow.pulls)).await?;
+        anyhow::Ok(page["items"].as_array().cloned().unwrap_or_default())
+    };
+    flow.put("a.csv", file([(1, "a")]))?;
+    rows.set_due(&key, past_ms()).await?;
+    flow.stack.tick().await?;
+    let run = until("the scheduled run", PUSH_WITHIN, async || {
+        Ok(runs()
+            .await?
+            .into_iter()
+            .find(|run| run["trigger"] == "scheduled" && run["status"] == "DELIVERING"))
+    })
+    .await?;
+    flow.all_buffered(&id(&run)).await?;
+    let shown = flow.api.get(&format!("/v1/runs/{}", id(&run))).await?;
+    ensure!(shown["deliver_until"].is_null(), "{shown}");
+    rows.set_due(&key, past_ms()).await?;
+    flow.stack.tick().await?;
+    let skipped = runs().await?.into_iter().any(|run| run["status"] == "SKIPPED");
+    ensure!(skipped, "{:?}", runs().await?);
+    ensure!(flow.flush().await?["status"] == "COMPLETE");
+    ensure!(flow.closed(&id(&run)).await?["status"] == "COMPLETE");
+
+    // A realtime target is one that records are sent to, as a webservice is.
+    flow.change_files(|t| {
+        t["export"]["realtime"] = true.into();
+        t["export"]["file_name"] = "{counter}.ndjson".into();
+    })
+    .await?;
+    flow.put("b.csv", file([(2, "b")]))?;
+    rows.set_due(&key, past_ms()).await?;
+    flow.stack.tick().await?;
+    let first = id(&run);
+    let run = until("the second scheduled run", PUSH_WITHIN, async || {
+        flow.stack.tick().await?;
+        let written = |run: &Value| count(run, "written") == 1 && run["status"] == "COMPLETE";
+        Ok(runs().await?.into_iter().find(|run| written(run) && id(run) != first))
+    })
+    .await?;
+    ensure!(run["deliver_until"].is_string(), "{run}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_whose_payload_is_gone_spoils_no_file_and_its_records_are_errors() -> Result<()> {
+    let flow = PulledExports::new(ndjson(), simple_mapping()).await?;
+    flow.change_pulls(|c| c["target"]["batch_size"] = 1.into()).await?;
+    let run = flow.pulled("a.csv", file([(1, "a"), (2, "b")])).await?;
+    let batches = flow.batches(&run).await?;
+    flow.stack.rows().await?.remove_object(&batches[0].object).await?;
+    let push = flow.flush().await?;
+    ensure!(push["status"] == "PARTIAL", "{push}");
+    counts_are(&push, &[("read", 2), ("written", 1), ("created", 1), ("errors", 1)])?;
+    ensure!(
+        flow.arrived()?["events.ndjson"] == *"{\"id\":\"0002\",\"value\":\"b\"}\n",
+        "{:?}",
+        flow.arrived()?
+    );
+    let records = flow.records(&id(&push)).await?;
+    ensure!(records.len() == 2 && records[0]["reason"] == "undeliverable", "{records:?}");
+    let after = flow.batches(&run).await?;
+    ensure!(after[0].died_of == Some(DeathCause::Undeliverable), "{:?}", after[0]);
+    ensure!(after[1].state == DeliveryState::Delivered, "{:?}", after[1]);
     Ok(())
 }
 

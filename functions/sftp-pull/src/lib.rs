@@ -222,19 +222,23 @@ async fn deliver_until(
     connection: &Connection,
 ) -> Result<Option<Timestamp>, Stop> {
     let now = (context.clock)();
-    let target_server = &connection.target.target_server;
-    let target = context.table.find::<TargetServer>(&run.account, target_server).await?;
-    let export =
-        target.map(|found| found.resource.settings).filter(|t| t.kind == TargetServerKind::SftpExport);
-    if export.and_then(|target| target.export).is_some_and(|export| !export.realtime) {
-        return Ok(delivery::deliver_until(connection.target.deliver_for_secs, &[], now));
-    }
     let schedule = match &run.schedule {
-        Some(id) => context.table.find::<Schedule>(&run.account, id).await?,
-        None => None,
+        Some(id) if !is_flushed_later(context, run, connection).await? => {
+            context.table.find::<Schedule>(&run.account, id).await?
+        }
+        _ => None,
     };
     let upcoming = schedule.map_or_else(Vec::new, |s| s.resource.settings.upcoming(&s.resource.id, now, 2));
     Ok(delivery::deliver_until(connection.target.deliver_for_secs, &upcoming, now))
+}
+
+async fn is_flushed_later(context: &Context, run: &Run, connection: &Connection) -> Result<bool, AwsError> {
+    let target = context.table.find::<TargetServer>(&run.account, &connection.target.target_server).await?;
+    let export = target.and_then(|found| match found.resource.settings.kind {
+        TargetServerKind::SftpExport => found.resource.settings.export,
+        _ => None,
+    });
+    Ok(export.is_some_and(|export| !export.realtime))
 }
 
 /// Pins settings, mapping version and state on the first attempt; later ones read what is pinned.

@@ -1,9 +1,10 @@
 //! The report, record by record: from the lists of the files that a run pushed.
 
+use futures::{FutureExt, StreamExt, stream};
 use shared::{
     aws::AwsError,
-    delivery::DeathCause,
-    export::ManifestEntry,
+    delivery::{DeathCause, Outcome},
+    export::{BatchEntry, ManifestEntry},
     keys,
     record::{Part, PartWriter, Processor, RecordResult, RecordsIndex, RecordsPart, Writer},
     run::{Output, Run},
@@ -11,6 +12,9 @@ use shared::{
 };
 
 use crate::{Context, freeze::manifest, settle::not_sent};
+
+/// Rows whose payloads are fetched ahead.
+const AHEAD: usize = 8;
 
 /// Writes what became of each record of a run. Doing it again writes the same objects.
 pub(crate) async fn write(context: &Context, run: &Run) -> Result<(), AwsError> {
@@ -21,8 +25,10 @@ pub(crate) async fn write(context: &Context, run: &Run) -> Result<(), AwsError> 
     let damaged = |e| AwsError::damaged("a part of the report", e);
     for output in &run.outputs {
         let mut line = 0;
-        for entry in manifest(context, &output.manifest).await? {
-            for record in records(context, entry).await? {
+        let entries = stream::iter(manifest(context, &output.manifest).await?);
+        let mut rows = entries.map(|entry| records(context, entry).boxed()).buffered(AHEAD);
+        while let Some(records) = rows.next().await {
+            for record in records? {
                 ordinal += 1;
                 line += u64::from(record.unfit.is_none());
                 let not_sent = match record.lost {
@@ -81,11 +87,12 @@ async fn records(context: &Context, entry: ManifestEntry) -> Result<Vec<Record>,
     if let Some(why) = &entry.lost {
         return Ok(lost(why));
     }
-    let staged: StagedBatch = object(context, &entry.payload).await?;
-    let answers: Answers = match &entry.answers {
+    let staged: Option<StagedBatch> = object(context, &entry.payload).await?;
+    let answers: Option<Answers> = match &entry.answers {
         Some(key) => object(context, key).await?,
-        None => Answers::default(),
+        None => Some(Answers::default()),
     };
+    let Some((staged, answers)) = staged.zip(answers) else { return Ok(nameless(&entry)) };
     let mut answers = answers.records.into_iter();
     let record = |record: StagedRecord| {
         let answer = answers.next().flatten();
@@ -100,10 +107,22 @@ async fn records(context: &Context, entry: ManifestEntry) -> Result<Vec<Record>,
     Ok(staged.records.into_iter().map(record).collect())
 }
 
-async fn object<T: serde::de::DeserializeOwned>(context: &Context, key: &str) -> Result<T, AwsError> {
-    let object = context.bucket.get(key).await?;
-    let object = object.ok_or_else(|| AwsError::damaged(key, "the object is not there"))?;
-    serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(key, e))
+/// The records of a batch that was open for so long that its payload is gone: as many as there were, of each kind.
+fn nameless(entry: &BatchEntry) -> Vec<Record> {
+    let Outcome { created, updated, .. } = entry.outcome;
+    let record = |n: u64| Record {
+        name: None,
+        source_id: format!("one of {}: its payload is not in the bucket any more", entry.name()),
+        action: if n <= created { Action::Create } else { Action::Update },
+        unfit: (n > created + updated).then(|| "it did not fit the format of the target's files".into()),
+        lost: None,
+    };
+    (1..=entry.records).map(record).collect()
+}
+
+async fn object<T: serde::de::DeserializeOwned>(context: &Context, key: &str) -> Result<Option<T>, AwsError> {
+    let Some(object) = context.bucket.get(key).await? else { return Ok(None) };
+    serde_json::from_slice(&object.bytes).map(Some).map_err(|e| AwsError::damaged(key, e))
 }
 
 fn fate(
