@@ -74,12 +74,12 @@ pub(crate) async fn take(
 pub(crate) async fn keep_batch(
     context: &Context,
     batch: &Batch,
-    ready: Option<&Ready>,
+    to: Option<(&Ready, &TargetServer)>,
     until: Timestamp,
 ) -> Result<(), AwsError> {
     let now = (context.clock)();
-    if let Some(ready) = ready {
-        note(context, ready, now).await?;
+    if let Some((ready, settings)) = to {
+        note(context, ready, settings, now).await?;
     }
     // Where its time is over and a file has it, that file decides.
     let due = if until > now { until } else { now.saturating_add(LOOK_AGAIN).unwrap_or(now) };
@@ -100,15 +100,20 @@ pub(crate) async fn keep(
     if due <= now {
         due = now.saturating_add(LOOK_AGAIN).unwrap_or(now);
     }
-    note(context, ready, now).await?;
+    note(context, ready, &ready.settings, now).await?;
     let waits = Waits { due, waits_for: WaitingFor::Flush, object: &object, counts: false };
     context.table.notification_waits(row, &waits, &Last::default()).await
 }
 
 /// Notes at a realtime target that something comes into its buffer. Before the row: whoever dies between the two has asked
 /// for a push too many, and not for one too few.
-async fn note(context: &Context, ready: &Ready, now: Timestamp) -> Result<(), AwsError> {
-    let is_realtime = ready.settings.export.as_ref().is_some_and(|export| export.realtime);
+async fn note(
+    context: &Context,
+    ready: &Ready,
+    settings: &TargetServer,
+    now: Timestamp,
+) -> Result<(), AwsError> {
+    let is_realtime = settings.export.as_ref().is_some_and(|export| export.realtime);
     if !is_realtime || !ready.should_note_buffered(now) {
         return Ok(());
     }

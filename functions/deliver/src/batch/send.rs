@@ -61,7 +61,7 @@ pub(crate) async fn attempt(context: &Context, claimed: &Claimed) -> Result<Deli
         return die(context, batch, DeathCause::OutcomeUnknown, why).await;
     }
     if target.kind == TargetServerKind::SftpExport {
-        return buffer(context, claimed).await;
+        return buffer(context, claimed, &target).await;
     }
     let staged = load(context, batch).await.map_err(BeforeSending)?;
     let parks = target.on_unknown == Some(OnUnknown::Park);
@@ -139,7 +139,11 @@ async fn in_file(context: &Context, batch: &Batch) -> Result<DeliveryState, HubF
 }
 
 /// Puts a batch into its target's buffer, or gives it up where its run's time is over.
-async fn buffer(context: &Context, claimed: &Claimed) -> Result<DeliveryState, HubFailure> {
+async fn buffer(
+    context: &Context,
+    claimed: &Claimed,
+    target: &TargetServer,
+) -> Result<DeliveryState, HubFailure> {
     use HubFailure::BeforeSending;
     let batch = &claimed.batch;
     let until = until(context, batch).await.map_err(BeforeSending)?;
@@ -158,7 +162,7 @@ async fn buffer(context: &Context, claimed: &Claimed) -> Result<DeliveryState, H
             return Err(BeforeSending(error));
         }
     };
-    buffer::keep_batch(context, batch, Some(&ready), until).await.map_err(BeforeSending)?;
+    buffer::keep_batch(context, batch, Some((&ready, target)), until).await.map_err(BeforeSending)?;
     Ok(DeliveryState::Waiting)
 }
 
