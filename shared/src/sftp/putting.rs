@@ -81,15 +81,20 @@ impl Client {
         next: impl FnMut() -> Option<Bytes> + Send,
     ) -> Result<u64, Unfinished> {
         let unfinished = |error| Unfinished { acknowledged: writing.from, error };
-        let handle = self.open_to_write(writing).map_err(unfinished)?;
-        // Before anything is written: some servers empty what is opened.
-        let second = second.and_then(|second| match second.open_beside(writing) {
-            Ok(handle) => Some((second, handle)),
-            Err(error) => {
-                tracing::warn!(%error, "a file is written by one session");
-                None
-            }
+        // Both before anything is written: some servers empty what is opened.
+        let (opened, second) = std::thread::scope(|scope| {
+            let beside = second.map(|second| {
+                scope.spawn(move || match second.open_beside(writing) {
+                    Ok(handle) => Some((second, handle)),
+                    Err(error) => {
+                        tracing::warn!(%error, "a file is written by one session");
+                        None
+                    }
+                })
+            });
+            (self.open_to_write(writing), beside.and_then(|beside| beside.join().ok().flatten()))
         });
+        let handle = opened.map_err(unfinished)?;
         if second.is_some() && writing.from > 0 {
             self.has_so_much(writing, &handle).map_err(unfinished)?;
         }
@@ -146,10 +151,10 @@ impl Client {
         }
     }
 
-    /// Opens a file that is there, to be written to at any place in it.
-    fn open_beside(&mut self, writing: Writing<'_>) -> Result<Bytes, SftpError> {
-        let path = writing.path;
-        self.handle(Doing("opening", path), Request::Open { path, flags: open::WRITE })
+    /// Opens a file to be written to at any place in it. One that is new may not be there yet.
+    fn open_beside(&mut self, Writing { path, from }: Writing<'_>) -> Result<Bytes, SftpError> {
+        let flags = if from == 0 { open::WRITE | open::CREATE } else { open::WRITE };
+        self.handle(Doing("opening", path), Request::Open { path, flags })
     }
 
     /// Looks whether a file still has the bytes behind which it is gone on with: some servers empty what is opened.
@@ -177,10 +182,13 @@ impl Client {
         let mut on_the_way = 0;
         let mut asked: VecDeque<(u32, u64, u64)> = VecDeque::new();
         let mut is_all = false;
+        // OpenSSH's server does one thing after the other: the file can be closed right behind the last write.
+        let (is_in_order, mut closing) = (self.software().contains("OpenSSH"), None);
         let written = loop {
             while !is_all && on_the_way < self.window_bytes() {
                 let Some((offset, data)) = take(self.sftp.write_bytes as usize) else {
                     is_all = true;
+                    closing = is_in_order.then(|| self.sftp.send(Request::Close { handle }));
                     continue;
                 };
                 if asked.is_empty() {
@@ -201,9 +209,16 @@ impl Client {
         };
         if written.is_err() {
             asked.into_iter().for_each(|(id, ..)| self.sftp.abandon(id));
-            self.sftp.close(handle);
+            match closing {
+                Some(id) => self.sftp.abandon(id),
+                None => self.sftp.close(handle),
+            }
             return written;
         }
-        self.sftp.order(Doing("closing", path), Request::Close { handle })
+        let doing = Doing("closing", path);
+        match closing {
+            Some(id) => done(doing, self.sftp.answer(doing, id)?),
+            None => self.sftp.order(doing, Request::Close { handle }),
+        }
     }
 }
