@@ -58,6 +58,8 @@ pub struct Step {
 pub enum StepName {
     /// Taking one of the connections that the hub may have.
     Place,
+    /// Reading the address and opening the secrets of the target server.
+    Settings,
     /// From the name to addresses that may be dialled.
     Resolve,
     /// Connecting to one of them.

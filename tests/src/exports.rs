@@ -164,6 +164,17 @@ impl Exports {
             .await
     }
 
+    /// The place that files go to, as an open batch names it: user, address and folder.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn place(&self) -> Result<String> {
+        let settings = self.api.get(&format!("/v1/target-servers/{}", self.files)).await?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let (user, address) = (text(&settings["auth"]["user"]), text(&settings["address"]));
+        Ok(format!("{user}@{address}{}/", text(&settings["path"])))
+    }
+
     /// What is in the buffer, as the API shows it.
     ///
     /// # Errors

@@ -14,8 +14,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
 use standardwebhooks::Webhook;
 use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{exports::PUSH_WITHIN, wait::until};
 
 /// How the endpoint treats a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +162,19 @@ impl Endpoint {
     /// Every request that came.
     pub fn hooks(&self) -> Vec<Hook> {
         lock(&self.inner).hooks.clone()
+    }
+
+    /// Waits until it has got an event of this type: its body.
+    ///
+    /// # Errors
+    /// When none comes in a while, or something that is no JSON.
+    pub async fn told(&self, event_type: &str) -> Result<Value> {
+        until(&format!("{event_type} told"), PUSH_WITHIN, async || {
+            let bodies = self.hooks().into_iter().map(|h| serde_json::from_slice::<Value>(&h.body));
+            let bodies: Vec<Value> = bodies.collect::<Result<_, _>>()?;
+            Ok(bodies.into_iter().find(|body| body["type"] == event_type))
+        })
+        .await
     }
 
     /// What it took: the body by id.

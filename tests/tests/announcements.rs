@@ -31,15 +31,6 @@ async fn listen_for(flow: &Flow, types: &str) -> Result<Endpoint> {
     Ok(people)
 }
 
-async fn told(people: &Endpoint, event_type: &str) -> Result<Value> {
-    until(&format!("{event_type} told"), WITHIN, async || {
-        let bodies = people.hooks().into_iter().map(|h| serde_json::from_slice::<Value>(&h.body));
-        let bodies: Vec<Value> = bodies.collect::<Result<_, _>>()?;
-        Ok(bodies.into_iter().find(|b| b["type"] == event_type))
-    })
-    .await
-}
-
 fn how_often(people: &Endpoint) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for hook in people.hooks() {
@@ -58,7 +49,7 @@ async fn people_are_told_that_a_delivery_died_and_that_a_target_wants_nothing_mo
     let notification = flow.accepted("evt-1", &json!({ "n": 1 })).await?;
     flow.in_state(&flow.delivery(&notification), "DEAD").await?;
     flow.stack.tick().await?;
-    let dead = told(&people, "delivery.dead").await?;
+    let dead = people.told("delivery.dead").await?;
     ensure!(dead["account"] == json!(flow.account) && dead["data"]["cause"] == "undeliverable", "{dead}");
     ensure!(dead["data"]["delivery"] == json!(flow.delivery(&notification)), "{dead}");
     flow.endpoint.decide(|_, _| Manner::Status(410));
@@ -69,7 +60,7 @@ async fn people_are_told_that_a_delivery_died_and_that_a_target_wants_nothing_mo
     })
     .await?;
     flow.stack.tick().await?;
-    let disabled = told(&people, "target.disabled").await?;
+    let disabled = people.told("target.disabled").await?;
     ensure!(disabled["data"]["target_server"] == json!(flow.target), "{disabled}");
     Ok(())
 }
@@ -86,7 +77,7 @@ async fn what_becomes_of_an_announcement_is_announced_to_no_one() -> Result<()> 
     let notification = flow.accepted("evt-1", &json!({ "n": 1 })).await?;
     flow.in_state(&flow.delivery(&notification), "DEAD").await?;
     flow.stack.tick().await?;
-    told(&people, "delivery.dead").await?;
+    people.told("delivery.dead").await?;
     until("the deaf one's delivery to die", WITHIN, async || {
         let dead = flow.api.all(&format!("/v1/deliveries?target={target}&state=DEAD")).await?;
         Ok((dead.len() == 1).then_some(()))
@@ -111,7 +102,7 @@ async fn people_are_told_of_a_breaker_that_opens_and_closes() -> Result<()> {
     until("the breaker to open", WITHIN, async || Ok((status().await?["state"] == "failing").then_some(())))
         .await?;
     flow.stack.tick().await?;
-    told(&people, "breaker.opened").await?;
+    people.told("breaker.opened").await?;
     flow.endpoint.decide(|_, _| Manner::Take);
     flow.accepted("evt-probe", &json!({ "n": "probe" })).await?;
     let rows = flow.stack.rows().await?;
@@ -127,7 +118,7 @@ async fn people_are_told_of_a_breaker_that_opens_and_closes() -> Result<()> {
     })
     .await?;
     flow.stack.tick().await?;
-    told(&people, "breaker.closed").await?;
+    people.told("breaker.closed").await?;
     Ok(())
 }
 
@@ -139,7 +130,7 @@ async fn people_are_told_of_a_run_that_failed() -> Result<()> {
     let report = flow.run().await?;
     ensure!(report["status"] == "ERROR", "{report}");
     flow.stack.tick().await?;
-    let failed = told(&people, "run.failed").await?;
+    let failed = people.told("run.failed").await?;
     ensure!(failed["data"]["run"] == report["id"] && failed["data"]["status"] == "ERROR", "{failed}");
     ensure!(failed["data"]["failure"]["code"] == "missing_columns", "{failed}");
     flow.put("b.csv", "id;value\n1;x\n")?;
@@ -159,7 +150,7 @@ async fn people_are_told_that_a_batch_died_and_not_with_what_was_in_it() -> Resu
     let report = flow.run().await?;
     ensure!(report["counts"]["errors"] == 2, "{report}");
     flow.stack.tick().await?;
-    let dead = told(&people, "delivery.dead").await?;
+    let dead = people.told("delivery.dead").await?;
     let data = &dead["data"];
     ensure!(
         data["run"] == report["id"] && data["records"] == 2 && data["cause"] == "undeliverable",
@@ -185,7 +176,7 @@ async fn people_are_told_of_what_a_target_leaves_out_to_the_end() -> Result<()> 
     flow.put("a.csv", "id;value\n1;x\n2;x\n3;x\n")?;
     let report = flow.run().await?;
     flow.stack.tick().await?;
-    let dead = told(&people, "delivery.dead").await?;
+    let dead = people.told("delivery.dead").await?;
     ensure!(dead["data"]["records"] == 1 && dead["data"]["run"] == report["id"], "{dead}");
     Ok(())
 }
@@ -203,7 +194,7 @@ async fn people_are_told_once_that_a_secret_ends_soon() -> Result<()> {
     .await?;
     flow.stack.tick().await?;
     flow.stack.tick().await?;
-    let told = told(&people, "secret.ending").await?;
+    let told = people.told("secret.ending").await?;
     ensure!(told["data"]["secret"] == "first" && told["data"]["id"] == json!(flow.source), "{told}");
     ensure!(!told.to_string().contains("whsec_"), "no secret is told");
     flow.stack.tick().await?;

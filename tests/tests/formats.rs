@@ -177,14 +177,7 @@ async fn renamed_and_left(flow: &Exports, has_done_file: bool) -> Result<()> {
     ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
     fs::remove_file(flow.folder.join("events.ndjson"))?;
     let (rows, key) = (flow.stack.rows().await?, keys::push(&flow.account, &flow.files));
-    let settings = flow.api.get(&format!("/v1/target-servers/{}", flow.files)).await?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    let place = format!(
-        "{}@{}{}/",
-        text(&settings["auth"]["user"]),
-        text(&settings["address"]),
-        text(&settings["path"])
-    );
+    let place = flow.place().await?;
     let mut batch = rows.get(&key).await?["open_batch"].clone();
     (batch["phase"], batch["uploaded_to"]) = ("renaming".into(), place.into());
     batch["has_done_file"] = has_done_file.into();

@@ -286,18 +286,11 @@ async fn a_file_that_was_not_renamed_is_not_taken_for_one_when_its_temporary_nam
     ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
     // As if the name had come up only while the file was uploaded.
     let (rows, key) = (flow.stack.rows().await?, keys::push(&flow.account, &flow.files));
-    let settings = flow.api.get(&format!("/v1/target-servers/{}", flow.files)).await?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    let place = format!(
-        "{}@{}{}/",
-        text(&settings["auth"]["user"]),
-        text(&settings["address"]),
-        text(&settings["path"])
-    );
+    let place = flow.place().await?;
     let mut batch = rows.get(&key).await?["open_batch"].clone();
     (batch["phase"], batch["uploaded_to"]) = ("renaming".into(), place.into());
     rows.edit(&key, json!({ "open_batch": batch })).await?;
-    let temporary = flow.folder.join(format!(".crossdock-{}.part", text(&batch["id"])));
+    let temporary = flow.folder.join(format!(".crossdock-{}.part", batch["id"].as_str().unwrap_or_default()));
     fs::write(&temporary, lines(&["evt-1"]))?;
     ensure!(flow.flush().await?["failure"]["code"] == "name_exists");
     ensure!(fs::read_to_string(&name)? == "old" && temporary.exists(), "it waits beside the name");
@@ -328,16 +321,6 @@ async fn folders_and_names_with_spaces_and_unicode_are_made_and_written() -> Res
     Ok(())
 }
 
-/// Waits until people are told of something.
-async fn told(people: &tests::hooks::Endpoint, event_type: &str) -> Result<Value> {
-    until(&format!("{event_type} told"), PUSH_WITHIN, async || {
-        let bodies = people.hooks().into_iter().map(|h| serde_json::from_slice::<Value>(&h.body));
-        let bodies: Vec<Value> = bodies.collect::<Result<_, _>>()?;
-        Ok(bodies.into_iter().find(|b| b["type"] == event_type))
-    })
-    .await
-}
-
 #[tokio::test]
 async fn a_server_with_another_key_gets_nothing_and_nothing_is_lost() -> Result<()> {
     let flow = Exports::new(ndjson(), "in").await?;
@@ -352,7 +335,7 @@ async fn a_server_with_another_key_gets_nothing_and_nothing_is_lost() -> Result<
     ensure!(run["failure"]["origin"] == "target" && run["failure"]["retryable"] == false, "{run}");
     ensure!(flow.arrived()?.is_empty() && flow.buffer().await?["open_batch"].is_null());
     ensure!(flow.buffer().await?["breaker_open_since"].is_string(), "the server may be somebody else");
-    let told = told(&people, "breaker.opened").await?;
+    let told = people.told("breaker.opened").await?;
     ensure!(told["data"]["target_server"] == *flow.files, "{told}");
     ensure!(told["data"]["reason"].as_str().is_some_and(|r| r.contains("SHA256:")), "{told}");
     flow.change_files(|t| t["host_keys"] = own).await?;

@@ -78,21 +78,7 @@ async fn what_waits_while_it_is_down_is_one_file_once_it_is_back(software: Softw
     there_is(&flow, &[("events.ndjson", &["evt-1", "evt-2"])])
 }
 
-macro_rules! on_each_server {
-    ($($server:ident: $software:expr),+; $tests:tt) => {
-        $(mod $server {
-            on_each_server!(@tests $software, $tests);
-        })+
-    };
-    (@tests $software:expr, [$($test:ident),* $(,)?]) => {
-        $(#[tokio::test]
-        async fn $test() -> anyhow::Result<()> {
-            super::$test($software).await
-        })*
-    };
-}
-
-on_each_server!(
+tests::on_each_server!(
     openssh: super::Software::OpenSsh, asyncssh: super::Software::AsyncSsh, proftpd: super::Software::ProFtpd,
     dropbear: super::Software::Dropbear, rclone: super::Software::Rclone,
     no_posix_rename: super::Software::Faulty("no-posix-rename"),

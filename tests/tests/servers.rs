@@ -204,22 +204,7 @@ async fn changed_while_it_is_read(software: Software, change: fn(&Path) -> Resul
     flow.agrees(&[&run, &next]).await
 }
 
-/// Makes a test of each of these for each of the servers.
-macro_rules! on_each_server {
-    ($($server:ident: $software:expr),+; $tests:tt) => {
-        $(mod $server {
-            on_each_server!(@tests $software, $tests);
-        })+
-    };
-    (@tests $software:expr, [$($test:ident),* $(,)?]) => {
-        $(#[tokio::test]
-        async fn $test() -> anyhow::Result<()> {
-            super::$test($software).await
-        })*
-    };
-}
-
-on_each_server!(openssh: super::Software::OpenSsh, asyncssh: super::Software::AsyncSsh; [
+tests::on_each_server!(openssh: super::Software::OpenSsh, asyncssh: super::Software::AsyncSsh; [
     files_are_taken_and_stay,
     a_moved_file_takes_its_done_file_along,
     a_removed_file_takes_its_done_file_along,
@@ -232,7 +217,7 @@ on_each_server!(openssh: super::Software::OpenSsh, asyncssh: super::Software::As
 ]);
 
 // What these do differently from OpenSSH is within SFTP.
-on_each_server!(
+tests::on_each_server!(
     proftpd: super::Software::ProFtpd, dropbear: super::Software::Dropbear, rclone: super::Software::Rclone; [
     files_are_taken_and_stay,
     a_moved_file_takes_its_done_file_along,

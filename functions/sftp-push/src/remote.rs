@@ -40,15 +40,7 @@ impl Remote {
         run: &str,
         limit: &Limit,
     ) -> Result<Self, Stop> {
-        let account = context.table.account(of.account).await?;
-        let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
-        let key = context.vault.open(of.account, &account.data_key).await?;
-        let networks = &account.account.allowed_networks;
-        let server = match Server::of(of.account, of.target_server, target, networks, key.bytes()) {
-            Ok(Some(server)) => server,
-            Ok(None) => return Err(Stop::settings("bad_address", "the address is not host or host:port")),
-            Err(error) => return Err(Stop::settings("secret_unusable", &error.to_string())),
-        };
+        let server = server(context, of, target).await?;
         let wanted = Wanted { account: of.account, target, holder: run };
         let now = (context.clock)();
         let Some(place) = context.table.take_connection(wanted, now, limit.held_until()).await? else {
@@ -173,6 +165,19 @@ impl Remote {
     pub(crate) async fn exists(&self, name: &str) -> Result<bool, Stop> {
         let path = self.path(name);
         self.call(move |client| client.exists(&path)).await
+    }
+}
+
+/// What it takes to enter a target server, with its secrets opened.
+pub(crate) async fn server(context: &Context, of: Of<'_>, target: &TargetServer) -> Result<Server, Stop> {
+    let account = context.table.account(of.account).await?;
+    let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
+    let key = context.vault.open(of.account, &account.data_key).await?;
+    let networks = &account.account.allowed_networks;
+    match Server::of(of.account, of.target_server, target, networks, key.bytes()) {
+        Ok(Some(server)) => Ok(server),
+        Ok(None) => Err(Stop::settings("bad_address", "the address is not host or host:port")),
+        Err(error) => Err(Stop::settings("secret_unusable", &error.to_string())),
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use shared::{
     aws::{AwsError, connections::Wanted, gates::Of},
     diagnosis::{Diagnosis, Step, StepName},
-    sftp::{Patience, Server, Trial, diagnose},
+    sftp::{Patience, Trial, diagnose},
     target_server::TargetServer,
 };
 
-use crate::Context;
+use crate::{Context, error::Stop, remote::server};
 
 /// How long a try may take, and one answer in it: whoever asked waits for 25 s.
 const TIME: Duration = Duration::from_secs(22);
@@ -52,17 +52,13 @@ async fn try_it(
     target: &TargetServer,
     write_as: Option<&str>,
 ) -> Result<Diagnosis, AwsError> {
-    let account = context.table.account(of.account).await?;
-    let account = account.ok_or_else(|| AwsError::damaged("the account", "it has been removed"))?;
-    let key = context.vault.open(of.account, &account.data_key).await?;
-    let networks = &account.account.allowed_networks;
-    let server = match Server::of(of.account, of.target_server, target, networks, key.bytes()) {
-        Ok(Some(server)) => server,
-        Ok(None) => {
-            let why = "the address is not host or host:port".to_string();
-            return Ok(cannot(StepName::Resolve, "bad_address", why));
+    let server = match server(context, of, target).await {
+        Ok(server) => server,
+        Err(Stop::Failed(failure)) => {
+            return Ok(cannot(StepName::Settings, &failure.code, failure.message));
         }
-        Err(error) => return Ok(cannot(StepName::Authentication, "secret_unusable", error.to_string())),
+        Err(Stop::Hub(error)) => return Err(error),
+        Err(stop) => return Err(AwsError::damaged("a try", stop)),
     };
     let folder = target.path.clone().unwrap_or_default();
     let write_as = write_as.map(|id| format!(".crossdock-{id}"));

@@ -20,6 +20,22 @@ use serde_json::{Value, json};
 
 const LOG: &str = "server.log";
 
+/// Makes a test of each of these functions for each of the servers: `name: software, …; [function, …]`.
+#[macro_export]
+macro_rules! on_each_server {
+    ($($server:ident: $software:expr),+; $tests:tt) => {
+        $(mod $server {
+            $crate::on_each_server!(@tests $software, $tests);
+        })+
+    };
+    (@tests $software:expr, [$($test:ident),* $(,)?]) => {
+        $(#[tokio::test]
+        async fn $test() -> anyhow::Result<()> {
+            super::$test($software).await
+        })*
+    };
+}
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Software {
