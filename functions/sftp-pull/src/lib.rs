@@ -270,8 +270,5 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
         let text = shared::problem::Problem::invalid(errors).detail;
         Stop::settings("mapping_unusable", &text)
     })?;
-    if !compiled.reads_files() {
-        return Err(Stop::settings("mapping_unusable", "the mapping reads JSON, which is for notifications"));
-    }
     Ok((connection, Arc::new(compiled)))
 }

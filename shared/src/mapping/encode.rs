@@ -5,8 +5,8 @@
 use encoding_rs::EncoderResult;
 
 use super::{
-    decode::MARKS,
     encoding::{Encoding, Kind},
+    input::decode::MARKS,
 };
 
 impl Encoding {

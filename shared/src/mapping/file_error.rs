@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::decode::WrongEncoding;
+use super::input::decode::WrongEncoding;
 use super::outcome::Reason;
 use crate::compression::Unpackable;
 
@@ -31,6 +31,9 @@ pub enum FileError {
         /// The column's name.
         column: String,
     },
+    /// It is not JSON, or not JSON with records in it.
+    #[error("the file is not JSON that can be mapped: {0}")]
+    NotJson(String),
     /// The first line, which tells the columns, cannot be read.
     #[error("the first record, on line {line}, cannot be read: {reason}")]
     UnreadableHeader {
@@ -53,6 +56,7 @@ impl FileError {
             Self::MissingColumns { .. } => "missing_columns",
             Self::RepeatedColumn { .. } => "repeated_column",
             Self::UnreadableHeader { .. } => "unreadable_header",
+            Self::NotJson(_) => "not_json",
             Self::Read(_) => "read_failed",
         }
     }

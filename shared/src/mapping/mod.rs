@@ -1,24 +1,21 @@
 //! Maps the records of a file into JSON records, as a saved mapping states.
 //!
-//! Bytes go through [`Utf8Reader`] (stated encoding to UTF-8), are split into records, and every
-//! record becomes exactly one [`Outcome`]: mapped, filtered or an error with its line and reason.
+//! A file's bytes are read by its format (`input`) into rows of text cells, and every row
+//! becomes exactly one [`Outcome`]: mapped, filtered or an error with its line and reason.
 //! [`Settling`] then decides between records with one key. Reading streams in bounded memory.
 //!
 //! A [`Mapping`] is what users save; [`Mapping::compile`] checks it and makes the [`Compiled`] form
 //! that [`records()`] reads with:
 //!
 //! ```text
-//! bytes → decode → scan → reading (header, layout) → map (filters, cell/*) → duplicates → Outcome
+//! bytes → input/* (rows of cells) → reading (layout) → map (filters, cell/*) → duplicates → Outcome
 //! ```
 //!
 //! Deliberately absent: guessing (a cell that does not fit is its record's error, never a default),
-//! I/O other than the reader it is given, comparison with earlier runs, and sending. Input formats
-//! other than CSV join at [`Input`] and at `reading`, which is all that knows about CSV; the JSON of
-//! notifications' payloads joins at `payload`, as a table.
+//! I/O other than the reader it is given, comparison with earlier runs, and sending.
 
 mod cell;
 mod compile;
-mod decode;
 mod document;
 mod duplicates;
 mod encode;
@@ -26,24 +23,23 @@ mod encoding;
 mod fields;
 mod file_error;
 mod identity;
+mod input;
 mod json;
 mod map;
 mod outcome;
 mod payload;
-mod raw_record;
 mod reading;
-mod scan;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
 pub use compile::Compiled;
-pub use decode::{Utf8Reader, WrongEncoding};
 pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping};
 pub use duplicates::{KeyPass, Settling, Winners};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;
+pub use input::decode::{Utf8Reader, WrongEncoding};
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };

@@ -1,11 +1,8 @@
 //! Maps the payload of a notification: all of it or nothing, since an event is one thing.
 //!
-//! JSON joins the engine as the one-line table that its members are: a value is the text that it is written as, and
-//! what the mapping states of columns holds for it as for a cell.
+//! A payload is read as a file of one format would be, JSON or another.
 
-use serde_json::Value;
-
-use super::{Compiled, FileError, Outcome, RecordError, document::Input, records};
+use super::{Compiled, FileError, Outcome, RecordError, compile::CompiledInput, records};
 
 /// What a payload comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +16,6 @@ pub enum MappedPayload {
 /// Why a payload cannot be mapped.
 #[derive(Debug, thiserror::Error)]
 pub enum Unmappable {
-    /// It is not JSON, as the mapping says that it is.
-    #[error("the payload is not JSON: {0}")]
-    NotJson(#[source] serde_json::Error),
-    /// It is JSON without members to map.
-    #[error("the payload is neither a JSON object nor an array of objects")]
-    NoObject,
     /// It cannot be read as the mapping states.
     #[error("{}", .0.to_string().replace("the file", "the payload"))]
     Unreadable(#[from] FileError),
@@ -44,15 +35,10 @@ impl Compiled {
     /// # Errors
     /// When any of its records does not fit: nothing of it goes out then.
     pub fn map_payload(&self, payload: &[u8]) -> Result<MappedPayload, Unmappable> {
-        let (table, is_object) = match &self.members {
-            None => (payload.to_vec(), false),
-            Some(members) => {
-                let json: Value = serde_json::from_slice(payload).map_err(Unmappable::NotJson)?;
-                (table(&json, members)?, json.is_object())
-            }
-        };
+        let is_object = matches!(self.input, CompiledInput::Json)
+            && payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         let (mut mapped, mut filtered) = (Vec::new(), None);
-        for (i, outcome) in records(table.as_slice(), self)?.enumerate() {
+        for (i, outcome) in records(payload, self)?.enumerate() {
             match outcome? {
                 Outcome::Record(record) => mapped.push(record.data),
                 Outcome::Filtered(record) => filtered = Some(record.reason),
@@ -67,60 +53,13 @@ impl Compiled {
             _ => MappedPayload::Mapped(format!("[{}]", mapped.join(","))),
         })
     }
-
-    /// Whether it reads files; one for JSON maps payloads only.
-    pub fn reads_files(&self) -> bool {
-        self.members.is_none()
-    }
-}
-
-/// The members of JSON that a mapping names: each once.
-pub(super) fn members(input: &Input, named: impl Iterator<Item = String>) -> Option<Vec<String>> {
-    let Input::Json(_) = input else { return None };
-    let mut members: Vec<String> = Vec::new();
-    for name in named {
-        if !members.contains(&name) {
-            members.push(name);
-        }
-    }
-    Some(members)
-}
-
-/// Writes an object, or several, as the table that the engine reads.
-fn table(json: &Value, members: &[String]) -> Result<Vec<u8>, Unmappable> {
-    let objects = match json {
-        Value::Object(_) => std::slice::from_ref(json),
-        Value::Array(items) if items.iter().all(Value::is_object) => items.as_slice(),
-        _ => return Err(Unmappable::NoObject),
-    };
-    let mut text = line(members.iter().map(String::as_str));
-    for object in objects {
-        let cells: Vec<String> = members.iter().map(|member| cell(object, member)).collect();
-        text.push_str(&line(cells.iter().map(String::as_str)));
-    }
-    Ok(text.into_bytes())
-}
-
-fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = cells.map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
-    quoted.join(",") + "\n"
-}
-
-/// A member as text; what is not there, or null, is empty.
-fn cell(object: &Value, member: &str) -> String {
-    let found = if member.starts_with('/') { object.pointer(member) } else { object.get(member) };
-    match found {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mapping::Mapping;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn compiled() -> Compiled {
         let mapping: Mapping = serde_json::from_value(json!({

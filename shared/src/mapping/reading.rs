@@ -2,19 +2,17 @@
 //!
 //! A file fails as a whole only where no record of it can be trusted: its encoding contradicts the
 //! mapping, a column that the mapping names is not there or is there twice, or reading itself fails.
-//! All else is the error of one record. This is the one module that joins the CSV format to `map`.
+//! All else is the error of one record.
 
 use std::io::Read;
 
 use super::compile::Compiled;
-use super::decode::Utf8Reader;
 use super::fields::{Fields, Layout, shown};
 use super::file_error::FileError;
 use super::identity::Identity;
+use super::input::{self, Opened, Rows, raw_record::RawRecord};
 use super::map::{Row, Verdict, hash_of};
 use super::outcome::{FilteredRecord, Mapped, Outcome, Reason, RecordError};
-use super::raw_record::{MAX_RECORD_BYTES, RawRecord};
-use super::scan::Scanner;
 
 /// Reads `reader`, a file's bytes from the first, as the mapping states.
 ///
@@ -24,39 +22,31 @@ use super::scan::Scanner;
 /// # Errors
 ///
 /// See [`FileError`]; those of the header come from here, all others from the iterator.
-pub fn records<R: Read>(reader: R, mapping: &Compiled) -> Result<Records<'_, R>, FileError> {
-    let csv = &mapping.csv;
-    let mut scanner = Scanner::new(Utf8Reader::new(reader, csv.encoding), csv.delimiter, csv.quote);
-    let mut raw = RawRecord::default();
-    let is_pending = scanner.read(&mut raw)?;
-    let mut records = Records {
-        mapping,
-        scanner,
-        width: raw.ends.len(),
-        layout: Layout { columns: Vec::new(), filters: Vec::new() },
-        is_pending: is_pending && !csv.has_header,
-        row: Row::default(),
-        state: if is_pending { State::Reading } else { State::Ended },
-        hides_a_key: !is_pending,
-        raw,
+pub fn records<'r, R: Read + 'r>(reader: R, mapping: &'r Compiled) -> Result<Records<'r>, FileError> {
+    let Opened { rows, columns } = input::open(&mapping.input, &mapping.named, reader)?;
+    let layout = match &columns {
+        Some(columns) => mapping.find_columns(columns)?,
+        None => Layout { columns: Vec::new(), filters: Vec::new() },
     };
-    if is_pending {
-        records.layout = records.find_columns()?;
-    }
-    Ok(records)
+    Ok(Records {
+        mapping,
+        rows,
+        layout,
+        row: Row::default(),
+        state: if columns.is_some() { State::Reading } else { State::Ended },
+        hides_a_key: columns.is_none(),
+        raw: RawRecord::default(),
+    })
 }
 
 /// The records of one file, in its order.
 ///
 /// After an error the iterator is at its end.
-pub struct Records<'m, R> {
-    mapping: &'m Compiled,
-    scanner: Scanner<Utf8Reader<R>>,
+pub struct Records<'r> {
+    mapping: &'r Compiled,
+    rows: Box<dyn Rows + 'r>,
     raw: RawRecord,
-    /// Whether `raw` already holds the next record: the first one of a file without a header.
-    is_pending: bool,
     layout: Layout,
-    width: usize,
     row: Row,
     state: State,
     hides_a_key: bool,
@@ -75,7 +65,7 @@ pub(super) enum Step {
     Other(Outcome),
 }
 
-impl<R: Read> Records<'_, R> {
+impl Records<'_> {
     /// Returns whether all of the file was read and every record's key is known, so that a key that
     /// did not come is really gone.
     ///
@@ -90,17 +80,15 @@ impl<R: Read> Records<'_, R> {
         if self.state != State::Reading {
             return None;
         }
-        if !std::mem::take(&mut self.is_pending) {
-            match self.scanner.read(&mut self.raw) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.state = State::Ended;
-                    return None;
-                }
-                Err(error) => {
-                    self.state = State::Failed;
-                    return Some(Err(error.into()));
-                }
+        match self.rows.read(&mut self.raw) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.state = State::Ended;
+                return None;
+            }
+            Err(error) => {
+                self.state = State::Failed;
+                return Some(Err(error.into()));
             }
         }
         let step = self.map();
@@ -118,12 +106,7 @@ impl<R: Read> Records<'_, R> {
     fn map(&mut self) -> Step {
         let line = self.raw.line;
         if let Some(reason) = self.raw.flaw {
-            return flawed(line, self.raw.last_line, reason);
-        }
-        let found = self.raw.ends.len();
-        if found != self.width {
-            let detail = format!("found {found} fields, expected {} as on the first line", self.width);
-            return Step::Other(Outcome::Error(whole(line, Reason::RaggedLine, detail)));
+            return Step::Other(Outcome::Error(whole(line, reason, self.raw.detail.clone())));
         }
         let fields = Fields::new(&self.raw.bytes, &self.raw.ends);
         let who = || self.mapping.identity_of_fields(&self.layout, &fields, line);
@@ -143,13 +126,11 @@ impl<R: Read> Records<'_, R> {
             }
         }
     }
+}
 
-    /// Finds the columns that the mapping names in the first record.
-    fn find_columns(&self) -> Result<Layout, FileError> {
-        if let Some(reason) = self.raw.flaw {
-            return Err(FileError::UnreadableHeader { line: self.raw.line, reason });
-        }
-        let names = self.column_names();
+impl Compiled {
+    /// Finds the columns that the mapping names among those of a file.
+    fn find_columns(&self, names: &[String]) -> Result<Layout, FileError> {
         let mut missing = Vec::new();
         let mut find = |name: &String| -> Result<usize, FileError> {
             let mut found = names.iter().enumerate().filter(|(_, column)| *column == name);
@@ -164,28 +145,17 @@ impl<R: Read> Records<'_, R> {
                 }
             }
         };
-        let columns =
-            self.mapping.columns.iter().map(|column| find(&column.from)).collect::<Result<_, _>>()?;
-        let filters =
-            self.mapping.filters.iter().map(|filter| find(&filter.column)).collect::<Result<_, _>>()?;
+        let columns = self.columns.iter().map(|column| find(&column.from)).collect::<Result<_, _>>()?;
+        let filters = self.filters.iter().map(|filter| find(&filter.column)).collect::<Result<_, _>>()?;
         if missing.is_empty() {
             return Ok(Layout { columns, filters });
         }
         let found = names.iter().take(50).map(|name| shown(name)).collect();
         Err(FileError::MissingColumns { missing, found })
     }
-
-    fn column_names(&self) -> Vec<String> {
-        if !self.mapping.csv.has_header {
-            return (1..=self.width).map(|number| number.to_string()).collect();
-        }
-        let starts = std::iter::once(0).chain(self.raw.ends.iter().copied());
-        let fields = starts.zip(&self.raw.ends).map(|(start, end)| &self.raw.bytes[start..*end]);
-        fields.map(|field| String::from_utf8_lossy(field).into_owned()).collect()
-    }
 }
 
-impl<R: Read> Iterator for Records<'_, R> {
+impl Iterator for Records<'_> {
     type Item = Result<Outcome, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -202,26 +172,6 @@ impl<R: Read> Iterator for Records<'_, R> {
         let source_id = source_id.expect("a record with an empty key column is never mapped");
         Some(Ok(Outcome::Record(Mapped { line, source_id, key, name, data, hash })))
     }
-}
-
-/// The error of a record that could not be split into fields.
-fn flawed(line: u64, last_line: u64, reason: Reason) -> Step {
-    let detail = match reason {
-        Reason::UnclosedQuote => {
-            format!(
-                "a quote in the record that begins here never closes; lines {line} to {last_line}, the end, are unread"
-            )
-        }
-        Reason::RecordTooLong => {
-            format!(
-                "the record on lines {line} to {last_line} is over {MAX_RECORD_BYTES} bytes; is a quote missing?"
-            )
-        }
-        _ => format!(
-            "text follows a closing quote on lines {line} to {last_line}; double quotes within fields"
-        ),
-    };
-    Step::Other(Outcome::Error(whole(line, reason, detail)))
 }
 
 /// An error of a record whose fields cannot be told apart.

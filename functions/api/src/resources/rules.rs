@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use shared::{
     connection::Connection,
     export::FilesPer,
-    mapping::{Input, Mapping},
+    mapping::Mapping,
     problem::{FieldError, Problem},
     resource::Settings,
     schedule::Schedule,
@@ -145,12 +145,6 @@ impl Rules for Connection {
             let mapping = context.table.find::<Mapping>(account, mapping).await.map_err(unavailable)?;
             if self.files().is_none() {
                 return Ok(errors);
-            }
-            if mapping.as_ref().is_some_and(|m| matches!(m.resource.settings.input, Input::Json(_))) {
-                errors.push(FieldError::new(
-                    "mapping",
-                    "reads JSON, which is for notifications; files take CSV",
-                ));
             }
             if self.compare && mapping.is_some_and(|m| m.resource.settings.key.is_empty()) {
                 errors.push(FieldError::new(

@@ -1,8 +1,15 @@
-//! Resolves the input format: encoding, delimiter, quote.
+//! Resolves the input format, for example encoding, delimiter and quote.
 
-use crate::mapping::document::CsvInput;
+use crate::mapping::document::{CsvInput, Input};
 use crate::mapping::encoding::Encoding;
 use crate::problem::FieldError;
+
+/// An input format, resolved.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) enum CompiledInput {
+    Csv(CompiledCsv),
+    Json,
+}
 
 /// How a CSV file is written, resolved.
 #[derive(Clone, Debug)]
@@ -14,7 +21,14 @@ pub(in crate::mapping) struct CompiledCsv {
 }
 
 /// Resolves the input format; None where a part of it is wrong.
-pub(super) fn compile(csv: &CsvInput, errors: &mut Vec<FieldError>) -> Option<CompiledCsv> {
+pub(super) fn compile(input: &Input, errors: &mut Vec<FieldError>) -> Option<CompiledInput> {
+    match input {
+        Input::Csv(settings) => csv(settings, errors).map(CompiledInput::Csv),
+        Input::Json(_) => Some(CompiledInput::Json),
+    }
+}
+
+fn csv(csv: &CsvInput, errors: &mut Vec<FieldError>) -> Option<CompiledCsv> {
     let encoding = match Encoding::named(&csv.encoding) {
         Ok(encoding) => Some(encoding),
         Err(error) => {
@@ -36,7 +50,8 @@ pub(super) fn compile(csv: &CsvInput, errors: &mut Vec<FieldError>) -> Option<Co
 }
 
 /// Checks that an input column can be found: by any name in a header, by its number without one.
-pub(super) fn check_column_name(field: &str, name: &str, has_header: bool, errors: &mut Vec<FieldError>) {
+pub(super) fn check_column_name(field: &str, name: &str, input: &Input, errors: &mut Vec<FieldError>) {
+    let has_header = !matches!(input, Input::Csv(csv) if !csv.header);
     let is_number = name.parse::<u32>().is_ok_and(|number| number > 0 && number.to_string() == name);
     if name.is_empty() {
         errors.push(FieldError::new(field, "is empty; name the input column"));

@@ -14,18 +14,17 @@ use std::collections::HashSet;
 
 pub(super) use column::CompiledColumn;
 pub(super) use filter::CompiledFilter;
-pub(super) use input::CompiledCsv;
+pub(super) use input::{CompiledCsv, CompiledInput};
 
-use super::{
-    document::{CsvInput, Duplicates, Input, Mapping},
-    payload,
-};
+use super::document::{Duplicates, Mapping};
 use crate::problem::FieldError;
 
 /// A mapping that is valid and ready to read files with.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    pub(super) csv: CompiledCsv,
+    pub(super) input: CompiledInput,
+    /// The input columns that are named: each once, in the order of first mention.
+    pub(super) named: Vec<String>,
     pub(super) columns: Vec<CompiledColumn>,
     /// Indexes into `columns`.
     pub(super) key: Vec<usize>,
@@ -33,8 +32,6 @@ pub struct Compiled {
     pub(super) record_name: Option<usize>,
     pub(super) duplicates: Duplicates,
     pub(super) filters: Vec<CompiledFilter>,
-    /// Of JSON: the members that are named, which are the columns of the table that it is read as.
-    pub(super) members: Option<Vec<String>>,
 }
 
 impl Compiled {
@@ -60,16 +57,7 @@ impl Mapping {
         if self.name.trim().is_empty() {
             errors.push(FieldError::new("name", "is blank; give the mapping a name"));
         }
-        let csv = match &self.input {
-            Input::Csv(csv) => csv.clone(),
-            Input::Json(_) => CsvInput {
-                encoding: "utf-8".into(),
-                delimiter: ",".into(),
-                quote: Some("\"".into()),
-                header: true,
-            },
-        };
-        let compiled_csv = input::compile(&csv, &mut errors);
+        let input = input::compile(&self.input, &mut errors);
         if self.columns.is_empty() {
             errors.push(FieldError::new("columns", "is empty; map at least one column"));
         }
@@ -80,7 +68,12 @@ impl Mapping {
                 let detail = format!("{:?} is the name of an earlier column too", document.name);
                 errors.push(FieldError::new(format!("columns[{at}].name"), detail));
             }
-            input::check_column_name(&format!("columns[{at}].from"), &document.from, csv.header, &mut errors);
+            input::check_column_name(
+                &format!("columns[{at}].from"),
+                &document.from,
+                &self.input,
+                &mut errors,
+            );
             columns.extend(CompiledColumn::compile(
                 document,
                 at,
@@ -102,18 +95,22 @@ impl Mapping {
             input::check_column_name(
                 &format!("filters[{at}].column"),
                 &document.column,
-                csv.header,
+                &self.input,
                 &mut errors,
             );
             filters.extend(CompiledFilter::compile(document, at, &mut errors));
         }
-        match compiled_csv {
-            Some(csv) if errors.is_empty() => {
-                let named = self.columns.iter().map(|c| c.from.clone());
-                let named = named.chain(self.filters.iter().map(|f| f.column.clone()));
-                let members = payload::members(&self.input, named);
+        match input {
+            Some(input) if errors.is_empty() => {
+                let mut named: Vec<String> = Vec::new();
+                let all = columns.iter().map(|c| &c.from).chain(filters.iter().map(|f| &f.column));
+                for name in all {
+                    if !named.contains(name) {
+                        named.push(name.clone());
+                    }
+                }
                 let duplicates = self.duplicates;
-                Ok(Compiled { csv, columns, key, record_name, duplicates, filters, members })
+                Ok(Compiled { input, named, columns, key, record_name, duplicates, filters })
             }
             _ => Err(errors),
         }

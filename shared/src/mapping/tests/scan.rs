@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
 use super::Pieces;
+use crate::mapping::input::raw_record::{MAX_RECORD_BYTES, RawRecord};
+use crate::mapping::input::scan::Scanner;
 use crate::mapping::outcome::Reason;
-use crate::mapping::raw_record::{MAX_RECORD_BYTES, RawRecord};
-use crate::mapping::scan::Scanner;
 
 /// A record's first and last line, fields, and flaw.
 type Scanned = (u64, u64, Vec<String>, Option<Reason>);

@@ -1,13 +1,13 @@
-//! The fields of one record as the scanner finds them, bounded in size.
+//! The cells of one record as a format finds them, bounded in size.
 
-use super::outcome::Reason;
+use crate::mapping::outcome::Reason;
 
 /// The longest record, in bytes of its fields and delimiters.
-pub(super) const MAX_RECORD_BYTES: usize = 1024 * 1024;
+pub(in crate::mapping) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The fields of one record, reused from record to record.
 #[derive(Default)]
-pub(super) struct RawRecord {
+pub(in crate::mapping) struct RawRecord {
     /// The fields' content, one after the other, without delimiters and quotes.
     pub bytes: Vec<u8>,
     /// Where each field ends in `bytes`.
@@ -20,6 +20,8 @@ pub(super) struct RawRecord {
     size: usize,
     /// What is wrong with the record as a whole.
     pub flaw: Option<Reason>,
+    /// The same in words, for people.
+    pub detail: String,
 }
 
 impl RawRecord {
@@ -28,6 +30,19 @@ impl RawRecord {
         self.ends.clear();
         self.size = 0;
         self.flaw = None;
+        self.detail.clear();
+    }
+
+    /// Says that the record as a whole is wrong.
+    pub fn fail(&mut self, reason: Reason, detail: String) {
+        self.flaw = Some(reason);
+        self.detail = detail;
+    }
+
+    /// The cells, as bytes that should be UTF-8.
+    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
     pub fn push(&mut self, bytes: &[u8]) {

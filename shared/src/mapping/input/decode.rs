@@ -13,7 +13,7 @@ use std::ops::Range;
 use encoding_rs::{Decoder, DecoderResult};
 use thiserror::Error;
 
-use super::encoding::{Encoding, Kind};
+use crate::mapping::encoding::{Encoding, Kind};
 
 /// What stands for a malformed sequence; never part of valid UTF-8.
 const MALFORMED: u8 = 0xFF;
@@ -175,7 +175,7 @@ fn read_once(reader: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
 const LONGEST_MARK: usize = 4;
 
 /// UTF-32 comes first: its little-endian mark begins with that of UTF-16.
-pub(super) const MARKS: [(&str, &[u8]); 5] = [
+pub(in crate::mapping) const MARKS: [(&str, &[u8]); 5] = [
     ("utf-32le", &[0xFF, 0xFE, 0, 0]),
     ("utf-32be", &[0, 0, 0xFE, 0xFF]),
     ("utf-8", &[0xEF, 0xBB, 0xBF]),

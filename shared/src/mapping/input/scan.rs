@@ -10,13 +10,13 @@
 
 use std::io::{self, Read};
 
-use super::outcome::Reason;
 use super::raw_record::RawRecord;
+use crate::mapping::outcome::Reason;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Reads record after record.
-pub(super) struct Scanner<R> {
+pub(in crate::mapping) struct Scanner<R> {
     reader: R,
     buffer: Box<[u8]>,
     unread: std::ops::Range<usize>,

@@ -1,0 +1,75 @@
+//! CSV as rows: the header, and how many fields a record has.
+
+use std::io::{self, Read};
+
+use super::{
+    Opened, Rows,
+    decode::Utf8Reader,
+    raw_record::{MAX_RECORD_BYTES, RawRecord},
+    scan::Scanner,
+};
+use crate::mapping::{compile::CompiledCsv, file_error::FileError, outcome::Reason};
+
+struct CsvRows<R> {
+    scanner: Scanner<Utf8Reader<R>>,
+    /// The first record of a file without a header.
+    pending: Option<RawRecord>,
+    width: usize,
+}
+
+/// Reads as far as the header, or the first record where there is none.
+pub(super) fn open<'r, R: Read + 'r>(csv: &CompiledCsv, reader: R) -> Result<Opened<'r>, FileError> {
+    let mut scanner = Scanner::new(Utf8Reader::new(reader, csv.encoding), csv.delimiter, csv.quote);
+    let mut first = RawRecord::default();
+    if !scanner.read(&mut first)? {
+        return Ok(Opened { rows: Box::new(CsvRows { scanner, pending: None, width: 0 }), columns: None });
+    }
+    if let Some(reason) = first.flaw {
+        return Err(FileError::UnreadableHeader { line: first.line, reason });
+    }
+    let width = first.ends.len();
+    let columns = match csv.has_header {
+        true => first.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),
+        false => (1..=width).map(|number| number.to_string()).collect(),
+    };
+    let pending = (!csv.has_header).then_some(first);
+    Ok(Opened { rows: Box::new(CsvRows { scanner, pending, width }), columns: Some(columns) })
+}
+
+impl<R: Read> Rows for CsvRows<R> {
+    fn read(&mut self, row: &mut RawRecord) -> io::Result<bool> {
+        match self.pending.take() {
+            Some(first) => *row = first,
+            None if !self.scanner.read(row)? => return Ok(false),
+            None => {}
+        }
+        if let Some(reason) = row.flaw {
+            row.detail = detail(row, reason);
+        } else if row.ends.len() != self.width {
+            let detail =
+                format!("found {} fields, expected {} as on the first line", row.ends.len(), self.width);
+            row.fail(Reason::RaggedLine, detail);
+        }
+        Ok(true)
+    }
+}
+
+/// What is wrong with a record that could not be split into fields.
+fn detail(row: &RawRecord, reason: Reason) -> String {
+    let (line, last_line) = (row.line, row.last_line);
+    match reason {
+        Reason::UnclosedQuote => {
+            format!(
+                "a quote in the record that begins here never closes; lines {line} to {last_line}, the end, are unread"
+            )
+        }
+        Reason::RecordTooLong => {
+            format!(
+                "the record on lines {line} to {last_line} is over {MAX_RECORD_BYTES} bytes; is a quote missing?"
+            )
+        }
+        _ => format!(
+            "text follows a closing quote on lines {line} to {last_line}; double quotes within fields"
+        ),
+    }
+}
