@@ -1,0 +1,34 @@
+//! `crossdock`: what the functions do to files, on the command line.
+
+mod map;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "crossdock", about = "Maps files exactly as the hub's functions do")]
+struct Command {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Maps a file to one JSON object a line.
+    ///
+    /// Mapped records go to standard output, those that were filtered or do not fit to --rejected, counts to standard
+    /// error. Exits with 0 where nothing is in error, with 2 where records are, and with 1 where the file cannot be
+    /// read as the mapping states.
+    Map(map::Settings),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse().what {
+        What::Map(settings) => map::run(&settings),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("crossdock: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,133 @@
+//! `crossdock map`: a file through a mapping, record by record, as `sftp-pull` takes it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use shared::mapping::{Compiled, Mapping, Outcome, Settling, Winners, records};
+
+/// Exit code where the file was read whole and some of its records do not fit.
+const RECORDS_IN_ERROR: u8 = 2;
+
+/// What to map, and where the outcome goes.
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// The mapping: the JSON that the API takes
+    #[arg(long)]
+    mapping: PathBuf,
+    /// The file to map
+    #[arg(long = "in", value_name = "FILE")]
+    input: PathBuf,
+    /// Where mapped records go, one JSON object a line; standard output without it
+    #[arg(long = "out", value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where records go that were filtered or do not fit: line, reason, field and detail, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+}
+
+/// What became of the records.
+#[derive(Default)]
+struct Tally {
+    mapped: u64,
+    filtered: BTreeMap<String, u64>,
+    errors: BTreeMap<String, u64>,
+}
+
+pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
+    let mapping = mapping(&settings.mapping)?;
+    let out: Box<dyn Write> = match &settings.output {
+        Some(path) => Box::new(create(path)?),
+        None => Box::new(io::stdout().lock()),
+    };
+    let rejected: Box<dyn Write> = match &settings.rejected {
+        Some(path) => Box::new(BufWriter::new(create(path)?)),
+        None => Box::new(io::sink()),
+    };
+    let tally = map(&mapping, &settings.input, BufWriter::with_capacity(256 * 1024, out), rejected)?;
+    let errors = tally.print();
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(RECORDS_IN_ERROR) })
+}
+
+/// Reads a mapping, and says all that is wrong with it.
+fn mapping(path: &Path) -> Result<Compiled> {
+    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let mapping: Mapping = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
+    match mapping.compile() {
+        Ok(compiled) => Ok(compiled),
+        Err(errors) => {
+            let all: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect();
+            bail!("{}: {}", path.display(), all.join("; "))
+        }
+    }
+}
+
+fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl Write) -> Result<Tally> {
+    let open = || File::open(input).with_context(|| format!("reading {}", input.display()));
+    let read = || input.display().to_string();
+    let mut winners = settle(mapping, &open)?;
+    let mut tally = Tally::default();
+    for outcome in records(open()?, mapping).with_context(read)? {
+        let line = match winners.settle(0, outcome.with_context(read)?) {
+            Outcome::Record(record) => {
+                tally.mapped += 1;
+                out.write_all(record.data.as_bytes())?;
+                out.write_all(b"\n")?;
+                continue;
+            }
+            Outcome::Filtered(record) => {
+                let line = json!({ "line": record.line, "result": "filtered", "source_id": record.source_id,
+                    "reason": record.reason, "detail": record.detail });
+                *tally.filtered.entry(record.reason).or_default() += 1;
+                line
+            }
+            Outcome::Error(record) => {
+                *tally.errors.entry(record.reason.to_string()).or_default() += 1;
+                json!({ "line": record.line, "result": "error", "source_id": record.source_id,
+                    "reason": record.reason, "field": record.field, "detail": record.detail })
+            }
+        };
+        writeln!(rejected, "{line}")?;
+    }
+    out.flush()?;
+    rejected.flush()?;
+    Ok(tally)
+}
+
+/// Decides between records with one key; reads the file's keys first where that is needed.
+fn settle(mapping: &Compiled, open: &impl Fn() -> Result<File>) -> Result<Winners> {
+    Ok(match Settling::of(mapping, 1) {
+        Settling::WhileReading(winners) => winners,
+        Settling::KeysFirst(mut keys) => {
+            keys.read(open()?, mapping)?;
+            keys.finish()
+        }
+    })
+}
+
+impl Tally {
+    /// Prints the counts, which add up, and returns the errors.
+    fn print(&self) -> u64 {
+        let sum = |reasons: &BTreeMap<String, u64>| reasons.values().sum::<u64>();
+        let (filtered, errors) = (sum(&self.filtered), sum(&self.errors));
+        let read = self.mapped + filtered + errors;
+        eprintln!("{read} records read: {} mapped, {filtered} filtered, {errors} in error", self.mapped);
+        for (what, reasons) in [("filtered", &self.filtered), ("in error", &self.errors)] {
+            for (reason, count) in reasons {
+                eprintln!("{count} {what}: {reason}");
+            }
+        }
+        errors
+    }
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("writing {}", path.display()))
+}
