@@ -10,13 +10,16 @@ WITH_STACK = set -a && . .local/env && set +a &&
 PACKAGED_FLOW = every_record_of_a_file_arrives_once_and_is_reported
 
 .DEFAULT_GOAL := help
-.PHONY: help tools up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch bench-sftp bench-webhooks cost clean
+.PHONY: help tools corpora up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch bench-sftp bench-webhooks cost clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
 
 tools: ## Check for the tools that are needed, and make .venv
 	@$(PYTHON) infra/local/prepare.py
+
+corpora: tools ## Download sample files that others publish, into .local/corpora
+	@.venv/bin/python infra/local/corpora.py
 
 up: tools ## Build, and bring up the whole stack on this machine; write .local/env
 	@.venv/bin/python infra/local/up.py
@@ -27,7 +30,7 @@ down: ## Stop what `make up` started; its data stays in .local/
 demo: up ## Show one whole flow on the local stack
 	@$(WITH_STACK) cargo run -p tests --bin demo
 
-test: up ## Run all tests, whole flows against the local stack included
+test: corpora up ## Run all tests, whole flows against the local stack included
 	@$(WITH_STACK) if cargo nextest --version >/dev/null 2>&1; \
 		then cargo nextest run --workspace; else cargo test --workspace; fi
 

@@ -1,4 +1,4 @@
-"""One `make up` or `make down` at a time in a checkout."""
+"""One `make up`, `make down` or `make corpora` at a time in a checkout."""
 
 import fcntl
 from collections.abc import Iterator
@@ -15,6 +15,6 @@ def held() -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("waiting for another make up or make down in this checkout …", flush=True)
+            print("waiting for another make in this checkout …", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -22,6 +22,7 @@ DEPLOY_LOG = LOCAL / "deploy.log"
 STATE = LOCAL / "state"
 OBJECTS = LOCAL / "objects"
 TEMP = LOCAL / "tmp"
+CORPORA = LOCAL / "corpora"
 
 
 def tail(log: Path, lines: int = 20) -> str:
