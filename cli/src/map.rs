@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
-use shared::mapping::{Compiled, Mapping, Outcome, Settling, Winners, records};
+use shared::mapping::{Compiled, Mapping, Outcome, Settled, records, settle};
 
 /// Exit code where the file was read whole and some of its records do not fit.
 const RECORDS_IN_ERROR: u8 = 2;
@@ -63,7 +63,8 @@ fn mapping(path: &Path) -> Result<Compiled> {
     match mapping.compile() {
         Ok(compiled) => Ok(compiled),
         Err(errors) => {
-            let all: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect();
+            let all: Vec<_> =
+                errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect();
             bail!("{}: {}", path.display(), all.join("; "))
         }
     }
@@ -72,16 +73,22 @@ fn mapping(path: &Path) -> Result<Compiled> {
 fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl Write) -> Result<Tally> {
     let open = || File::open(input).with_context(|| format!("reading {}", input.display()));
     let read = || input.display().to_string();
-    let mut winners = settle(mapping, &open)?;
+    let size = open()?.metadata()?.len();
+    let mut winners = settle(mapping, &[size], |_| open(), |_, error| Err(error).with_context(read))?;
     let mut tally = Tally::default();
-    for outcome in records(open()?, mapping).with_context(read)? {
-        let line = match winners.settle(0, outcome.with_context(read)?) {
-            Outcome::Record(record) => {
+    let mut records = records(open()?, mapping).with_context(read)?;
+    while let Some(settled) = winners.read(0, &mut records) {
+        let outcome = match settled.with_context(read)? {
+            Settled::Mapped(record) => {
                 tally.mapped += 1;
-                out.write_all(record.data.as_bytes())?;
+                out.write_all(record.data().as_bytes())?;
                 out.write_all(b"\n")?;
                 continue;
             }
+            Settled::Other(outcome) => outcome,
+        };
+        let line = match outcome {
+            Outcome::Record(_) => continue, // what was mapped and counts came above
             Outcome::Filtered(record) => {
                 let line = json!({ "line": record.line, "result": "filtered", "source_id": record.source_id,
                     "reason": record.reason, "detail": record.detail });
@@ -99,17 +106,6 @@ fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl
     out.flush()?;
     rejected.flush()?;
     Ok(tally)
-}
-
-/// Decides between records with one key; reads the file's keys first where that is needed.
-fn settle(mapping: &Compiled, open: &impl Fn() -> Result<File>) -> Result<Winners> {
-    Ok(match Settling::of(mapping, 1) {
-        Settling::WhileReading(winners) => winners,
-        Settling::KeysFirst(mut keys) => {
-            keys.read(open()?, mapping)?;
-            keys.finish()
-        }
-    })
 }
 
 impl Tally {

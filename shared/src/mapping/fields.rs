@@ -11,19 +11,20 @@ pub(super) struct Layout {
 /// The fields of one record, as bytes that should be UTF-8.
 pub(super) struct Fields<'r> {
     bytes: &'r [u8],
-    ends: &'r [usize],
+    spans: &'r [(u32, u32)],
     /// All bytes as text, where they are.
     text: Option<&'r str>,
 }
 
 impl<'r> Fields<'r> {
-    pub fn new(bytes: &'r [u8], ends: &'r [usize]) -> Self {
-        Self { bytes, ends, text: std::str::from_utf8(bytes).ok() }
+    pub fn new(bytes: &'r [u8], spans: &'r [(u32, u32)]) -> Self {
+        Self { bytes, spans, text: std::str::from_utf8(bytes).ok() }
     }
 
     /// Returns a field as text, or its bytes where they are malformed.
     pub fn get(&self, at: usize) -> Result<&'r str, &'r [u8]> {
-        let range = if at == 0 { 0 } else { self.ends[at - 1] }..self.ends[at];
+        let (start, end) = self.spans[at];
+        let range = start as usize..end as usize;
         // Two malformed fields can look like one character across their border; `get` sees that.
         match self.text.map(|text| text.get(range.clone())) {
             Some(Some(text)) => Ok(text),
@@ -50,12 +51,12 @@ mod tests {
     #[test]
     fn malformed_fields_do_not_touch_their_neighbours() {
         // The halves of `ø`, one a field: malformed, though valid side by side.
-        let fields = Fields::new(b"a\xC3\xB8b", &[1, 2, 3, 4]);
+        let fields = Fields::new(b"a\xC3\xB8b", &[(0, 1), (1, 2), (2, 3), (3, 4)]);
         assert_eq!(fields.get(0), Ok("a"));
         assert_eq!(fields.get(1), Err(&b"\xC3"[..]));
         assert_eq!(fields.get(2), Err(&b"\xB8"[..]));
         assert_eq!(fields.get(3), Ok("b"));
-        let fields = Fields::new(b"\xFF\xC3\xB8", &[1, 3, 3]);
+        let fields = Fields::new(b"\xFF\xC3\xB8", &[(0, 1), (1, 3), (3, 3)]);
         assert_eq!((fields.get(0), fields.get(1), fields.get(2)), (Err(&b"\xFF"[..]), Ok("\u{f8}"), Ok("")));
     }
 

@@ -16,6 +16,11 @@ pub(super) struct Identity {
     pub name: Option<String>,
 }
 
+/// A short name of a key's tokens: the same for the same key, and seldom for another.
+pub(super) fn fingerprint(tokens: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(tokens)
+}
+
 impl Compiled {
     /// Tells who the record in `row` is.
     pub(super) fn identity(&self, row: &Row, line: u64) -> Identity {
@@ -45,6 +50,34 @@ impl Compiled {
             key,
             name: self.record_name.and_then(|at| text_of(&tokens[at])).map(Into::into),
         }
+    }
+
+    /// The fingerprint of the key of the record in `row`; None without a key.
+    pub(super) fn fingerprint(&self, row: &Row) -> Option<u64> {
+        let token = |column: usize| &row.data[row.tokens[column].0..row.tokens[column].1];
+        match self.key.as_slice() {
+            [] => None,
+            [only] => Some(fingerprint(token(*only).as_bytes())),
+            several => {
+                let all: String = several.iter().map(|column| token(*column)).collect();
+                Some(fingerprint(all.as_bytes()))
+            }
+        }
+    }
+
+    /// The same of a record that was not mapped; None where its key cannot be read. `row` is for its work.
+    pub(super) fn fingerprint_of_fields(
+        &self,
+        layout: &Layout,
+        fields: &Fields<'_>,
+        row: &mut Row,
+    ) -> Option<u64> {
+        row.data.clear();
+        for column in &self.key {
+            let cell = fields.get(layout.columns[*column]).ok()?;
+            self.columns[*column].convert(cell, &mut row.data).ok()?;
+        }
+        (!self.key.is_empty()).then(|| fingerprint(row.data.as_bytes()))
     }
 
     fn identify<'t>(

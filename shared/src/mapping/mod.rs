@@ -2,7 +2,7 @@
 //!
 //! A file's bytes are read by its format (`input`) into rows of text cells, and every row
 //! becomes exactly one [`Outcome`]: mapped, filtered or an error with its line and reason.
-//! [`Settling`] then decides between records with one key. Reading streams in bounded memory.
+//! [`Winners`] decide between records with one key. Reading streams in bounded memory.
 //!
 //! A [`Mapping`] is what users save; [`Mapping::compile`] checks it and makes the [`Compiled`] form
 //! that [`records()`] reads with:
@@ -36,7 +36,7 @@ mod tests;
 
 pub use compile::Compiled;
 pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping};
-pub use duplicates::{KeyPass, Settling, Winners};
+pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;
 pub use input::decode::{Utf8Reader, WrongEncoding};

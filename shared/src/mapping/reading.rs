@@ -103,12 +103,49 @@ impl Records<'_> {
         self.mapping.identity(&self.row, line)
     }
 
+    /// The fingerprint of the key of the record in the row; None of one without a key.
+    pub(super) fn fingerprint(&self) -> Option<u64> {
+        self.mapping.fingerprint(&self.row)
+    }
+
+    /// The record in the row.
+    pub(super) fn data(&self) -> &str {
+        &self.row.data
+    }
+
+    /// Takes the record that is in the row.
+    pub(super) fn take(&mut self, line: u64) -> Mapped {
+        let Identity { source_id, key, name } = self.identity(line);
+        // Records of a file are about as long as each other; not as long as the longest so far.
+        let room = String::with_capacity(self.row.data.len() + self.row.data.len() / 8);
+        let data = std::mem::replace(&mut self.row.data, room);
+        let hash = hash_of(&data);
+        let source_id = source_id.expect("a record with an empty key column is never mapped");
+        Mapped { line, source_id, key, name, data, hash }
+    }
+
+    /// Reads on to the next record whose key can be read, mapped or not; returns the key's fingerprint.
+    pub(super) fn next_fingerprint(&mut self) -> Result<Option<u64>, FileError> {
+        while self.state == State::Reading {
+            if !self.rows.read(&mut self.raw)? {
+                self.state = State::Ended;
+            } else if self.raw.flaw.is_none() {
+                let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
+                let key = self.mapping.fingerprint_of_fields(&self.layout, &fields, &mut self.row);
+                if key.is_some() {
+                    return Ok(key);
+                }
+            }
+        }
+        Ok(None)
+    }
+
     fn map(&mut self) -> Step {
         let line = self.raw.line;
         if let Some(reason) = self.raw.flaw {
             return Step::Other(Outcome::Error(whole(line, reason, self.raw.detail.clone())));
         }
-        let fields = Fields::new(&self.raw.bytes, &self.raw.ends);
+        let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
         let who = || self.mapping.identity_of_fields(&self.layout, &fields, line);
         match self.mapping.map(&self.layout, &fields, &mut self.row) {
             Verdict::Mapped => Step::Mapped { line },
@@ -159,18 +196,11 @@ impl Iterator for Records<'_> {
     type Item = Result<Outcome, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = match self.step()? {
-            Ok(Step::Mapped { line }) => line,
-            Ok(Step::Other(outcome)) => return Some(Ok(outcome)),
-            Err(error) => return Some(Err(error)),
-        };
-        let Identity { source_id, key, name } = self.identity(line);
-        // Records of a file are about as long as each other; not as long as the longest so far.
-        let room = String::with_capacity(self.row.data.len() + self.row.data.len() / 8);
-        let data = std::mem::replace(&mut self.row.data, room);
-        let hash = hash_of(&data);
-        let source_id = source_id.expect("a record with an empty key column is never mapped");
-        Some(Ok(Outcome::Record(Mapped { line, source_id, key, name, data, hash })))
+        Some(match self.step()? {
+            Ok(Step::Mapped { line }) => Ok(Outcome::Record(self.take(line))),
+            Ok(Step::Other(outcome)) => Ok(outcome),
+            Err(error) => Err(error),
+        })
     }
 }
 

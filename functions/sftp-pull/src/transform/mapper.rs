@@ -8,7 +8,7 @@ use shared::{
     change::{Change, Hash, State},
     compression::Compression,
     counts::Counts,
-    mapping::{Compiled, FileError, Mapped, Outcome, Settling, Winners, records},
+    mapping::{Compiled, FileError, Mapped, Outcome, Settled, Winners, records, settle},
     record::{Part, PartWriter, Processor, RecordResult, Writer},
     run::{Failure, Input, Origin, Run},
     wire::{Action, StagedRecord},
@@ -19,6 +19,9 @@ use crate::{error::Stop, limit::Limit};
 
 /// Bytes of data at which a batch is closed, however few records it has.
 const BATCH_BYTES: usize = 1024 * 1024;
+
+/// How many bytes of text a packed one comes to, well packed.
+const UNPACKED_FACTOR: u64 = 10;
 
 /// Reason of a record whose key a later run has delivered with other data.
 const SUPERSEDED_BY_LATER_RUN: &str = "superseded_by_later_run";
@@ -72,15 +75,18 @@ impl Job {
         };
         let mut found = 0;
         for (i, input) in inputs.iter().enumerate() {
-            let outcomes = match records(self.open(input)?, &self.mapping) {
-                Ok(outcomes) => outcomes,
+            let mut records = match records(self.open(input)?, &self.mapping) {
+                Ok(records) => records,
                 Err(error) => {
                     left_out.push((input.path.clone(), left_out_or_stop(input, error)?));
                     continue;
                 }
             };
-            for outcome in outcomes {
-                let outcome = winners.settle(i, outcome.map_err(|e| Stop::file(&input.path, e))?);
+            while let Some(settled) = winners.read(i, &mut records) {
+                let outcome = match settled.map_err(|e| Stop::file(&input.path, e))? {
+                    Settled::Mapped(record) => Outcome::Record(record.take()),
+                    Settled::Other(outcome) => outcome,
+                };
                 if self.is_wanted(input, &outcome) {
                     found += 1;
                     out.take(input, outcome)?;
@@ -101,19 +107,17 @@ impl Job {
         }
     }
 
-    /// Decides between records with one key: where that needs all keys first, reads every file once for them.
+    /// Finds out which records count; larger files are read once more for that.
     fn settle(&self, inputs: &[&Input]) -> Result<Winners, Stop> {
-        match Settling::of(&self.mapping, inputs.len()) {
-            Settling::WhileReading(winners) => Ok(winners),
-            Settling::KeysFirst(mut keys) => {
-                for input in inputs {
-                    if let Err(error) = keys.read(self.open(input)?, &self.mapping) {
-                        left_out_or_stop(input, error)?;
-                    }
-                }
-                Ok(keys.finish())
-            }
-        }
+        let sizes: Vec<u64> = inputs.iter().map(|input| self.unpacked_bytes(input)).collect();
+        let open = |at: usize| self.open(inputs[at]);
+        settle(&self.mapping, &sizes, open, |at, error| left_out_or_stop(inputs[at], error).map(|_| ()))
+    }
+
+    /// About how many bytes a file has when it is unpacked.
+    fn unpacked_bytes(&self, input: &Input) -> u64 {
+        let factor = if self.compression.is_some() { UNPACKED_FACTOR } else { 1 };
+        input.size_bytes.saturating_mul(factor)
     }
 
     fn is_wanted(&self, input: &Input, outcome: &Outcome) -> bool {

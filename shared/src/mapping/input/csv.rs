@@ -27,7 +27,7 @@ pub(super) fn open<'r, R: Read + 'r>(csv: &CompiledCsv, reader: R) -> Result<Ope
     if let Some(reason) = first.flaw {
         return Err(FileError::UnreadableHeader { line: first.line, reason });
     }
-    let width = first.ends.len();
+    let width = first.width();
     let columns = match csv.has_header {
         true => first.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect(),
         false => (1..=width).map(|number| number.to_string()).collect(),
@@ -45,9 +45,9 @@ impl<R: Read> Rows for CsvRows<R> {
         }
         if let Some(reason) = row.flaw {
             row.detail = detail(row, reason);
-        } else if row.ends.len() != self.width {
+        } else if row.width() != self.width {
             let detail =
-                format!("found {} fields, expected {} as on the first line", row.ends.len(), self.width);
+                format!("found {} fields, expected {} as on the first line", row.width(), self.width);
             row.fail(Reason::RaggedLine, detail);
         }
         Ok(true)

@@ -8,10 +8,12 @@ pub(in crate::mapping) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// The fields of one record, reused from record to record.
 #[derive(Default)]
 pub(in crate::mapping) struct RawRecord {
-    /// The fields' content, one after the other, without delimiters and quotes.
+    /// The fields' content, one after the other, without quotes; what is between two fields means nothing.
     pub bytes: Vec<u8>,
-    /// Where each field ends in `bytes`.
-    pub ends: Vec<usize>,
+    /// Where each field begins and ends in `bytes`.
+    pub spans: Vec<(u32, u32)>,
+    /// Where the field under way begins.
+    start: u32,
     /// The line on which the record begins, from 1.
     pub line: u64,
     /// The line on which it ends.
@@ -27,7 +29,8 @@ pub(in crate::mapping) struct RawRecord {
 impl RawRecord {
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.ends.clear();
+        self.spans.clear();
+        self.start = 0;
         self.size = 0;
         self.flaw = None;
         self.detail.clear();
@@ -39,21 +42,29 @@ impl RawRecord {
         self.detail = detail;
     }
 
-    /// The cells, as bytes that should be UTF-8.
-    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    /// How many fields it has.
+    pub fn width(&self) -> usize {
+        self.spans.len()
     }
 
+    /// The cells, as bytes that should be UTF-8.
+    pub fn cells(&self) -> impl Iterator<Item = &[u8]> {
+        self.spans.iter().map(|(start, end)| &self.bytes[*start as usize..*end as usize])
+    }
+
+    /// Adds to the field under way.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.grow(bytes.len()) {
             self.bytes.extend_from_slice(bytes);
         }
     }
 
+    /// Ends the field under way; the next one begins.
     pub fn end_field(&mut self) {
         if self.grow(1) {
-            self.ends.push(self.bytes.len());
+            let end = self.bytes.len() as u32;
+            self.spans.push((self.start, end));
+            self.start = end;
         }
     }
 
@@ -64,7 +75,7 @@ impl RawRecord {
         if !fits && self.flaw != Some(Reason::RecordTooLong) {
             self.flaw = Some(Reason::RecordTooLong);
             self.bytes = Vec::new();
-            self.ends = Vec::new();
+            self.spans = Vec::new();
         }
         fits
     }

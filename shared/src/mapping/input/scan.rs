@@ -15,6 +15,9 @@ use crate::mapping::outcome::Reason;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// Bytes that are looked at in one go; records that end closer to the buffer's end are read byte by byte.
+const CHUNK: usize = 32;
+
 /// Reads record after record.
 pub(in crate::mapping) struct Scanner<R> {
     reader: R,
@@ -55,6 +58,10 @@ impl<R: Read> Scanner<R> {
     /// Fields are only meaningful in a record without a flaw. One that is too long is read to its
     /// end without being kept.
     pub fn read(&mut self, record: &mut RawRecord) -> io::Result<bool> {
+        record.clear();
+        if self.read_plain(record) {
+            return Ok(true);
+        }
         record.clear();
         let mut state = State::RecordStart;
         loop {
@@ -110,6 +117,55 @@ impl<R: Read> Scanner<R> {
                 return Ok(true);
             }
         }
+    }
+
+    /// Reads a record that is all in the buffer and has no quoted field, as most are; false, and nothing is read,
+    /// where the next one may be another.
+    fn read_plain(&mut self, record: &mut RawRecord) -> bool {
+        let rest = &self.buffer[self.unread.clone()];
+        let mut start = 0;
+        for (number, chunk) in rest.as_chunks::<CHUNK>().0.iter().enumerate() {
+            let mut found = self.specials(chunk);
+            while found != 0 {
+                let at = number * CHUNK + found.trailing_zeros() as usize;
+                found &= found - 1;
+                let byte = rest[at];
+                if byte == self.delimiter {
+                    record.spans.push((start as u32, at as u32));
+                    start = at + 1;
+                } else if byte != b'\r' && byte != b'\n' {
+                    if at == start {
+                        return false; // a quoted field
+                    }
+                } else if at == 0 {
+                    return false; // no record
+                } else {
+                    record.spans.push((start as u32, at as u32));
+                    record.bytes.extend_from_slice(&rest[..at]);
+                    (record.line, record.last_line) = (self.line, self.line);
+                    let is_pair = byte == b'\r' && rest.get(at + 1) == Some(&b'\n');
+                    self.unread.start += at + 1 + usize::from(is_pair);
+                    self.line += 1;
+                    self.after_cr = byte == b'\r' && !is_pair;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Finds delimiters, quotes and line ends: a bit for each byte.
+    fn specials(&self, chunk: &[u8; CHUNK]) -> u32 {
+        let quote = self.quote.unwrap_or(self.delimiter);
+        let is_special =
+            chunk.map(|b| u8::from((b == self.delimiter) | (b == quote) | (b == b'\r') | (b == b'\n')));
+        let mut bits = 0;
+        for (number, eight) in is_special.as_chunks::<8>().0.iter().enumerate() {
+            // Moves the lowest bit of each byte into the highest byte, side by side.
+            let byte = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+            bits |= (byte as u32) << (8 * number);
+        }
+        bits
     }
 
     /// Takes the buffer's bytes up to the next quote or line end within a quoted field.

@@ -1,7 +1,9 @@
 use serde_json::json;
 
-use super::{compile, report, texts};
-use crate::mapping::{Outcome, Settling, records};
+use super::{SIZES, compile, report, settled, texts};
+use std::io::Read;
+
+use crate::mapping::{FileError, Outcome, Settled, records, settle as settle_files};
 
 /// Settles a run of these files; one report a file.
 fn settle(policy: &str, files: &[&str]) -> Vec<String> {
@@ -9,25 +11,13 @@ fn settle(policy: &str, files: &[&str]) -> Vec<String> {
     mapping["columns"][1]["type"] = json!("integer");
     mapping["duplicates"] = json!(policy);
     let mapping = compile(mapping);
-    let settling = Settling::of(&mapping, files.len());
-    assert_eq!(settling.needs_key_pass(), policy == "last" || files.len() > 1);
-    let mut winners = match settling {
-        Settling::WhileReading(winners) => winners,
-        Settling::KeysFirst(mut keys) => {
-            for file in files {
-                keys.read(file.as_bytes(), &mapping).unwrap();
-            }
-            keys.finish()
-        }
-    };
-    let settled = files.iter().enumerate().map(|(at, file)| {
-        let outcomes: Vec<Outcome> = records(file.as_bytes(), &mapping)
-            .unwrap()
-            .map(|outcome| winners.settle(at, outcome.unwrap()))
-            .collect();
-        report(&outcomes)
+    let files: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
+    let reports = SIZES.map(|size| {
+        settled(&mapping, &files, size).iter().map(|outcomes| report(outcomes)).collect::<Vec<_>>()
     });
-    settled.collect()
+    assert!(reports.iter().all(|report| *report == reports[0]), "{reports:?}");
+    let [first, ..] = reports;
+    first
 }
 
 const FILE: &str = "Id;N\na;1\nb;2\na;3\na;x\na;4\n";
@@ -92,28 +82,38 @@ fn between_files_the_last_file_counts() {
 #[test]
 fn a_file_that_cannot_be_read_displaces_nothing() {
     let mapping = compile(texts(&["Id", "N"]));
-    let Settling::KeysFirst(mut keys) = Settling::of(&mapping, 2) else { panic!() };
-    keys.read(&b"Id;N\na;1\n"[..], &mapping).unwrap();
     struct Failing;
-    impl std::io::Read for Failing {
+    impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
             Err(std::io::Error::other("connection lost"))
         }
     }
-    assert!(keys.read(std::io::Read::chain(&b"Id;N\na;2\n"[..], Failing), &mapping).is_err());
-    let mut winners = keys.finish();
-    for outcome in records(&b"Id;N\na;1\n"[..], &mapping).unwrap() {
-        assert!(matches!(winners.settle(0, outcome.unwrap()), Outcome::Record(_)));
-    }
+    let open = |at: usize| -> Result<Box<dyn Read>, FileError> {
+        Ok(match at {
+            0 => Box::new(&b"Id;N\na;1\n"[..]),
+            _ => Box::new(Read::chain(&b"Id;N\na;2\n"[..], Failing)),
+        })
+    };
+    let mut failed = 0;
+    let mut winners = settle_files(&mapping, &[1, 1], open, |file, _| {
+        assert_eq!(file, 1);
+        failed += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(failed, 2, "for the keys, and for who has them");
+    let mut records = records(&b"Id;N\na;1\n"[..], &mapping).unwrap();
+    assert!(matches!(winners.read(0, &mut records), Some(Ok(Settled::Mapped(_)))));
+    let error = settle_files(&mapping, &[1, 1], open, |_, error| Err(error)).map(|_| ()).unwrap_err();
+    assert_eq!(error.code(), "read_failed");
 }
 
 #[test]
 fn without_a_key_nothing_is_a_duplicate() {
     let mut mapping = texts(&["Id", "N"]);
     mapping["key"] = json!([]);
-    let mapping = compile(mapping);
-    let Settling::WhileReading(mut winners) = Settling::of(&mapping, 3) else { panic!() };
-    for outcome in records(&b"Id;N\na;1\na;1\n"[..], &mapping).unwrap() {
-        assert!(matches!(winners.settle(0, outcome.unwrap()), Outcome::Record(_)));
+    let file = &b"Id;N\na;1\na;1\n"[..];
+    for outcome in settled(&compile(mapping), &[file, file, file], SIZES[1]).concat() {
+        assert!(matches!(outcome, Outcome::Record(_)));
     }
 }

@@ -11,13 +11,34 @@ use std::io::{self, Read};
 
 use serde_json::{Value, json};
 
-use super::{Compiled, FileError, Mapping, Outcome, records};
+use super::{Compiled, FileError, Mapping, Outcome, Settled, records, settle};
 
 /// Compiles a mapping that must be valid.
 fn compile(mapping: Value) -> Compiled {
     let mapping: Mapping = serde_json::from_value(mapping).unwrap();
     mapping.compile().unwrap()
 }
+
+/// Outcomes of a run of these files, duplicates settled as where each has so many bytes.
+fn settled(mapping: &Compiled, files: &[&[u8]], size: u64) -> Vec<Vec<Outcome>> {
+    let open = |at: usize| Ok::<_, FileError>(files[at]);
+    let mut winners = settle(mapping, &vec![size; files.len()], open, |_, error| Err(error)).unwrap();
+    let settled = files.iter().enumerate().map(|(at, file)| {
+        let mut records = records(*file, mapping).unwrap();
+        let mut outcomes = Vec::new();
+        while let Some(settled) = winners.read(at, &mut records) {
+            outcomes.push(match settled.unwrap() {
+                Settled::Mapped(record) => Outcome::Record(record.take()),
+                Settled::Other(outcome) => outcome,
+            });
+        }
+        outcomes
+    });
+    settled.collect()
+}
+
+/// Sizes of files whose duplicates are settled as they are read, by a pass over the keys, and by several.
+const SIZES: [u64; 3] = [1, 20_000_000, 1 << 30];
 
 /// A mapping of UTF-8 with `;` and these columns, without a key.
 fn semicolons(columns: Value) -> Value {

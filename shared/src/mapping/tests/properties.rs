@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Pieces, compile, texts};
-use crate::mapping::{Compiled, Outcome, Settling, records};
+use super::{Pieces, SIZES, compile, settled, texts};
+use crate::mapping::{Compiled, Outcome, records};
 
 /// A mapping with a column of every type, over one input column and a key.
 fn all_types(encoding: &str) -> Compiled {
@@ -75,23 +75,18 @@ proptest! {
     fn one_record_of_every_key_counts(
         files in prop::collection::vec(prop::collection::vec("[a-d]", 0..8), 1..4),
         policy in prop::sample::select(&["error", "first", "last"][..]),
+        size in prop::sample::select(&SIZES[..2]),
     ) {
         let mut mapping = texts(&["Id"]);
         mapping["duplicates"] = json!(policy);
         let mapping = compile(mapping);
         let texts: Vec<String> = files.iter().map(|ids| format!("Id\n{}\n", ids.join("\n"))).collect();
-        let mut winners = match Settling::of(&mapping, files.len()) {
-            Settling::WhileReading(winners) => winners,
-            Settling::KeysFirst(mut keys) => {
-                texts.iter().for_each(|text| keys.read(text.as_bytes(), &mapping).unwrap());
-                keys.finish()
-            }
-        };
+        let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
         let (mut counted, mut total) = (BTreeMap::new(), 0);
-        for (file, text) in texts.iter().enumerate() {
-            for outcome in records(text.as_bytes(), &mapping).unwrap() {
+        for (file, outcomes) in settled(&mapping, &texts, size).into_iter().enumerate() {
+            for outcome in outcomes {
                 total += 1;
-                if let Outcome::Record(record) = winners.settle(file, outcome.unwrap()) {
+                if let Outcome::Record(record) = outcome {
                     prop_assert_eq!(counted.insert(record.source_id, (file, record.line)), None);
                 }
             }

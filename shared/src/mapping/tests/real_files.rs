@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{compile, report};
-use crate::mapping::{Mapped, Outcome, Settling, records};
+use super::{compile, report, settled};
+use crate::mapping::{Mapped, Outcome, records};
 
 /// Reads a file of `shared/data`; false with the stand-in.
 fn data(name: &str, stand_in: Vec<u8>) -> (Vec<u8>, bool) {
@@ -37,17 +37,14 @@ fn mapping(encoding: &str, delimiter: &str, name_column: &str) -> Value {
 /// Maps a file in which every record is good.
 fn read_all(bytes: &[u8], mapping: Value) -> Vec<Mapped> {
     let mapping = compile(mapping);
-    let Settling::WhileReading(mut winners) = Settling::of(&mapping, 1) else {
-        panic!("one file, first counts")
-    };
+    let outcomes = settled(&mapping, &[bytes], bytes.len() as u64).concat();
+    let mapped = outcomes.into_iter().map(|outcome| match outcome {
+        Outcome::Record(record) => record,
+        other => panic!("{}", report(&[other])),
+    });
+    let mapped = mapped.collect();
     let mut reading = records(bytes, &mapping).unwrap();
-    let mut mapped = Vec::new();
-    for outcome in reading.by_ref() {
-        match winners.settle(0, outcome.unwrap()) {
-            Outcome::Record(record) => mapped.push(record),
-            other => panic!("{}", report(&[other])),
-        }
-    }
+    assert!(reading.by_ref().all(|outcome| outcome.is_ok()));
     assert!(reading.is_complete());
     mapped
 }

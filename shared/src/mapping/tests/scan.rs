@@ -13,9 +13,7 @@ fn scan(reader: impl std::io::Read) -> Vec<Scanned> {
     let mut record = RawRecord::default();
     let mut records = Vec::new();
     while scanner.read(&mut record).unwrap() {
-        let starts = std::iter::once(0).chain(record.ends.iter().copied());
-        let fields =
-            starts.zip(&record.ends).map(|(start, end)| String::from_utf8_lossy(&record.bytes[start..*end]));
+        let fields = record.cells().map(String::from_utf8_lossy);
         records.push((record.line, record.last_line, fields.map(Into::into).collect(), record.flaw));
     }
     records
@@ -63,12 +61,21 @@ fn flaws_are_told() {
     assert_eq!(flaws("\"a\" ;c\nd"), [(1, 1, Some(Reason::StrayQuote)), (2, 2, None)]);
 }
 
+proptest! {
+    /// What is in the buffer as a whole is split in one go, the rest byte by byte: to the same records.
+    #[test]
+    fn records_are_split_alike_in_one_go_and_byte_by_byte(text in "([a;\"\r\n]|\r\n|x{30}|;{30}){0,40}") {
+        let text = format!("{text}\n{}", "p".repeat(64)); // so that all of it is far enough from the buffer's end
+        prop_assert_eq!(scan(text.as_bytes()), scan(Pieces::new(text.as_bytes(), &[1])));
+    }
+}
+
 #[test]
 fn without_quoting_quotes_are_text() {
     let mut scanner = Scanner::new(&b"\"a;b\"\n\"c"[..], b';', None);
     let mut record = RawRecord::default();
     assert!(scanner.read(&mut record).unwrap());
-    assert_eq!((&record.bytes[..], &record.ends[..]), (&b"\"ab\""[..], &[2, 4][..]));
+    assert_eq!((&record.bytes[..], &record.spans[..]), (&b"\"ab\""[..], &[(0, 2), (2, 4)][..]));
     assert!(scanner.read(&mut record).unwrap());
     assert_eq!((&record.bytes[..], record.flaw), (&b"\"c"[..], None));
 }

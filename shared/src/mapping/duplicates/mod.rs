@@ -1,0 +1,106 @@
+//! Decides between records with one key, before anything is sent.
+//!
+//! Within a file the mapping's policy decides; between the files of a run, which come in their order,
+//! a record of a later file supersedes those of earlier files. Only records that were mapped take
+//! part: one that is filtered or in error neither displaces another nor is displaced.
+//!
+//! One small file of which the first counts is settled as it is read. All else is read more than once: a pass over the
+//! keys alone finds those that may be there again ([`contested`]), in memory that does not grow with the files; what is
+//! kept of records after that is theirs only.
+
+mod contested;
+mod key_hasher;
+mod winners;
+
+use std::io::Read;
+
+use contested::{Contested, contested};
+pub use winners::{InPlace, Settled, Winners};
+use winners::{Place, Seen};
+
+use super::compile::Compiled;
+use super::document::Duplicates;
+use super::file_error::FileError;
+use super::reading::{Records, Step, records};
+
+/// Up to this size a single file is settled as it is read, in up to some 40 MiB.
+const SMALL_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Finds out which records of a run's files count.
+///
+/// `sizes` are the files' sizes, in bytes and unpacked, about; `open` opens one by its index, several times. Where
+/// reading a file fails, `failed` says whether to go on without it: it then displaces nothing.
+///
+/// # Errors
+/// Those of `open` and `failed`.
+pub fn settle<R: Read, E>(
+    mapping: &Compiled,
+    sizes: &[u64],
+    mut open: impl FnMut(usize) -> Result<R, E>,
+    mut failed: impl FnMut(usize, FileError) -> Result<(), E>,
+) -> Result<Winners, E> {
+    let bytes: u64 = sizes.iter().sum();
+    let policy = mapping.duplicates;
+    let is_simple = sizes.len() <= 1 && policy != Duplicates::Last;
+    if !mapping.has_key() {
+        return Ok(Winners::all());
+    }
+    if is_simple && bytes <= SMALL_BYTES {
+        return Ok(Winners::while_reading(policy, Contested::All));
+    }
+    let mut each = |use_file: &mut dyn FnMut(usize, R) -> Result<(), FileError>| {
+        for file in 0..sizes.len() {
+            if let Err(error) = use_file(file, open(file)?) {
+                failed(file, error)?;
+            }
+        }
+        Ok(())
+    };
+    let contested = contested(mapping, bytes, &mut each)?;
+    if contested.is_empty() {
+        return Ok(Winners::all());
+    }
+    if is_simple {
+        return Ok(Winners::while_reading(policy, contested));
+    }
+    let mut seen = Vec::new();
+    each(&mut |file, reader| {
+        let before = seen.len();
+        let read = gather(reader, mapping, &contested, file, &mut seen);
+        if read.is_err() {
+            seen.truncate(before);
+        }
+        read
+    })?;
+    Ok(Winners::of(policy, seen))
+}
+
+/// Reads a file's contested keys.
+fn gather(
+    reader: impl Read,
+    mapping: &Compiled,
+    contested: &Contested,
+    file: usize,
+    seen: &mut Vec<Seen>,
+) -> Result<(), FileError> {
+    let mut records = records(reader, mapping)?;
+    while let Some(step) = records.step() {
+        if let Step::Mapped { line } = step?
+            && contested.has(&records)
+            && let Some(key) = records.identity(line).key
+        {
+            seen.push((key, Place::new(file, line)));
+        }
+    }
+    Ok(())
+}
+
+impl Contested {
+    /// Whether the key of the record in the row may be there again.
+    fn has(&self, records: &Records<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => records.fingerprint().is_some_and(|key| these.contains(&key)),
+        }
+    }
+}
