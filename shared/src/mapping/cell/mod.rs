@@ -4,8 +4,10 @@
 //! defaults and `values` are settled before (in `map`); converters never see an empty cell.
 
 mod boolean;
+mod civil;
 mod decimal;
 mod integer;
+mod offsets;
 mod pattern;
 mod timestamp;
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use super::{Pattern, Unfit};
+use super::{Pattern, Unfit, civil, offsets::Offsets, pattern::Moment};
 use crate::mapping::document::Ambiguous;
 use crate::mapping::outcome::Reason;
 
@@ -29,6 +29,14 @@ pub(in crate::mapping) struct LocalZone {
     pub name: String,
     pub zone: TimeZone,
     pub ambiguous: Ambiguous,
+    offsets: Offsets,
+}
+
+impl LocalZone {
+    /// A zone of the IANA database.
+    pub fn new(name: String, zone: TimeZone, ambiguous: Ambiguous) -> Self {
+        Self { name, zone, ambiguous, offsets: Offsets::new() }
+    }
 }
 
 /// Appends a date as a JSON string.
@@ -46,18 +54,40 @@ pub(super) fn convert_date(pattern: &Pattern, cell: &str, out: &mut String) -> R
 impl TimestampFormat {
     /// Appends the instant as a JSON string.
     pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
-        let timestamp = self.instant(cell)?;
+        let moment = self.moment(cell)?;
+        if let Some(seconds) = self.seconds_of_plain_day(&moment) {
+            out.push('"');
+            civil::push_instant(out, seconds);
+            out.push('"');
+            return Ok(());
+        }
+        let timestamp = self.instant(&moment)?;
         out.push('"');
         PRINTER.print_timestamp(&timestamp, &mut *out).expect("a String takes all that is written to it");
         out.push('"');
         Ok(())
     }
 
-    fn instant(&self, cell: &str) -> Result<Timestamp, Unfit> {
-        let moment = self.pattern.read(cell).ok_or_else(|| Unfit {
+    fn moment(&self, cell: &str) -> Result<Moment, Unfit> {
+        self.pattern.read(cell).ok_or_else(|| Unfit {
             reason: Reason::NotATimestamp,
             expected: format!("a date and time that exist, as {}", self.pattern.text()),
-        })?;
+        })
+    }
+
+    /// The instant in seconds since 1970, where the zone has one offset all day and the time no fraction, as most.
+    fn seconds_of_plain_day(&self, Moment { date, time, .. }: &Moment) -> Option<i64> {
+        let zone = self.zone.as_ref()?;
+        let day = civil::day_number(date.year(), date.month(), date.day());
+        let offset = zone.offsets.all_day(&zone.zone, *date, i32::try_from(day).ok()?)?;
+        let (hour, minute, second) =
+            (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second()));
+        let seconds = day * civil::DAY_SECONDS + hour * 3600 + minute * 60 + second - i64::from(offset);
+        let is_plain = time.subsec_nanosecond() == 0 && PLAIN.contains(&seconds);
+        is_plain.then_some(seconds)
+    }
+
+    fn instant(&self, moment: &Moment) -> Result<Timestamp, Unfit> {
         let local = moment.date.to_datetime(moment.time);
         let offset = match (&self.zone, moment.offset_seconds) {
             (Some(zone), _) => zone.offset(zone.zone.to_ambiguous_timestamp(local).offset())?,
@@ -86,6 +116,9 @@ impl LocalZone {
     }
 }
 
+/// Seconds of the years 1 to 9998, in which no zone leads out of the calendar.
+const PLAIN: std::ops::Range<i64> = -62_135_596_800..253_370_764_800;
+
 const YEAR_ZERO: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
 fn out_of_range() -> Unfit {
@@ -97,8 +130,7 @@ mod tests {
     use super::*;
 
     fn convert(format: &str, zone: Option<&str>, ambiguous: Ambiguous, cell: &str) -> Result<String, Reason> {
-        let zone =
-            zone.map(|name| LocalZone { name: name.into(), zone: TimeZone::get(name).unwrap(), ambiguous });
+        let zone = zone.map(|name| LocalZone::new(name.into(), TimeZone::get(name).unwrap(), ambiguous));
         let format = TimestampFormat { pattern: Pattern::new(format).unwrap(), zone };
         let mut out = String::new();
         format.convert(cell, &mut out).map_err(|unfit| unfit.reason)?;

@@ -94,7 +94,7 @@ impl Check<'_> {
         match TimeZone::get(name) {
             Ok(zone) if !zone.is_unknown() => {
                 let name = zone.iana_name().unwrap_or(name).to_owned();
-                Some(LocalZone { name, zone, ambiguous: self.column.ambiguous.unwrap_or_default() })
+                Some(LocalZone::new(name, zone, self.column.ambiguous.unwrap_or_default()))
             }
             _ => {
                 self.error("time_zone", format!("{name:?} is not a zone of the IANA database"));

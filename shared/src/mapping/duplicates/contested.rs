@@ -19,6 +19,9 @@ const MOST_KEYS: u64 = MOST_WORDS * 64 / 12;
 /// Bytes of the shortest records that the filter is made for; where they are shorter, more keys seem contested.
 const RECORD_BYTES: u64 = 24;
 
+/// Keys that are looked up in one go, so that the processor waits for several places of memory at a time.
+const AT_ONCE: usize = 256;
+
 /// Fingerprints of the keys that may be there again.
 pub(super) enum Contested {
     /// Any key may be.
@@ -51,12 +54,17 @@ pub(super) fn contested<R: Read, E>(
         let mut filter = Filter { words: vec![0; words as usize] };
         each(&mut |_, reader| {
             let mut records = records(reader, mapping)?;
-            while let Some(key) = records.next_fingerprint()? {
-                if key % rounds == round && filter.had(key) {
-                    again.insert(key);
+            let mut keys = Vec::with_capacity(AT_ONCE);
+            loop {
+                let next = records.next_fingerprint()?;
+                keys.extend(next.filter(|key| key % rounds == round));
+                if next.is_none() || keys.len() == AT_ONCE {
+                    again.extend(keys.drain(..).filter(|key| filter.had(*key)));
+                }
+                if next.is_none() {
+                    return Ok(());
                 }
             }
-            Ok(())
         })?;
     }
     Ok(Contested::These(again))

@@ -23,6 +23,10 @@ pub(in crate::mapping) struct Scanner<R> {
     reader: R,
     buffer: Box<[u8]>,
     unread: std::ops::Range<usize>,
+    /// Whether the reader is at its end.
+    ended: bool,
+    /// Why reading ended, where it failed.
+    failure: Option<io::Error>,
     delimiter: u8,
     quote: Option<u8>,
     /// Whether a byte ends an unquoted field.
@@ -50,7 +54,18 @@ impl<R: Read> Scanner<R> {
             is_special[usize::from(byte)] = true;
         }
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
-        Self { reader, buffer, unread: 0..0, delimiter, quote, is_special, line: 1, after_cr: false }
+        Self {
+            reader,
+            buffer,
+            unread: 0..0,
+            ended: false,
+            failure: None,
+            delimiter,
+            quote,
+            is_special,
+            line: 1,
+            after_cr: false,
+        }
     }
 
     /// Reads the next record; false at the end. Lines without a byte are no records.
@@ -63,6 +78,13 @@ impl<R: Read> Scanner<R> {
             return Ok(true);
         }
         record.clear();
+        if self.unread.len() < self.buffer.len() / 2 && !self.ended {
+            self.refill();
+            if self.read_plain(record) {
+                return Ok(true);
+            }
+            record.clear();
+        }
         let mut state = State::RecordStart;
         loop {
             if self.unread.is_empty() && !self.fill()? {
@@ -218,16 +240,36 @@ impl<R: Read> Scanner<R> {
         true
     }
 
+    /// Fills an empty buffer; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
+        self.unread = 0..0;
+        if self.failure.is_none() {
+            self.read_more();
+        }
+        self.failure.take().map_or(Ok(!self.unread.is_empty()), Err)
+    }
+
+    /// Moves what is unread to the front of the buffer, and fills the rest.
+    fn refill(&mut self) {
+        self.buffer.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        while self.unread.end < self.buffer.len() && !self.ended {
+            self.read_more();
+        }
+    }
+
+    /// Reads once behind what is unread. A failure is told when all before it was taken.
+    fn read_more(&mut self) {
         loop {
-            match self.reader.read(&mut self.buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            match self.reader.read(&mut self.buffer[self.unread.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => (self.ended, self.failure) = (true, Some(error)),
                 Ok(count) => {
-                    self.unread = 0..count;
-                    return Ok(count > 0);
+                    self.ended = count == 0;
+                    self.unread.end += count;
                 }
             }
+            return;
         }
     }
 }
