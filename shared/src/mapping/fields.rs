@@ -21,6 +21,11 @@ impl<'r> Fields<'r> {
         Self { bytes, spans, text: std::str::from_utf8(bytes).ok() }
     }
 
+    /// For those that look at few of the fields.
+    pub fn one_by_one(bytes: &'r [u8], spans: &'r [(u32, u32)]) -> Self {
+        Self { bytes, spans, text: None }
+    }
+
     /// Returns a field as text, or its bytes where they are malformed.
     pub fn get(&self, at: usize) -> Result<&'r str, &'r [u8]> {
         let (start, end) = self.spans[at];

@@ -130,7 +130,7 @@ impl Records<'_> {
             if !self.rows.read(&mut self.raw)? {
                 self.state = State::Ended;
             } else if self.raw.flaw.is_none() {
-                let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
+                let fields = Fields::one_by_one(&self.raw.bytes, &self.raw.spans);
                 let key = self.mapping.fingerprint_of_fields(&self.layout, &fields, &mut self.row);
                 if key.is_some() {
                     return Ok(key);

@@ -6,30 +6,35 @@
 pub(super) const DAY_SECONDS: i64 = 86_400;
 
 /// Days of 400 years, after which the calendar repeats itself.
-const ERA_DAYS: i64 = 146_097;
+const ERA_DAYS: u32 = 146_097;
 
-/// Days from 1970-01-01 to 0000-03-01, with which the count of leap years begins.
-const EPOCH: i64 = 719_468;
+/// Days from 0000-03-01, with which the count of leap years begins, to 1970-01-01.
+const EPOCH: u32 = 719_468;
 
-/// The number of a day, from 1970-01-01; the date must exist.
-pub(super) fn day_number(year: i16, month: i8, day: i8) -> i64 {
-    let (month, day) = (i64::from(month), i64::from(day));
-    let year = i64::from(year) - i64::from(month <= 2);
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+/// Years are counted from 400 before that, so that no number here is negative.
+const BEFORE: u32 = 400;
+
+/// The number of a day of the years 0 to 9999, from 1970-01-01; the date must exist.
+pub(super) fn day_number(year: i16, month: i8, day: i8) -> i32 {
+    let (month, day) = (month as u32, day as u32);
+    let year = (i32::from(year) + BEFORE as i32) as u32 - u32::from(month <= 2);
+    let (era, of_era) = (year / 400, year % 400);
     let from_march = (month + 9) % 12;
     let of_year = (153 * from_march + 2) / 5 + day - 1;
-    era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH
+    let days = era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    days as i32 - (EPOCH + ERA_DAYS) as i32
 }
 
 /// Appends an instant of the years 0000 to 9999 as RFC 3339 text in UTC; `seconds` are from 1970-01-01.
 pub(super) fn push_instant(out: &mut String, seconds: i64) {
-    let (day, second) = (seconds.div_euclid(DAY_SECONDS) + EPOCH, seconds.rem_euclid(DAY_SECONDS));
-    let (era, of_era) = (day.div_euclid(ERA_DAYS), day.rem_euclid(ERA_DAYS));
+    let day = (seconds.div_euclid(DAY_SECONDS) + i64::from(EPOCH + ERA_DAYS)) as u32;
+    let second = seconds.rem_euclid(DAY_SECONDS) as u32;
+    let (era, of_era) = (day / ERA_DAYS, day % ERA_DAYS);
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let from_march = (5 * of_year + 2) / 153;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
+    let year = year + era * 400 + u32::from(month <= 2) - BEFORE;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let mut text = *b"0000-00-00T00:00:00Z";
     let pairs = [
@@ -67,9 +72,9 @@ mod tests {
         fn days_are_counted_as_jiff_does(days in -719_162i32..=2_932_896) {
             let date = Date::constant(1970, 1, 1).saturating_add(jiff::Span::new().days(days));
             let counted = day_number(date.year(), date.month(), date.day());
-            prop_assert_eq!(counted, i64::from(days));
+            prop_assert_eq!(counted, days);
             let midnight = Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).map(|t| t.as_second());
-            prop_assert_eq!(midnight.unwrap_or(counted * DAY_SECONDS), counted * DAY_SECONDS);
+            prop_assert_eq!(midnight.unwrap_or(i64::from(counted) * DAY_SECONDS), i64::from(counted) * DAY_SECONDS);
         }
     }
 }

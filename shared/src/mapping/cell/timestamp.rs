@@ -79,10 +79,11 @@ impl TimestampFormat {
     fn seconds_of_plain_day(&self, Moment { date, time, .. }: &Moment) -> Option<i64> {
         let zone = self.zone.as_ref()?;
         let day = civil::day_number(date.year(), date.month(), date.day());
-        let offset = zone.offsets.all_day(&zone.zone, *date, i32::try_from(day).ok()?)?;
+        let offset = zone.offsets.all_day(&zone.zone, *date, day)?;
         let (hour, minute, second) =
-            (i64::from(time.hour()), i64::from(time.minute()), i64::from(time.second()));
-        let seconds = day * civil::DAY_SECONDS + hour * 3600 + minute * 60 + second - i64::from(offset);
+            (i32::from(time.hour()), i32::from(time.minute()), i32::from(time.second()));
+        let of_day = hour * 3600 + minute * 60 + second - offset;
+        let seconds = i64::from(day) * civil::DAY_SECONDS + i64::from(of_day);
         let is_plain = time.subsec_nanosecond() == 0 && PLAIN.contains(&seconds);
         is_plain.then_some(seconds)
     }
