@@ -41,8 +41,7 @@ impl Compiled {
         row.data.clear();
         row.tokens.clear();
         for (column, at) in self.columns.iter().zip(&layout.columns) {
-            row.data.push(if row.tokens.is_empty() { '{' } else { ',' });
-            row.data.push_str(&column.member);
+            row.data.push_str(&column.lead);
             let start = row.data.len();
             let cell = match fields.get(*at) {
                 Ok(cell) => cell,

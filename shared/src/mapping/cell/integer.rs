@@ -7,11 +7,22 @@ use std::fmt::Write;
 use super::{Unfit, take_sign};
 use crate::mapping::outcome::Reason;
 
+/// So many digits are within 64 bits whatever they are.
+const ALWAYS_FIT: usize = 18;
+
 /// Appends the JSON number.
 pub(super) fn convert(cell: &str, out: &mut String) -> Result<(), Unfit> {
     let (is_negative, digits) = take_sign(cell);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Unfit { reason: Reason::NotAnInteger, expected: "a whole number".into() });
+    }
+    let significant = digits.trim_start_matches('0');
+    if significant.len() <= ALWAYS_FIT {
+        if is_negative && !significant.is_empty() {
+            out.push('-');
+        }
+        out.push_str(if significant.is_empty() { "0" } else { significant });
+        return Ok(());
     }
     let magnitude = digits.bytes().try_fold(0i64, |sum, byte| {
         // Summed as negatives, which reach one further.

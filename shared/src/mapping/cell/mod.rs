@@ -4,11 +4,11 @@
 //! defaults and `values` are settled before (in `map`); converters never see an empty cell.
 
 mod boolean;
-mod civil;
 mod decimal;
 mod integer;
 mod offsets;
 mod pattern;
+mod rfc3339;
 mod timestamp;
 
 pub(super) use boolean::BooleanFormat;
@@ -61,6 +61,13 @@ impl CellFormat {
 
 /// Takes off outer spaces and no-break spaces, which spreadsheets leave around numbers.
 pub(super) fn trim_spaces(cell: &str) -> &str {
+    // Most begin and end with a letter or a digit.
+    if let [first, .., last] | [first @ last] = cell.as_bytes()
+        && (b'!'..=b'~').contains(first)
+        && (b'!'..=b'~').contains(last)
+    {
+        return cell;
+    }
     cell.trim_matches([' ', '\u{a0}'])
 }
 

@@ -10,13 +10,13 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 
-/// Days that are remembered at once: more than a year, so that each has a place of its own.
-const DAYS: usize = 512;
+/// Days that are remembered at once: each of a year has a place of its own.
+const DAYS: usize = 12 * 32;
 
 /// The offset of days on which it does not change.
 #[derive(Clone, Debug)]
 pub(super) struct Offsets {
-    /// By day modulo their number: the day in the upper half, the offset in the lower.
+    /// By month and day: the date in the upper half, the offset in the lower.
     days: Arc<[AtomicU64]>,
 }
 
@@ -30,9 +30,11 @@ impl Offsets {
         Self { days: std::iter::repeat_with(never).take(DAYS).collect() }
     }
 
-    /// The offset in seconds that a zone has all through a day, counted from 1970; None where it may change.
-    pub fn all_day(&self, zone: &TimeZone, date: Date, day: i32) -> Option<i32> {
-        let place = &self.days[day.rem_euclid(DAYS as i32) as usize];
+    /// The offset in seconds that a zone has all through a day; None where it may change.
+    pub fn all_day(&self, zone: &TimeZone, date: Date) -> Option<i32> {
+        let place = (i32::from(date.month()) - 1) * 32 + i32::from(date.day());
+        let day = i32::from(date.year()) * DAYS as i32 + place;
+        let place = &self.days[place as usize];
         let known = place.load(Ordering::Relaxed);
         let offset = match (known >> 32) as u32 as i32 == day {
             true => known as u32 as i32,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use super::{Pattern, Unfit, civil, offsets::Offsets, pattern::Moment};
+use super::{Pattern, Unfit, offsets::Offsets, pattern::Moment, rfc3339};
 use crate::mapping::document::Ambiguous;
 use crate::mapping::outcome::Reason;
 
@@ -45,9 +45,7 @@ pub(super) fn convert_date(pattern: &Pattern, cell: &str, out: &mut String) -> R
         let expected = format!("a date that exists, as {}", pattern.text());
         return Err(Unfit { reason: Reason::NotADate, expected });
     };
-    out.push('"');
-    PRINTER.print_date(&moment.date, &mut *out).expect("a String takes all that is written to it");
-    out.push('"');
+    rfc3339::push_date(out, moment.date);
     Ok(())
 }
 
@@ -55,10 +53,7 @@ impl TimestampFormat {
     /// Appends the instant as a JSON string.
     pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
         let moment = self.moment(cell)?;
-        if let Some(seconds) = self.seconds_of_plain_day(&moment) {
-            out.push('"');
-            civil::push_instant(out, seconds);
-            out.push('"');
+        if self.push_plain(&moment, out) {
             return Ok(());
         }
         let timestamp = self.instant(&moment)?;
@@ -75,17 +70,24 @@ impl TimestampFormat {
         })
     }
 
-    /// The instant in seconds since 1970, where the zone has one offset all day and the time no fraction, as most.
-    fn seconds_of_plain_day(&self, Moment { date, time, .. }: &Moment) -> Option<i64> {
-        let zone = self.zone.as_ref()?;
-        let day = civil::day_number(date.year(), date.month(), date.day());
-        let offset = zone.offsets.all_day(&zone.zone, *date, day)?;
+    /// Appends the instant where the zone has one offset all day and the time no fraction, as most; else false.
+    fn push_plain(&self, Moment { date, time, .. }: &Moment, out: &mut String) -> bool {
+        let offset = self.zone.as_ref().and_then(|zone| zone.offsets.all_day(&zone.zone, *date));
+        let Some(offset) = offset.filter(|_| time.subsec_nanosecond() == 0 && PLAIN.contains(&date.year()))
+        else {
+            return false;
+        };
         let (hour, minute, second) =
             (i32::from(time.hour()), i32::from(time.minute()), i32::from(time.second()));
         let of_day = hour * 3600 + minute * 60 + second - offset;
-        let seconds = i64::from(day) * civil::DAY_SECONDS + i64::from(of_day);
-        let is_plain = time.subsec_nanosecond() == 0 && PLAIN.contains(&seconds);
-        is_plain.then_some(seconds)
+        let (date, of_day) = match of_day {
+            0..DAY_SECONDS => (Some(*date), of_day),
+            ..0 => (date.yesterday().ok(), of_day + DAY_SECONDS),
+            _ => (date.tomorrow().ok(), of_day - DAY_SECONDS),
+        };
+        let Some(date) = date.filter(|_| (0..DAY_SECONDS).contains(&of_day)) else { return false };
+        rfc3339::push(out, date, of_day as u32);
+        true
     }
 
     fn instant(&self, moment: &Moment) -> Result<Timestamp, Unfit> {
@@ -117,8 +119,10 @@ impl LocalZone {
     }
 }
 
-/// Seconds of the years 1 to 9998, in which no zone leads out of the calendar.
-const PLAIN: std::ops::Range<i64> = -62_135_596_800..253_370_764_800;
+const DAY_SECONDS: i32 = 86_400;
+
+/// The years in which no zone leads out of the calendar.
+const PLAIN: std::ops::Range<i16> = 1..9999;
 
 const YEAR_ZERO: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 

@@ -12,8 +12,8 @@ use crate::problem::FieldError;
 pub(in crate::mapping) struct CompiledColumn {
     /// The input column.
     pub from: String,
-    /// The member's name as a JSON string, and the colon.
-    pub member: String,
+    /// What comes before the column's token: `{` or `,`, its name as a JSON string, and the colon.
+    pub lead: String,
     pub format: CellFormat,
     /// JSON tokens by the cells that stand for them.
     pub values: Option<BTreeMap<String, String>>,
@@ -37,11 +37,11 @@ impl CompiledColumn {
             None => None,
         };
         let values = column.values.as_ref().map(|values| check.values(&format, values));
-        let mut member = String::new();
-        push_string(&mut member, &column.name);
-        member.push(':');
+        let mut lead = String::from(if at == 0 { '{' } else { ',' });
+        push_string(&mut lead, &column.name);
+        lead.push(':');
         let is_required = column.required || is_key;
-        Some(Self { from: column.from.clone(), member, format, values, default, is_required, is_key })
+        Some(Self { from: column.from.clone(), lead, format, values, default, is_required, is_key })
     }
 }
 

@@ -10,10 +10,14 @@
 
 mod directives;
 mod item;
+mod layout;
 
 use jiff::civil::{Date, Time};
 
-use self::item::{Item, PARTS, Part};
+use self::{
+    item::{Item, PARTS, Part},
+    layout::Layout,
+};
 
 /// A format, taken apart.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub(in crate::mapping) struct Pattern {
     text: String,
     items: Vec<Item>,
     has: [bool; PARTS],
+    /// Where everything is in cells whose numbers have all their digits, as most have.
+    layout: Option<Layout>,
 }
 
 /// What a cell of a format says.
@@ -47,7 +53,8 @@ impl Pattern {
                 return Err(format!("states {} twice", part.name()));
             }
         }
-        let pattern = Self { text: text.into(), items, has };
+        let layout = Layout::of(&items);
+        let pattern = Self { text: text.into(), items, has, layout };
         if pattern.has(Part::Hour12) != pattern.has(Part::Afternoon) {
             return Err("has only one of %I and %p; each needs the other".into());
         }
@@ -85,8 +92,14 @@ impl Pattern {
 
     /// Reads a cell; None where it is not of this format or no such day or time exists.
     pub(super) fn read(&self, cell: &str) -> Option<Moment> {
-        let mut rest = cell.as_bytes();
         let mut values = [0; PARTS];
+        if let Some(layout) = &self.layout
+            && layout.read(cell.as_bytes(), &mut values)
+        {
+            return self.moment(&values);
+        }
+        values = [0; PARTS];
+        let mut rest = cell.as_bytes();
         for item in &self.items {
             let value = item.read(&mut rest)?;
             if let Some(part) = item.parts().first() {
@@ -96,9 +109,13 @@ impl Pattern {
         if !rest.is_empty() {
             return None;
         }
+        self.moment(&values)
+    }
+
+    fn moment(&self, values: &[i32; PARTS]) -> Option<Moment> {
         Some(Moment {
-            date: self.date(&values)?,
-            time: self.time(&values)?,
+            date: self.date(values)?,
+            time: self.time(values)?,
             offset_seconds: self.has_offset().then_some(values[Part::Offset as usize]),
         })
     }
