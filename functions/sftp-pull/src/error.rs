@@ -52,6 +52,14 @@ impl Stop {
 
     /// A file's content, or what the mapping says of it, is at fault.
     pub(crate) fn file(path: &str, error: FileError) -> Self {
+        // Opening it once more failed, within a read.
+        let error = match error {
+            FileError::Read(read) => match read.downcast::<Self>() {
+                Ok(stop) => return stop,
+                Err(read) => FileError::Read(read),
+            },
+            error => error,
+        };
         if let FileError::Read(read) = &error
             && read.get_ref().is_some_and(|inner| inner.is::<TimeIsOver>())
         {

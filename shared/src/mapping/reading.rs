@@ -36,6 +36,7 @@ pub fn records<'r, R: Read + 'r>(reader: R, mapping: &'r Compiled) -> Result<Rec
         state: if columns.is_some() { State::Reading } else { State::Ended },
         hides_a_key: columns.is_none(),
         raw: RawRecord::default(),
+        number: 0,
     })
 }
 
@@ -46,6 +47,8 @@ pub struct Records<'r> {
     mapping: &'r Compiled,
     rows: Box<dyn Rows + 'r>,
     raw: RawRecord,
+    /// How many were read.
+    number: u64,
     layout: Layout,
     row: Row,
     state: State,
@@ -81,7 +84,7 @@ impl Records<'_> {
             return None;
         }
         match self.rows.read(&mut self.raw) {
-            Ok(true) => {}
+            Ok(true) => self.number += 1,
             Ok(false) => {
                 self.state = State::Ended;
                 return None;
@@ -106,6 +109,16 @@ impl Records<'_> {
     /// The fingerprint of the key of the record in the row; None of one without a key.
     pub(super) fn fingerprint(&self) -> Option<u64> {
         self.mapping.fingerprint(&self.row)
+    }
+
+    /// The number of the record that was read last, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The mapping that it is read with.
+    pub(super) fn mapping(&self) -> &Compiled {
+        self.mapping
     }
 
     /// The record in the row.

@@ -108,9 +108,9 @@ impl Job {
     }
 
     /// Finds out which records count; larger files are read once more for that.
-    fn settle(&self, inputs: &[&Input]) -> Result<Winners, Stop> {
+    fn settle<'a>(&'a self, inputs: &'a [&Input]) -> Result<Winners<'a>, Stop> {
         let sizes: Vec<u64> = inputs.iter().map(|input| self.unpacked_bytes(input)).collect();
-        let open = |at: usize| self.open(inputs[at]);
+        let open = move |at: usize| self.open(inputs[at]);
         settle(&self.mapping, &sizes, open, |at, error| left_out_or_stop(inputs[at], error).map(|_| ()))
     }
 

@@ -7,32 +7,18 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use super::key_hasher::ByOwnBits;
+use super::{filter::Filter, key_hasher::ByOwnBits};
 use crate::mapping::{compile::Compiled, file_error::FileError, reading::records};
-
-/// Words of the largest filter: 32 MiB.
-const MOST_WORDS: u64 = 1 << 22;
-
-/// Keys of the largest filter: 12 bits each, of which a key sets up to three.
-const MOST_KEYS: u64 = MOST_WORDS * 64 / 12;
-
-/// Bytes of the shortest records that the filter is made for; where they are shorter, more keys seem contested.
-const RECORD_BYTES: u64 = 24;
 
 /// Keys that are looked up in one go, so that the processor waits for several places of memory at a time.
 const AT_ONCE: usize = 256;
 
 /// Fingerprints of the keys that may be there again.
-pub(super) enum Contested {
-    /// Any key may be.
-    All,
-    /// These may be, and all others are not.
-    These(HashSet<u64, ByOwnBits>),
-}
+pub(super) struct Contested(pub HashSet<u64, ByOwnBits>);
 
 impl Contested {
     pub fn is_empty(&self) -> bool {
-        matches!(self, Self::These(these) if these.is_empty())
+        self.0.is_empty()
     }
 }
 
@@ -46,12 +32,10 @@ pub(super) fn contested<R: Read, E>(
     bytes: u64,
     each: Each<'_, R, E>,
 ) -> Result<Contested, E> {
-    let keys = bytes / RECORD_BYTES + 1;
-    let rounds = keys.div_ceil(MOST_KEYS);
-    let words = (keys.div_ceil(rounds) * 12 / 64 + 1).next_power_of_two().min(MOST_WORDS);
+    let rounds = Filter::rounds(bytes);
     let mut again = HashSet::default();
     for round in 0..rounds {
-        let mut filter = Filter { words: vec![0; words as usize] };
+        let mut filter = Filter::for_file(bytes);
         each(&mut |_, reader| {
             let mut records = records(reader, mapping)?;
             let mut keys = Vec::with_capacity(AT_ONCE);
@@ -67,37 +51,5 @@ pub(super) fn contested<R: Read, E>(
             }
         })?;
     }
-    Ok(Contested::These(again))
-}
-
-/// A Bloom filter whose bits of one key are in one word.
-struct Filter {
-    /// A power of two.
-    words: Vec<u64>,
-}
-
-impl Filter {
-    /// Adds a key; says whether its bits were all set already.
-    fn had(&mut self, key: u64) -> bool {
-        let at = (key >> 32) as usize & (self.words.len() - 1);
-        let bits = 1 << (key & 63) | 1 << (key >> 6 & 63) | 1 << (key >> 12 & 63);
-        let had = self.words[at] & bits == bits;
-        self.words[at] |= bits;
-        had
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_has_what_it_was_given_and_little_else() {
-        let key = |n: u64| crate::mapping::identity::fingerprint(n.to_string().as_bytes());
-        let mut filter = Filter { words: vec![0; 1 << 10] };
-        let keys = (1 << 10) * 64 / 12;
-        let wrong = (0..keys).filter(|n| filter.had(key(*n))).count();
-        assert!(wrong < keys as usize / 100, "{wrong} of {keys}");
-        assert!((0..keys).all(|n| filter.had(key(n))));
-    }
+    Ok(Contested(again))
 }

@@ -4,15 +4,20 @@
 //! a record of a later file supersedes those of earlier files. Only records that were mapped take
 //! part: one that is filtered or in error neither displaces another nor is displaced.
 //!
-//! One small file of which the first counts is settled as it is read. All else is read more than once: a pass over the
-//! keys alone finds those that may be there again ([`contested`]), in memory that does not grow with the files; what is
-//! kept of records after that is theirs only.
+//! One file of which the first counts is settled as it is read: a table of 32 bits a key tells those that are new, and
+//! at the first that may not be, or when the table is full, the file's keys are read by themselves. All else begins with that pass. So
+//! memory does not grow with the files; what is kept of records is of those whose keys may be there again.
 
 mod contested;
+mod filter;
 mod key_hasher;
+mod new_keys;
 mod winners;
 
-use std::io::Read;
+use std::{
+    error::Error,
+    io::{self, Read},
+};
 
 use contested::{Contested, contested};
 pub use winners::{InPlace, Settled, Winners};
@@ -23,9 +28,6 @@ use super::document::Duplicates;
 use super::file_error::FileError;
 use super::reading::{Records, Step, records};
 
-/// Up to this size a single file is settled as it is read, in up to some 40 MiB.
-const SMALL_BYTES: u64 = 16 * 1024 * 1024;
-
 /// Finds out which records of a run's files count.
 ///
 /// `sizes` are the files' sizes, in bytes and unpacked, about; `open` opens one by its index, several times. Where
@@ -33,20 +35,20 @@ const SMALL_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// Those of `open` and `failed`.
-pub fn settle<R: Read, E>(
+pub fn settle<'o, R: Read + 'o, E: Into<Box<dyn Error + Send + Sync>>>(
     mapping: &Compiled,
     sizes: &[u64],
-    mut open: impl FnMut(usize) -> Result<R, E>,
+    mut open: impl FnMut(usize) -> Result<R, E> + 'o,
     mut failed: impl FnMut(usize, FileError) -> Result<(), E>,
-) -> Result<Winners, E> {
+) -> Result<Winners<'o>, E> {
     let bytes: u64 = sizes.iter().sum();
     let policy = mapping.duplicates;
-    let is_simple = sizes.len() <= 1 && policy != Duplicates::Last;
     if !mapping.has_key() {
         return Ok(Winners::all());
     }
-    if is_simple && bytes <= SMALL_BYTES {
-        return Ok(Winners::while_reading(policy, Contested::All));
+    if sizes.len() <= 1 && policy != Duplicates::Last {
+        let open = move || open(0).map(|reader| Box::new(reader) as Box<dyn Read>).map_err(io::Error::other);
+        return Ok(Winners::while_reading(policy, bytes, Box::new(open)));
     }
     let mut each = |use_file: &mut dyn FnMut(usize, R) -> Result<(), FileError>| {
         for file in 0..sizes.len() {
@@ -59,9 +61,6 @@ pub fn settle<R: Read, E>(
     let contested = contested(mapping, bytes, &mut each)?;
     if contested.is_empty() {
         return Ok(Winners::all());
-    }
-    if is_simple {
-        return Ok(Winners::while_reading(policy, contested));
     }
     let mut seen = Vec::new();
     each(&mut |file, reader| {
@@ -89,7 +88,7 @@ fn gather(
             && contested.has(&records)
             && let Some(key) = records.identity(line).key
         {
-            seen.push((key, Place::new(file, line)));
+            seen.push((key, Place::of(file, line, &records)));
         }
     }
     Ok(())
@@ -98,9 +97,6 @@ fn gather(
 impl Contested {
     /// Whether the key of the record in the row may be there again.
     fn has(&self, records: &Records<'_>) -> bool {
-        match self {
-            Self::All => true,
-            Self::These(these) => records.fingerprint().is_some_and(|key| these.contains(&key)),
-        }
+        records.fingerprint().is_some_and(|key| self.0.contains(&key))
     }
 }

@@ -1,26 +1,39 @@
 //! Which records count: asked of each record as it is read.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    io::{self, Read},
+};
 
-use super::{contested::Contested, key_hasher::ByOwnBits};
+use super::{
+    contested::{Contested, contested},
+    key_hasher::ByOwnBits,
+    new_keys::NewKeys,
+};
 use crate::mapping::{
+    compile::Compiled,
     document::Duplicates,
     file_error::FileError,
     outcome::{
         DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey,
         SUPERSEDED_BY_LATER_FILE,
     },
-    reading::{Records, Step},
+    reading::{Records, Step, records},
 };
 
 /// Knows of each record whether it counts.
-pub struct Winners(State);
+pub struct Winners<'o>(State<'o>);
 
-enum State {
+/// Opens the file once more.
+pub(super) type Reopen<'o> = Box<dyn FnMut() -> io::Result<Box<dyn Read + 'o>> + 'o>;
+
+enum State<'o> {
     /// All do.
     All,
+    /// All that were read have keys of their own.
+    AllNew { policy: Duplicates, bytes: u64, keys: NewKeys, reopen: Reopen<'o> },
     /// The first one with a key does.
-    WhileReading { policy: Duplicates, contested: Contested, seen: HashMap<RecordKey, Line, ByOwnBits> },
+    First { policy: Duplicates, contested: Contested, seen: HashMap<RecordKey, Place, ByOwnBits> },
     /// All but these, sorted by place.
     Settled { losers: Vec<(Place, Loss)> },
 }
@@ -59,37 +72,41 @@ impl InPlace<'_, '_> {
 /// A record's key, and where it is.
 pub(super) type Seen = (RecordKey, Place);
 
-/// A file's index in the run and a line, in 8 bytes: 24 bits and 40 bits.
+/// Where a record is. Records of some formats share lines, so that only their number tells them apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(u64);
-
-/// A line in 5 bytes, so that millions of them stay small beside their keys.
-type Line = [u8; 5];
+pub(super) struct Place {
+    /// The file's index in the run.
+    file: u32,
+    /// The record's number in the file.
+    number: u64,
+    /// The line on which it begins.
+    line: u64,
+}
 
 /// Why a record does not count, and which does.
 #[derive(Clone, Copy)]
 enum Loss {
-    /// Another record of its file, on this line.
-    ToLine(Line, Duplicates),
-    /// The record at this place.
+    /// Another record of its file.
+    InFile(Place, Duplicates),
+    /// A record of a later file.
     ToLaterFile(Place),
 }
 
-impl Winners {
+impl<'o> Winners<'o> {
     /// Where no two records can have one key.
     pub(super) fn all() -> Self {
         Self(State::All)
     }
 
-    /// Where the first of a key counts, in one file.
-    pub(super) fn while_reading(policy: Duplicates, contested: Contested) -> Self {
-        Self(State::WhileReading { policy, contested, seen: HashMap::default() })
+    /// Where the first of a key counts, in one file of about so many bytes.
+    pub(super) fn while_reading(policy: Duplicates, bytes: u64, reopen: Reopen<'o>) -> Self {
+        Self(State::AllNew { policy, bytes, keys: NewKeys::for_file(bytes), reopen })
     }
 
     /// Where these records have the keys that may be there again.
     pub(super) fn of(policy: Duplicates, mut seen: Vec<Seen>) -> Self {
         seen.sort_unstable();
-        let by_file = |left: &Seen, right: &Seen| left.1.file() == right.1.file();
+        let by_file = |left: &Seen, right: &Seen| left.1.file == right.1.file;
         let winner_of = |file: &[Seen]| match policy {
             Duplicates::Last => file[file.len() - 1].1,
             Duplicates::Error | Duplicates::First => file[0].1,
@@ -100,7 +117,7 @@ impl Winners {
             for file in same_key.chunk_by(by_file) {
                 let winner = winner_of(file);
                 losers.extend(file.iter().filter_map(|(_, place)| match last {
-                    _ if *place != winner => Some((*place, Loss::ToLine(pack(winner.line()), policy))),
+                    _ if *place != winner => Some((*place, Loss::InFile(winner, policy))),
                     Some(last) if last != winner => Some((*place, Loss::ToLaterFile(last))),
                     _ => None,
                 }));
@@ -121,67 +138,83 @@ impl Winners {
             Ok(Step::Other(outcome)) => return Some(Ok(Settled::Other(outcome))),
             Err(error) => return Some(Err(error)),
         };
-        Some(Ok(match self.loss(file, line, records) {
+        Some(self.loss(Place::of(file, line, records), records).map(|loss| match loss {
             None => Settled::Mapped(InPlace { records, line }),
             Some(loss) => Settled::Other(lost(records.take(line), loss)),
         }))
     }
 
-    fn loss(&mut self, file: usize, line: u64, records: &Records<'_>) -> Option<Loss> {
-        match &mut self.0 {
-            State::All => None,
-            State::WhileReading { policy, contested, seen } => {
-                let key = contested.has(records).then(|| records.identity(line).key)??;
-                let first = *seen.entry(key).or_insert_with(|| pack(line));
-                (first != pack(line)).then_some(Loss::ToLine(first, *policy))
+    fn loss(&mut self, place: Place, records: &Records<'_>) -> Result<Option<Loss>, FileError> {
+        if let State::AllNew { policy, bytes, keys, reopen } = &mut self.0 {
+            if records.fingerprint().is_some_and(|key| keys.add(key)) {
+                return Ok(None);
+            }
+            self.0 = first(*policy, *bytes, records.mapping(), place, reopen)?;
+        }
+        Ok(match &mut self.0 {
+            State::First { policy, contested, seen } if contested.has(records) => {
+                records.identity(place.line).key.and_then(|key| {
+                    let first = *seen.entry(key).or_insert(place);
+                    (first != place).then_some(Loss::InFile(first, *policy))
+                })
             }
             State::Settled { losers } => {
-                let place = Place::new(file, line);
                 losers.binary_search_by_key(&place, |(place, _)| *place).ok().map(|at| losers[at].1)
             }
+            _ => None,
+        })
+    }
+}
+
+/// Reads the file's keys, and then once more the records before a place whose keys may be there again.
+fn first<'o>(
+    policy: Duplicates,
+    bytes: u64,
+    mapping: &Compiled,
+    before: Place,
+    reopen: &mut Reopen<'o>,
+) -> Result<State<'o>, FileError> {
+    let contested = contested(mapping, bytes, &mut |use_file| use_file(0, reopen()?))?;
+    let mut seen: HashMap<_, _, ByOwnBits> = HashMap::default();
+    let mut records = records(reopen()?, mapping)?;
+    while let Some(step) = records.step() {
+        let Step::Mapped { line } = step? else { continue };
+        let place = Place::of(0, line, &records);
+        if place.number >= before.number {
+            break;
+        }
+        if contested.has(&records)
+            && let Some(key) = records.identity(line).key
+        {
+            seen.entry(key).or_insert(place);
         }
     }
+    Ok(State::First { policy, contested, seen })
 }
 
 fn lost(record: Mapped, loss: Loss) -> Outcome {
     let Mapped { line, source_id, key, name, .. } = record;
     let source_id = Some(source_id);
     let (reason, detail) = match loss {
-        Loss::ToLine(winner, Duplicates::Error) => {
-            let detail = format!("the record on line {} has the same key and counts", unpack(winner));
+        Loss::InFile(winner, Duplicates::Error) => {
+            let detail = format!("the record on line {} has the same key and counts", winner.line);
             let reason = Reason::DuplicateKey;
             return Outcome::Error(RecordError { line, source_id, key, name, reason, field: None, detail });
         }
-        Loss::ToLine(winner, _) => {
-            (DUPLICATE_KEY, format!("the record on line {} has the same key and counts", unpack(winner)))
+        Loss::InFile(winner, _) => {
+            (DUPLICATE_KEY, format!("the record on line {} has the same key and counts", winner.line))
         }
-        Loss::ToLaterFile(winner) => {
-            let (file, line) = (winner.file() + 1, winner.line());
-            (SUPERSEDED_BY_LATER_FILE, format!("file {file} of the run has the same key on line {line}"))
-        }
+        Loss::ToLaterFile(Place { file, line, .. }) => (
+            SUPERSEDED_BY_LATER_FILE,
+            format!("file {} of the run has the same key on line {line}", file + 1),
+        ),
     };
     Outcome::Filtered(FilteredRecord { line, source_id, key, name, reason: reason.into(), detail })
 }
 
 impl Place {
-    pub fn new(file: usize, line: u64) -> Self {
-        Self(((file as u64) << 40) | (line & ((1 << 40) - 1)))
+    /// Where the record is that was read last.
+    pub fn of(file: usize, line: u64, records: &Records<'_>) -> Self {
+        Self { file: file as u32, number: records.number(), line }
     }
-
-    fn file(self) -> u64 {
-        self.0 >> 40
-    }
-
-    fn line(self) -> u64 {
-        self.0 & ((1 << 40) - 1)
-    }
-}
-
-fn pack(line: u64) -> Line {
-    let [_, _, _, line @ ..] = line.to_be_bytes();
-    line
-}
-
-fn unpack(line: Line) -> u64 {
-    line.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
