@@ -68,7 +68,12 @@ pub(super) enum Step {
     Other(Outcome),
 }
 
-impl Records<'_> {
+impl<'r> Records<'r> {
+    /// The mapping that it is read with.
+    pub(super) fn mapping(&self) -> &'r Compiled {
+        self.mapping
+    }
+
     /// Returns whether all of the file was read and every record's key is known, so that a key that
     /// did not come is really gone.
     ///
@@ -116,25 +121,9 @@ impl Records<'_> {
         self.number
     }
 
-    /// The mapping that it is read with.
-    pub(super) fn mapping(&self) -> &Compiled {
-        self.mapping
-    }
-
-    /// The record in the row.
-    pub(super) fn data(&self) -> &str {
-        &self.row.data
-    }
-
-    /// Takes the record that is in the row.
-    pub(super) fn take(&mut self, line: u64) -> Mapped {
-        let Identity { source_id, key, name } = self.identity(line);
-        // Records of a file are about as long as each other; not as long as the longest so far.
-        let room = String::with_capacity(self.row.data.len() + self.row.data.len() / 8);
-        let data = std::mem::replace(&mut self.row.data, room);
-        let hash = hash_of(&data);
-        let source_id = source_id.expect("a record with an empty key column is never mapped");
-        Mapped { line, source_id, key, name, data, hash }
+    /// Gives the record that is in the row for the room of another.
+    pub(super) fn swap_row(&mut self, row: &mut Row) {
+        std::mem::swap(&mut self.row, row);
     }
 
     /// Reads on to the next record whose key can be read, mapped or not; returns the key's fingerprint.
@@ -179,6 +168,17 @@ impl Records<'_> {
 }
 
 impl Compiled {
+    /// Takes the record that is in the row.
+    pub(super) fn take(&self, row: &mut Row, line: u64) -> Mapped {
+        let Identity { source_id, key, name } = self.identity(row, line);
+        // Records of a file are about as long as each other; not as long as the longest so far.
+        let room = String::with_capacity(row.data.len() + row.data.len() / 8);
+        let data = std::mem::replace(&mut row.data, room);
+        let hash = hash_of(&data);
+        let source_id = source_id.expect("a record with an empty key column is never mapped");
+        Mapped { line, source_id, key, name, data, hash }
+    }
+
     /// Finds the columns that the mapping names among those of a file.
     fn find_columns(&self, names: &[String]) -> Result<Layout, FileError> {
         let mut missing = Vec::new();
@@ -210,7 +210,7 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(match self.step()? {
-            Ok(Step::Mapped { line }) => Ok(Outcome::Record(self.take(line))),
+            Ok(Step::Mapped { line }) => Ok(Outcome::Record(self.mapping.take(&mut self.row, line))),
             Ok(Step::Other(outcome)) => Ok(outcome),
             Err(error) => Err(error),
         })

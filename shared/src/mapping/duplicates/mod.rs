@@ -8,6 +8,7 @@
 //! at the first that may not be, or when the table is full, the file's keys are read by themselves. All else begins with that pass. So
 //! memory does not grow with the files; what is kept of records is of those whose keys may be there again.
 
+mod block;
 mod contested;
 mod filter;
 mod key_hasher;
@@ -26,7 +27,7 @@ use winners::{Place, Seen};
 use super::compile::Compiled;
 use super::document::Duplicates;
 use super::file_error::FileError;
-use super::reading::{Records, Step, records};
+use super::reading::{Step, records};
 
 /// Finds out which records of a run's files count.
 ///
@@ -85,7 +86,7 @@ fn gather(
     let mut records = records(reader, mapping)?;
     while let Some(step) = records.step() {
         if let Step::Mapped { line } = step?
-            && contested.has(&records)
+            && contested.has(records.fingerprint())
             && let Some(key) = records.identity(line).key
         {
             seen.push((key, Place::of(file, line, &records)));
@@ -95,8 +96,8 @@ fn gather(
 }
 
 impl Contested {
-    /// Whether the key of the record in the row may be there again.
-    fn has(&self, records: &Records<'_>) -> bool {
-        records.fingerprint().is_some_and(|key| self.0.contains(&key))
+    /// Whether a key may be there again, by its fingerprint.
+    fn has(&self, key: Option<u64>) -> bool {
+        key.is_some_and(|key| self.0.contains(&key))
     }
 }

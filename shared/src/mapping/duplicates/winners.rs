@@ -1,11 +1,9 @@
 //! Which records count: asked of each record as it is read.
 
-use std::{
-    collections::HashMap,
-    io::{self, Read},
-};
+use std::{collections::HashMap, io};
 
 use super::{
+    block::{Block, Read, What},
     contested::{Contested, contested},
     key_hasher::ByOwnBits,
     new_keys::NewKeys,
@@ -14,6 +12,7 @@ use crate::mapping::{
     compile::Compiled,
     document::Duplicates,
     file_error::FileError,
+    map::Row,
     outcome::{
         DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey,
         SUPERSEDED_BY_LATER_FILE,
@@ -22,10 +21,13 @@ use crate::mapping::{
 };
 
 /// Knows of each record whether it counts.
-pub struct Winners<'o>(State<'o>);
+pub struct Winners<'o> {
+    state: State<'o>,
+    block: Block,
+}
 
 /// Opens the file once more.
-pub(super) type Reopen<'o> = Box<dyn FnMut() -> io::Result<Box<dyn Read + 'o>> + 'o>;
+pub(super) type Reopen<'o> = Box<dyn FnMut() -> io::Result<Box<dyn io::Read + 'o>> + 'o>;
 
 enum State<'o> {
     /// All do.
@@ -39,20 +41,21 @@ enum State<'o> {
 }
 
 /// What a record came to.
-pub enum Settled<'a, 'r> {
+pub enum Settled<'a> {
     /// It was mapped, and counts.
-    Mapped(InPlace<'a, 'r>),
+    Mapped(InPlace<'a>),
     /// It was filtered, is in error, or does not count.
     Other(Outcome),
 }
 
 /// A mapped record where it was made, until the next one is read.
-pub struct InPlace<'a, 'r> {
-    records: &'a mut Records<'r>,
+pub struct InPlace<'a> {
+    mapping: &'a Compiled,
+    row: &'a mut Row,
     line: u64,
 }
 
-impl InPlace<'_, '_> {
+impl InPlace<'_> {
     /// The line of the file on which it begins, from 1.
     pub fn line(&self) -> u64 {
         self.line
@@ -60,12 +63,12 @@ impl InPlace<'_, '_> {
 
     /// A compact JSON object with the columns in the mapping's order.
     pub fn data(&self) -> &str {
-        self.records.data()
+        &self.row.data
     }
 
     /// Takes it away, with who it is and its hash.
     pub fn take(self) -> Mapped {
-        self.records.take(self.line)
+        self.mapping.take(self.row, self.line)
     }
 }
 
@@ -93,14 +96,18 @@ enum Loss {
 }
 
 impl<'o> Winners<'o> {
+    fn new(state: State<'o>) -> Self {
+        Self { state, block: Block::default() }
+    }
+
     /// Where no two records can have one key.
     pub(super) fn all() -> Self {
-        Self(State::All)
+        Self::new(State::All)
     }
 
     /// Where the first of a key counts, in one file of about so many bytes.
     pub(super) fn while_reading(policy: Duplicates, bytes: u64, reopen: Reopen<'o>) -> Self {
-        Self(State::AllNew { policy, bytes, keys: NewKeys::for_file(bytes), reopen })
+        Self::new(State::AllNew { policy, bytes, keys: NewKeys::for_file(bytes), reopen })
     }
 
     /// Where these records have the keys that may be there again.
@@ -124,36 +131,49 @@ impl<'o> Winners<'o> {
             }
         }
         losers.sort_unstable_by_key(|(place, _)| *place);
-        Self(State::Settled { losers })
+        Self::new(State::Settled { losers })
     }
 
-    /// Reads the next record. `file` is the file's index in the run, from 0; each is read once, from its begin.
-    pub fn read<'a, 'r>(
-        &mut self,
+    /// Reads the next record. `file` is the file's index in the run, from 0; each is read once, from its begin to its
+    /// end.
+    pub fn read<'a>(
+        &'a mut self,
         file: usize,
-        records: &'a mut Records<'r>,
-    ) -> Option<Result<Settled<'a, 'r>, FileError>> {
-        let line = match records.step()? {
-            Ok(Step::Mapped { line }) => line,
-            Ok(Step::Other(outcome)) => return Some(Ok(Settled::Other(outcome))),
-            Err(error) => return Some(Err(error)),
-        };
-        Some(self.loss(Place::of(file, line, records), records).map(|loss| match loss {
-            None => Settled::Mapped(InPlace { records, line }),
-            Some(loss) => Settled::Other(lost(records.take(line), loss)),
+        records: &'a mut Records<'_>,
+    ) -> Option<Result<Settled<'a>, FileError>> {
+        if self.block.is_over() {
+            self.block.fill(records);
+            if let State::AllNew { keys, .. } = &mut self.state {
+                self.block.look_up(keys);
+            }
+        }
+        let mapping = records.mapping();
+        let read = self.block.next()?;
+        match std::mem::replace(&mut read.what, What::Taken) {
+            What::Mapped => {}
+            What::Other(outcome) => return Some(Ok(Settled::Other(outcome))),
+            What::Failed(error) => return Some(Err(error)),
+            What::Taken => return None,
+        }
+        Some(self.state.loss(file, read, mapping).map(|loss| match loss {
+            None => Settled::Mapped(InPlace { mapping, row: &mut read.row, line: read.line }),
+            Some(loss) => Settled::Other(lost(mapping.take(&mut read.row, read.line), loss)),
         }))
     }
+}
 
-    fn loss(&mut self, place: Place, records: &Records<'_>) -> Result<Option<Loss>, FileError> {
-        if let State::AllNew { policy, bytes, keys, reopen } = &mut self.0 {
-            if records.fingerprint().is_some_and(|key| keys.add(key)) {
+impl State<'_> {
+    fn loss(&mut self, file: usize, read: &Read, mapping: &Compiled) -> Result<Option<Loss>, FileError> {
+        let place = Place { file: file as u32, number: read.number, line: read.line };
+        if let State::AllNew { policy, bytes, reopen, .. } = self {
+            if read.is_new {
                 return Ok(None);
             }
-            self.0 = first(*policy, *bytes, records.mapping(), place, reopen)?;
+            *self = first(*policy, *bytes, mapping, place, reopen)?;
         }
-        Ok(match &mut self.0 {
-            State::First { policy, contested, seen } if contested.has(records) => {
-                records.identity(place.line).key.and_then(|key| {
+        Ok(match self {
+            State::First { policy, contested, seen } if contested.has(read.key) => {
+                mapping.identity(&read.row, place.line).key.and_then(|key| {
                     let first = *seen.entry(key).or_insert(place);
                     (first != place).then_some(Loss::InFile(first, *policy))
                 })
@@ -183,7 +203,7 @@ fn first<'o>(
         if place.number >= before.number {
             break;
         }
-        if contested.has(&records)
+        if contested.has(records.fingerprint())
             && let Some(key) = records.identity(line).key
         {
             seen.entry(key).or_insert(place);
