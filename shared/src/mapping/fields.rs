@@ -18,7 +18,7 @@ pub(super) struct Fields<'r> {
 
 impl<'r> Fields<'r> {
     pub fn new(bytes: &'r [u8], spans: &'r [(u32, u32)]) -> Self {
-        Self { bytes, spans, text: std::str::from_utf8(bytes).ok() }
+        Self { bytes, spans, text: simdutf8::basic::from_utf8(bytes).ok() }
     }
 
     /// For those that look at few of the fields.
