@@ -10,7 +10,7 @@ WITH_STACK = set -a && . .local/env && set +a &&
 PACKAGED_FLOW = every_record_of_a_file_arrives_once_and_is_reported
 
 .DEFAULT_GOAL := help
-.PHONY: help tools corpora up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch bench-sftp bench-webhooks cost clean
+.PHONY: help tools corpora up down demo test faults soak check package test-packaged bench bench-functions bench-dispatch bench-mapping bench-sftp bench-webhooks cost clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 15
@@ -62,7 +62,7 @@ test-packaged: ## Run one whole flow on the packed release binaries, on the loca
 	@$(WITH_STACK) cargo test -p tests --test pull $(PACKAGED_FLOW) -- --exact | tee .local/test-packaged.log
 	@grep -q '^test result: ok. 1 passed' .local/test-packaged.log
 
-bench: ## Measure, and print figures: AREA=functions, webhooks, sftp or dispatch
+bench: ## Measure, and print figures: AREA=functions, webhooks, sftp, mapping or dispatch
 	@$(MAKE) --no-print-directory bench-$(AREA)
 
 bench-functions:
@@ -72,6 +72,13 @@ bench-functions:
 
 bench-dispatch:
 	cargo run --release -p bench -- dispatch
+
+bench-mapping:
+	@sh bench/peers.sh mlr:miller
+	@test -x .local/bench-peers/bin/python || $(PYTHON) -m venv .local/bench-peers
+	@.local/bench-peers/bin/python -m pip install -q -r bench/src/mapping/peers/requirements.txt
+	cargo build --release -p crossdock -p bench
+	target/release/bench mapping
 
 bench-sftp:
 	@sh bench/peers.sh rclone lftp

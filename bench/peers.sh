@@ -1,8 +1,9 @@
 # Installs the peers that a bench compares with, where they are not there yet. As root on Debian or Ubuntu.
+# A peer is its command's name, and after a colon its package's where that is another.
 set -eu
 missing=""
 for peer in "$@"; do
-    command -v "$peer" >/dev/null || missing="$missing $peer"
+    command -v "${peer%:*}" >/dev/null || missing="$missing ${peer#*:}"
 done
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

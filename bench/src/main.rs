@@ -3,6 +3,7 @@
 mod cost;
 mod dispatch_simulation;
 mod functions;
+mod mapping;
 mod packed;
 mod process;
 mod sftp;
@@ -29,10 +30,14 @@ fn main() -> Result<()> {
             Some("cost") => cost::run().await,
             Some("dispatch") => dispatch_simulation::run().await,
             Some("functions") => functions::run().await,
+            Some("mapping") => mapping::run().await,
             Some("sftp") => sftp::run().await,
             Some("webhooks") => webhooks::run().await,
             other => {
-                bail!("AREA={} is none of: dispatch, functions, sftp, webhooks", other.unwrap_or_default())
+                bail!(
+                    "AREA={} is none of: dispatch, functions, mapping, sftp, webhooks",
+                    other.unwrap_or_default()
+                )
             }
         }
     })
