@@ -64,6 +64,33 @@ pub struct CsvInput {
     /// Whether the first line names the columns; where it does not they are called 1, 2, 3 and so on.
     #[serde(default = "yes")]
     pub header: bool,
+    /// One ASCII character before one that has no meaning then but itself, within quotes and without; quotes may be
+    /// doubled all the same. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escape: Option<String>,
+    /// One ASCII character with which lines begin that are passed over. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Lines before the header, or before the first record, whatever is in them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip_lines: u32,
+    /// What becomes of a record with fewer or more fields than the header, or than the first record without one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ragged: Ragged,
+    /// Whether lines of nothing but delimiters, quotes and spaces are no records. Lines without a character never are.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub skip_empty: bool,
+}
+
+/// What becomes of a record that is shorter or longer than it should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ragged {
+    /// It is an error.
+    #[default]
+    Error,
+    /// What is missing at its end is empty; what is too much must be empty.
+    Pad,
 }
 
 /// One column that goes out, and the input column that it comes from.
@@ -192,4 +219,12 @@ fn yes() -> bool {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

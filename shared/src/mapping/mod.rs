@@ -35,7 +35,9 @@ mod settings;
 mod tests;
 
 pub use compile::Compiled;
-pub use document::{Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping};
+pub use document::{
+    Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping, Ragged,
+};
 pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;

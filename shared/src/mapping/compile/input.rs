@@ -1,6 +1,6 @@
 //! Resolves the input format, for example encoding, delimiter and quote.
 
-use crate::mapping::document::{CsvInput, Input};
+use crate::mapping::document::{CsvInput, Input, Ragged};
 use crate::mapping::encoding::Encoding;
 use crate::problem::FieldError;
 
@@ -15,9 +15,20 @@ pub(in crate::mapping) enum CompiledInput {
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct CompiledCsv {
     pub encoding: Encoding,
+    pub marks: Marks,
+    pub has_header: bool,
+    pub skip_lines: u32,
+    pub ragged: Ragged,
+    pub skip_empty: bool,
+}
+
+/// The characters that mean something in a CSV file.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::mapping) struct Marks {
     pub delimiter: u8,
     pub quote: Option<u8>,
-    pub has_header: bool,
+    pub escape: Option<u8>,
+    pub comment: Option<u8>,
 }
 
 /// Resolves the input format; None where a part of it is wrong.
@@ -36,16 +47,29 @@ fn csv(csv: &CsvInput, errors: &mut Vec<FieldError>) -> Option<CompiledCsv> {
             None
         }
     };
-    let delimiter = one_byte("input.delimiter", &csv.delimiter, errors);
-    let quote = csv.quote.as_ref().map(|quote| one_byte("input.quote", quote, errors));
-    if delimiter.is_some() && quote == Some(delimiter) {
-        errors.push(FieldError::new("input.quote", "is the delimiter too; quote and delimiter must differ"));
+    let mut mark = |field: &str, text: &Option<String>| {
+        text.as_ref().and_then(|text| one_byte(&format!("input.{field}"), text, errors))
+    };
+    let delimiter = mark("delimiter", &Some(csv.delimiter.clone()));
+    let quote = mark("quote", &csv.quote);
+    let escape = mark("escape", &csv.escape);
+    let comment = mark("comment", &csv.comment);
+    let marks = [("quote", quote), ("escape", escape), ("comment", comment)];
+    for (at, (field, byte)) in marks.iter().enumerate() {
+        let earlier = marks[..at].iter().map(|(name, byte)| (*name, *byte));
+        let same = std::iter::once(("delimiter", delimiter)).chain(earlier).find(|(_, other)| other == byte);
+        if let (Some(_), Some((other, _))) = (byte, same) {
+            let detail = format!("is the {other} too; {field} and {other} must differ");
+            errors.push(FieldError::new(format!("input.{field}"), detail));
+        }
     }
     Some(CompiledCsv {
         encoding: encoding?,
-        delimiter: delimiter?,
-        quote: quote.flatten(),
+        marks: Marks { delimiter: delimiter?, quote, escape, comment },
         has_header: csv.header,
+        skip_lines: csv.skip_lines,
+        ragged: csv.ragged,
+        skip_empty: csv.skip_empty,
     })
 }
 

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 pub(super) use column::CompiledColumn;
 pub(super) use filter::CompiledFilter;
-pub(super) use input::{CompiledCsv, CompiledInput};
+pub(super) use input::{CompiledCsv, CompiledInput, Marks};
 
 use super::document::{Duplicates, Mapping};
 use crate::problem::FieldError;

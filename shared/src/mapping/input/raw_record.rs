@@ -68,6 +68,12 @@ impl RawRecord {
         }
     }
 
+    /// Adds empty fields at the end, up to so many in all.
+    pub fn pad(&mut self, width: usize) {
+        let end = self.bytes.len() as u32;
+        self.spans.resize(self.spans.len().max(width), (end, end));
+    }
+
     /// Adds to the record's length; false once it is too long to be kept.
     pub fn grow(&mut self, bytes: usize) -> bool {
         self.size += bytes;

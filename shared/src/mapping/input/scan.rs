@@ -1,7 +1,7 @@
 //! Splits UTF-8 bytes into CSV records, exactly and in bounded memory.
 //!
 //! Follows RFC 4180, with any one of CRLF, LF and CR as line end, and quotes that are literal inside
-//! unquoted fields. The `csv` crate splits well-formed input the same way (a test holds the two
+//! unquoted fields; beyond it there may be an escape, and lines of comment. The `csv` crate splits well-formed input the same way (a test holds the two
 //! together), but it cannot tell a quote that never closes from the end of a field, has no limit on
 //! a record, joins what follows a closing quote to the field, and counts lines wrongly after blank
 //! lines and lone CRs; each of those would break a promise about errors or their lines.
@@ -11,7 +11,7 @@
 use std::io::{self, Read};
 
 use super::raw_record::RawRecord;
-use crate::mapping::outcome::Reason;
+use crate::mapping::{compile::Marks, outcome::Reason};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -27,9 +27,8 @@ pub(in crate::mapping) struct Scanner<R> {
     ended: bool,
     /// Why reading ended, where it failed.
     failure: Option<io::Error>,
-    delimiter: u8,
-    quote: Option<u8>,
-    /// Whether a byte ends an unquoted field.
+    marks: Marks,
+    /// Whether a byte may end an unquoted field, or escapes the next.
     is_special: [bool; 256],
     /// The line of the next byte.
     line: u64,
@@ -45,12 +44,16 @@ enum State {
     Quoted,
     /// After a quote within a quoted field: it closes the field, or is the first of two.
     QuoteInQuoted,
+    /// After the escape.
+    Escaped {
+        is_quoted: bool,
+    },
 }
 
 impl<R: Read> Scanner<R> {
-    pub fn new(reader: R, delimiter: u8, quote: Option<u8>) -> Self {
+    pub fn new(reader: R, marks: Marks) -> Self {
         let mut is_special = [false; 256];
-        for byte in [delimiter, b'\r', b'\n'] {
+        for byte in [Some(marks.delimiter), marks.escape, Some(b'\r'), Some(b'\n')].into_iter().flatten() {
             is_special[usize::from(byte)] = true;
         }
         let buffer = vec![0; BUFFER_BYTES].into_boxed_slice();
@@ -60,11 +63,33 @@ impl<R: Read> Scanner<R> {
             unread: 0..0,
             ended: false,
             failure: None,
-            delimiter,
-            quote,
+            marks,
             is_special,
             line: 1,
             after_cr: false,
+        }
+    }
+
+    /// Passes over a line, whatever is in it; false at the end.
+    pub fn skip_line(&mut self) -> io::Result<bool> {
+        loop {
+            if self.unread.is_empty() && !self.fill()? {
+                return Ok(false);
+            }
+            // The other half of the line end before this line.
+            if std::mem::take(&mut self.after_cr) && self.buffer[self.unread.start] == b'\n' {
+                self.unread.start += 1;
+                continue;
+            }
+            let rest = &self.buffer[self.unread.clone()];
+            let Some(end) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
+                self.unread.start = self.unread.end;
+                continue;
+            };
+            let byte = rest[end];
+            self.unread.start += end + 1;
+            self.count_line_end(byte);
+            return Ok(true);
         }
     }
 
@@ -97,17 +122,21 @@ impl<R: Read> Scanner<R> {
                     self.count_line_end(byte);
                     continue;
                 }
+                if Some(byte) == self.marks.comment {
+                    self.skip_line()?;
+                    continue;
+                }
                 self.after_cr = false;
                 record.line = self.line;
                 state = State::FieldStart;
             }
-            if state == State::FieldStart && Some(byte) == self.quote {
+            if state == State::FieldStart && Some(byte) == self.marks.quote {
                 self.unread.start += 1;
                 record.grow(1);
                 state = State::Quoted;
                 continue;
             }
-            if state == State::QuoteInQuoted && Some(byte) == self.quote {
+            if state == State::QuoteInQuoted && Some(byte) == self.marks.quote {
                 state = State::Quoted;
                 self.unread.start += 1;
                 record.push(&[byte]);
@@ -117,7 +146,17 @@ impl<R: Read> Scanner<R> {
                 state = self.read_quoted(record);
                 continue;
             }
-            if state == State::QuoteInQuoted && byte != self.delimiter && byte != b'\r' && byte != b'\n' {
+            if let State::Escaped { is_quoted } = state {
+                record.push(&[byte]);
+                self.unread.start += 1;
+                if matches!(byte, b'\r' | b'\n') {
+                    self.count_line_end(byte);
+                }
+                state = if is_quoted { State::Quoted } else { State::Unquoted };
+                continue;
+            }
+            if state == State::QuoteInQuoted && byte != self.marks.delimiter && byte != b'\r' && byte != b'\n'
+            {
                 record.flaw.get_or_insert(Reason::StrayQuote);
             }
             state = State::Unquoted;
@@ -129,9 +168,12 @@ impl<R: Read> Scanner<R> {
             }
             let byte = self.buffer[self.unread.start];
             self.unread.start += 1;
-            if byte == self.delimiter {
+            if byte == self.marks.delimiter {
                 record.end_field();
                 state = State::FieldStart;
+            } else if Some(byte) == self.marks.escape {
+                record.grow(1);
+                state = State::Escaped { is_quoted: false };
             } else {
                 record.end_field();
                 record.last_line = self.line;
@@ -145,6 +187,9 @@ impl<R: Read> Scanner<R> {
     /// where the next one may be another.
     fn read_plain(&mut self, record: &mut RawRecord) -> bool {
         let rest = &self.buffer[self.unread.clone()];
+        if self.marks.comment.is_some() && rest.first().copied() == self.marks.comment {
+            return false;
+        }
         let mut start = 0;
         for (number, chunk) in rest.as_chunks::<CHUNK>().0.iter().enumerate() {
             let mut found = self.specials(chunk);
@@ -152,12 +197,12 @@ impl<R: Read> Scanner<R> {
                 let at = number * CHUNK + found.trailing_zeros() as usize;
                 found &= found - 1;
                 let byte = rest[at];
-                if byte == self.delimiter {
+                if byte == self.marks.delimiter {
                     record.spans.push((start as u32, at as u32));
                     start = at + 1;
                 } else if byte != b'\r' && byte != b'\n' {
-                    if at == start {
-                        return false; // a quoted field
+                    if at == start || Some(byte) == self.marks.escape {
+                        return false; // a quoted field, or one with an escape
                     }
                 } else if at == 0 {
                     return false; // no record
@@ -178,9 +223,10 @@ impl<R: Read> Scanner<R> {
 
     /// Finds delimiters, quotes and line ends: a bit for each byte.
     fn specials(&self, chunk: &[u8; CHUNK]) -> u32 {
-        let quote = self.quote.unwrap_or(self.delimiter);
-        let is_special =
-            chunk.map(|b| u8::from((b == self.delimiter) | (b == quote) | (b == b'\r') | (b == b'\n')));
+        let Marks { delimiter, quote, escape, .. } = self.marks;
+        let (quote, escape) = (quote.unwrap_or(delimiter), escape.unwrap_or(delimiter));
+        let is_special = chunk
+            .map(|b| u8::from((b == delimiter) | (b == quote) | (b == escape) | (b == b'\r') | (b == b'\n')));
         let mut bits = 0;
         for (number, eight) in is_special.as_chunks::<8>().0.iter().enumerate() {
             // Moves the lowest bit of each byte into the highest byte, side by side.
@@ -195,7 +241,10 @@ impl<R: Read> Scanner<R> {
         let rest = &self.buffer[self.unread.clone()];
         let run = rest
             .iter()
-            .position(|b| Some(*b) == self.quote || *b == b'\r' || *b == b'\n')
+            .position(|b| {
+                let byte = Some(*b);
+                byte == self.marks.quote || byte == self.marks.escape || *b == b'\r' || *b == b'\n'
+            })
             .unwrap_or(rest.len());
         record.push(&rest[..run]);
         self.after_cr = self.after_cr && run == 0;
@@ -206,6 +255,11 @@ impl<R: Read> Scanner<R> {
                 record.push(&[byte]);
                 self.count_line_end(byte);
                 State::Quoted
+            }
+            Some(byte) if Some(byte) == self.marks.escape => {
+                self.after_cr = false;
+                record.grow(1);
+                State::Escaped { is_quoted: true }
             }
             Some(_) => {
                 self.after_cr = false;
@@ -234,7 +288,7 @@ impl<R: Read> Scanner<R> {
         }
         record.end_field();
         record.last_line = self.line;
-        if state == State::Quoted {
+        if matches!(state, State::Quoted | State::Escaped { is_quoted: true }) {
             record.flaw = Some(Reason::UnclosedQuote);
         }
         true

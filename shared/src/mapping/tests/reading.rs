@@ -1,7 +1,7 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{compile, read, report, semicolons, texts};
-use crate::mapping::{FileError, Outcome, Reason, records};
+use crate::mapping::{FileError, Mapping, Outcome, Reason, records};
 
 /// Every reason that a record can fail for, with its code, by a column of each type.
 #[test]
@@ -301,4 +301,61 @@ fn reading_is_complete_where_absence_proves_something() {
     let mut reading = records(&b"Id;N\n1;x\n"[..], &mapping).unwrap();
     reading.by_ref().for_each(drop);
     assert!(reading.is_complete(), "the record in error has a known key");
+}
+
+/// A mapping of the columns A and B with these settings of its file.
+fn dialect(settings: Value) -> Value {
+    let mut mapping = texts(&["A", "B"]);
+    for (field, value) in settings.as_object().unwrap() {
+        mapping["input"][field] = value.clone();
+    }
+    mapping
+}
+
+#[test]
+fn lines_before_the_header_are_passed_over_whatever_is_in_them() {
+    let mapping = dialect(json!({ "skip_lines": 3 }));
+    let file = "Report \"of\r\n\r\n\"unclosed;\r\nA;B\r\n1;2\r\n";
+    insta::assert_snapshot!(report(&read(file.as_bytes(), mapping.clone()).unwrap()), @r#"5 1 {"A":"1","B":"2"}"#);
+    assert!(read(b"only\none", mapping).unwrap().is_empty());
+}
+
+#[test]
+fn short_and_long_records_are_errors_or_padded_as_stated() {
+    let file = b"A;B\n1\n2;x;\n3;x; ;y\n4;x\n";
+    insta::assert_snapshot!(report(&read(file, dialect(json!({}))).unwrap()), @r#"
+    2 ? error ragged_line -: found 1 fields, expected 2 as on the first line
+    3 ? error ragged_line -: found 3 fields, expected 2 as on the first line
+    4 ? error ragged_line -: found 4 fields, expected 2 as on the first line
+    5 4 {"A":"4","B":"x"}
+    "#);
+    insta::assert_snapshot!(report(&read(file, dialect(json!({ "ragged": "pad" }))).unwrap()), @r#"
+    2 1 {"A":"1","B":null}
+    3 2 {"A":"2","B":"x"}
+    4 ? error ragged_line -: found 4 fields, expected 2 as on the first line
+    5 4 {"A":"4","B":"x"}
+    "#);
+}
+
+#[test]
+fn empty_lines_are_no_records_and_lines_of_delimiters_as_stated() {
+    let file = b"\nA;B\n\n1;x\n\r\n;\n\"\"; \n\n";
+    insta::assert_snapshot!(report(&read(file, dialect(json!({}))).unwrap()), @r#"
+    4 1 {"A":"1","B":"x"}
+    6 ? error empty_key A: found an empty cell, expected a key
+    7 ? error empty_key A: found an empty cell, expected a key
+    "#);
+    insta::assert_snapshot!(report(&read(file, dialect(json!({ "skip_empty": true }))).unwrap()), @r#"4 1 {"A":"1","B":"x"}"#);
+}
+
+#[test]
+fn marks_of_a_dialect_differ() {
+    let mut mapping = texts(&["A"]);
+    mapping["input"]["escape"] = json!("\"");
+    mapping["input"]["comment"] = json!(";");
+    mapping["input"]["ragged"] = json!("pad");
+    let mapping: Mapping = serde_json::from_value(mapping).unwrap();
+    let errors: Vec<_> = mapping.validate().into_iter().map(|error| error.field).collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].starts_with("input.escape") && errors[1].starts_with("input.comment"), "{errors:?}");
 }

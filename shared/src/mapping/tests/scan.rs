@@ -1,15 +1,22 @@
 use proptest::prelude::*;
 
 use super::Pieces;
+use crate::mapping::compile::Marks;
 use crate::mapping::input::raw_record::{MAX_RECORD_BYTES, RawRecord};
 use crate::mapping::input::scan::Scanner;
 use crate::mapping::outcome::Reason;
+
+const SEMICOLONS: Marks = Marks { delimiter: b';', quote: Some(b'"'), escape: None, comment: None };
 
 /// A record's first and last line, fields, and flaw.
 type Scanned = (u64, u64, Vec<String>, Option<Reason>);
 
 fn scan(reader: impl std::io::Read) -> Vec<Scanned> {
-    let mut scanner = Scanner::new(reader, b';', Some(b'"'));
+    scan_with(reader, SEMICOLONS)
+}
+
+fn scan_with(reader: impl std::io::Read, marks: Marks) -> Vec<Scanned> {
+    let mut scanner = Scanner::new(reader, marks);
     let mut record = RawRecord::default();
     let mut records = Vec::new();
     while scanner.read(&mut record).unwrap() {
@@ -64,15 +71,34 @@ fn flaws_are_told() {
 proptest! {
     /// What is in the buffer as a whole is split in one go, the rest byte by byte: to the same records.
     #[test]
-    fn records_are_split_alike_in_one_go_and_byte_by_byte(text in "([a;\"\r\n]|\r\n|x{30}|;{30}){0,40}") {
+    fn records_are_split_alike_in_one_go_and_byte_by_byte(
+        text in "([a;#\"\\\\\r\n]|\r\n|x{30}|;{30}){0,40}",
+        has_escape: bool,
+        has_comment: bool,
+    ) {
+        let escape = has_escape.then_some(b'\\');
+        let marks = Marks { escape, comment: has_comment.then_some(b'#'), ..SEMICOLONS };
         let text = format!("{text}\n{}", "p".repeat(64)); // so that all of it is far enough from the buffer's end
-        prop_assert_eq!(scan(text.as_bytes()), scan(Pieces::new(text.as_bytes(), &[1])));
+        prop_assert_eq!(scan_with(text.as_bytes(), marks), scan_with(Pieces::new(text.as_bytes(), &[1]), marks));
     }
 }
 
 #[test]
+fn escapes_and_comments_are_read_where_they_are_stated() {
+    let marks = Marks { escape: Some(b'\\'), comment: Some(b'#'), ..SEMICOLONS };
+    let text = "#x;\"y\r\na;\"b\\\"c\\\\\"\n#\n# \"\nd\\;e;#f\r\n\"#g\";\"h\\\ni\"\"j\"\n#";
+    let records = scan_with(text.as_bytes(), marks);
+    let cells: Vec<_> =
+        records.iter().map(|(line, _, cells, flaw)| (*line, cells.join("|"), *flaw)).collect();
+    let expected =
+        [(2, "a|b\"c\\".to_string(), None), (5, "d;e|#f".into(), None), (6, "#g|h\ni\"j".into(), None)];
+    assert_eq!(cells, expected);
+    assert_eq!(scan_with(&b"a;\"b\\"[..], marks)[0].3, Some(Reason::UnclosedQuote));
+}
+
+#[test]
 fn without_quoting_quotes_are_text() {
-    let mut scanner = Scanner::new(&b"\"a;b\"\n\"c"[..], b';', None);
+    let mut scanner = Scanner::new(&b"\"a;b\"\n\"c"[..], Marks { quote: None, ..SEMICOLONS });
     let mut record = RawRecord::default();
     assert!(scanner.read(&mut record).unwrap());
     assert_eq!((&record.bytes[..], &record.spans[..]), (&b"\"ab\""[..], &[(0, 2), (2, 4)][..]));
@@ -103,7 +129,7 @@ fn long_records_are_passed_over_in_bounded_memory() {
 
     let mut record = RawRecord::default();
     let endless = std::io::Read::take(std::io::repeat(b'x'), 64 * MAX_RECORD_BYTES as u64);
-    assert!(Scanner::new(endless, b';', None).read(&mut record).unwrap());
+    assert!(Scanner::new(endless, Marks { quote: None, ..SEMICOLONS }).read(&mut record).unwrap());
     assert_eq!(record.bytes.capacity(), 0, "nothing of it is kept");
 }
 
