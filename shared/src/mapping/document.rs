@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cases::Case;
+
 /// How the records of one format become JSON records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +33,9 @@ pub struct Mapping {
     /// Tests on the input; the first that a record meets takes it out, with that filter's reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Filter>,
+    /// Samples, and what has to come of each; a mapping is only saved if they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<Case>,
 }
 
 /// The format that comes in.

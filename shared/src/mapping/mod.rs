@@ -14,6 +14,7 @@
 //! Deliberately absent: guessing (a cell that does not fit is its record's error, never a default),
 //! I/O other than the reader it is given, comparison with earlier runs, and sending.
 
+mod cases;
 mod cell;
 mod compile;
 mod document;
@@ -34,6 +35,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use cases::{Case, Rejected};
 pub use compile::Compiled;
 pub use document::{
     Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping, Ragged,

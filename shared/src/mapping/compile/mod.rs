@@ -42,9 +42,12 @@ impl Compiled {
 }
 
 impl Mapping {
-    /// Finds everything that is wrong with the mapping; nothing where it can run.
+    /// Finds everything that is wrong with the mapping, or the tests that do not hold; nothing where it can run.
     pub fn validate(&self) -> Vec<FieldError> {
-        self.compile().err().unwrap_or_default()
+        match self.compile() {
+            Ok(compiled) => self.check_cases(&compiled),
+            Err(errors) => errors,
+        }
     }
 
     /// Makes the form that files are read with.
