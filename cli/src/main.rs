@@ -1,6 +1,8 @@
 //! `crossdock`: what the functions do to files, on the command line.
 
+mod check;
 mod map;
+mod read;
 
 use std::process::ExitCode;
 
@@ -15,17 +17,26 @@ struct Command {
 
 #[derive(Subcommand)]
 enum What {
-    /// Maps a file to one JSON object a line.
+    /// Maps a file to one JSON object a line
     ///
     /// Mapped records go to standard output, those that were filtered or do not fit to --rejected, counts to standard
     /// error. Exits with 0 where nothing is in error, with 2 where records are, and with 1 where the file cannot be
     /// read as the mapping states.
     Map(map::Settings),
+    /// Checks mappings, and runs the tests that are in them
+    Test(check::Settings),
+    /// Prints the JSON Schema of mappings
+    Schema,
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse().what {
         What::Map(settings) => map::run(&settings),
+        What::Test(settings) => check::run(&settings),
+        What::Schema => {
+            println!("{:#}", shared::mapping::schema());
+            Ok(ExitCode::SUCCESS)
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("crossdock: {error:#}");

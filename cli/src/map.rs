@@ -2,16 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::json;
-use shared::mapping::{Compiled, Mapping, Outcome, Settled, records, settle};
+use shared::mapping::{Compiled, Outcome, Settled, records, settle};
+
+use crate::read;
 
 /// Exit code where the file was read whole and some of its records do not fit.
 const RECORDS_IN_ERROR: u8 = 2;
@@ -19,7 +21,7 @@ const RECORDS_IN_ERROR: u8 = 2;
 /// What to map, and where the outcome goes.
 #[derive(Args)]
 pub(crate) struct Settings {
-    /// The mapping: the JSON that the API takes
+    /// The mapping that the API takes, in JSON, or in YAML if its name says so
     #[arg(long)]
     mapping: PathBuf,
     /// The file to map
@@ -42,7 +44,8 @@ struct Tally {
 }
 
 pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
-    let mapping = mapping(&settings.mapping)?;
+    let mapping = read::mapping(&settings.mapping)?;
+    let mapping = mapping.compile().map_err(|errors| anyhow!(read::wrong(&settings.mapping, &errors)))?;
     let out: Box<dyn Write> = match &settings.output {
         Some(path) => Box::new(create(path)?),
         None => Box::new(io::stdout().lock()),
@@ -54,20 +57,6 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
     let tally = map(&mapping, &settings.input, BufWriter::with_capacity(256 * 1024, out), rejected)?;
     let errors = tally.print();
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(RECORDS_IN_ERROR) })
-}
-
-/// Reads a mapping, and says all that is wrong with it.
-fn mapping(path: &Path) -> Result<Compiled> {
-    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    let mapping: Mapping = serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
-    match mapping.compile() {
-        Ok(compiled) => Ok(compiled),
-        Err(errors) => {
-            let all: Vec<_> =
-                errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect();
-            bail!("{}: {}", path.display(), all.join("; "))
-        }
-    }
 }
 
 fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl Write) -> Result<Tally> {

@@ -33,6 +33,8 @@ pub mod signature;
 pub mod source;
 pub mod target_server;
 pub mod wire;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 #[cfg(feature = "aws")]
 pub mod aws;

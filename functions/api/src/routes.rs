@@ -153,6 +153,10 @@ pub fn routes() -> Vec<Route> {
             Box::pin(async { openapi::serve() })
         })
         .answer::<serde_json::Value>(200),
+        route("GET", "/v1/mapping.schema.json", Public, "The JSON Schema of mappings", |_, _, _| {
+            Box::pin(async { Response::json(200, &shared::mapping::schema()) })
+        })
+        .answer::<serde_json::Value>(200),
         route("GET", "/v1/accounts", Operator, "Lists accounts", |c, _, r| Box::pin(accounts::list(c, r)))
             .query(PAGE)
             .answer::<accounts::AccountPage>(200),
@@ -199,6 +203,16 @@ pub fn routes() -> Vec<Route> {
     routes.extend(settings::<Source>("/v1/sources", "/v1/sources/{id}"));
     routes.extend(settings::<TargetServer>("/v1/target-servers", "/v1/target-servers/{id}"));
     routes.extend(settings::<Mapping>("/v1/mappings", "/v1/mappings/{id}"));
+    routes.push(
+        route(
+            "GET",
+            "/v1/mappings/{id}/versions/{version}",
+            Admin,
+            "Shows a version as it was saved, to be saved elsewhere or mapped with on the command line",
+            |c, who, r| Box::pin(resources::version::<Mapping>(c, who, r)),
+        )
+        .answer::<Mapping>(200),
+    );
     routes.extend(settings::<Connection>("/v1/connections", "/v1/connections/{id}"));
     routes.extend(settings::<Schedule>("/v1/schedules", "/v1/schedules/{id}"));
     routes.extend([

@@ -30,6 +30,7 @@ mod map;
 mod outcome;
 mod payload;
 mod reading;
+mod schema;
 mod settings;
 
 #[cfg(test)]
@@ -49,3 +50,4 @@ pub use outcome::{
 };
 pub use payload::{MappedPayload, Unmappable};
 pub use reading::{Records, records};
+pub use schema::schema;

@@ -1,23 +1,35 @@
 //! Reading a request's body, with the field named that is wrong.
 
 use serde::de::DeserializeOwned;
-use shared::problem::{FieldError, Problem};
+use shared::{
+    problem::{FieldError, Problem},
+    yaml,
+};
+
+use super::Request;
 
 /// Most bytes of a body: settings are small, and a mapping with a thousand columns is below this.
 const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Reads settings, in JSON or, where the request says so, in YAML.
+///
+/// # Errors
+/// As [`parse`]; 400 for what is not YAML, or not such settings.
+pub(crate) fn settings<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let media_type = request.header("content-type").and_then(|value| value.split(';').next());
+    if !media_type.is_some_and(|value| value.trim().eq_ignore_ascii_case(yaml::MEDIA_TYPE)) {
+        return parse(&request.body);
+    }
+    check_size(&request.body)?;
+    yaml::parse(&request.body).map_err(|detail| Problem::new(400, "invalid_yaml", detail))
+}
 
 /// Reads a JSON body.
 ///
 /// # Errors
 /// 413, 400 for what is not JSON, 422 with the field for what is not as it should be.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.len() > MAX_BODY_BYTES {
-        return Err(Problem::new(
-            413,
-            "too_large",
-            format!("a body may have {MAX_BODY_BYTES} bytes at most"),
-        ));
-    }
+    check_size(body)?;
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
@@ -30,6 +42,12 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     json.end().map_err(|e| Problem::new(400, "invalid_json", format!("the body is not JSON: {e}")))?;
     Ok(value)
+}
+
+fn check_size(body: &[u8]) -> Result<(), Problem> {
+    let too_large =
+        || Problem::new(413, "too_large", format!("a body may have {MAX_BODY_BYTES} bytes at most"));
+    (body.len() <= MAX_BODY_BYTES).then_some(()).ok_or_else(too_large)
 }
 
 /// The field at fault: an unknown or missing one is named by the message, not by the path.

@@ -99,7 +99,7 @@ pub(crate) async fn create<T: Rules>(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut settings: T = http::parse(&request.body)?;
+    let mut settings: T = http::settings(&request)?;
     let (new_id, request_hash) = match request.header("idempotency-key") {
         Some(key) => (id::derived(T::PREFIX, &[&caller.account, "key", key]), Some(hash(&settings)?)),
         None => (context.new_id(T::PREFIX), None),
@@ -134,13 +134,26 @@ pub(crate) async fn show<T: Rules>(
     shown(200, &caller, find::<T>(&context, &caller, request.param("id")).await?)
 }
 
+/// Shows a version of one as it was saved and nothing else, so that it can be saved elsewhere.
+pub(crate) async fn version<T: Rules>(
+    context: Arc<Context>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let not_found = || Problem::not_found(T::WORD);
+    let version = request.param("version").parse().map_err(|_| not_found())?;
+    let found = context.table.find_version::<T>(&caller.account, request.param("id"), version).await;
+    let resource = found.map_err(unavailable)?.ok_or_else(not_found)?;
+    Ok(Response::json(200, &resource.settings)?.header("etag", format!("\"{version}\"")))
+}
+
 /// Replaces one, if it is still what the caller read.
 pub(crate) async fn replace<T: Rules>(
     context: Arc<Context>,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wanted: T = http::parse(&request.body)?;
+    let wanted: T = http::settings(&request)?;
     check(&context, &caller, &wanted).await?;
     // A run or a tick may move what stands beside the settings at any moment; that is no conflict.
     for _ in 0..5 {
