@@ -97,6 +97,6 @@ mod tests {
     fn only_what_shows_no_data_is_public() {
         let routes = routes();
         let public: Vec<_> = routes.iter().filter(|r| r.access == Access::Public).map(|r| r.path).collect();
-        assert_eq!(public, ["/v1/health", "/v1/openapi.json"]);
+        assert_eq!(public, ["/v1/health", "/v1/openapi.json", "/v1/mapping.schema.json"]);
     }
 }
