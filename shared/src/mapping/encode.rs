@@ -23,6 +23,16 @@ impl Encoding {
                 }
                 out.extend(text.chars().filter_map(|c| u8::try_from(c).ok()));
             }
+            Kind::Utf32 { is_big_endian } => out.extend(text.chars().flat_map(|c| match is_big_endian {
+                true => u32::from(c).to_be_bytes(),
+                false => u32::from(c).to_le_bytes(),
+            })),
+            Kind::Page(page) => {
+                if let Some(missing) = text.chars().find(|c| page.byte(*c).is_none()) {
+                    return Err(missing);
+                }
+                out.extend(text.chars().filter_map(|c| page.byte(c)));
+            }
             Kind::Other(other) if other == encoding_rs::UTF_16LE => {
                 out.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
             }

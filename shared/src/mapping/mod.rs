@@ -16,6 +16,7 @@
 
 mod cases;
 mod cell;
+mod code_page;
 mod compile;
 mod document;
 mod duplicates;

@@ -13,7 +13,10 @@ use std::ops::Range;
 use encoding_rs::{Decoder, DecoderResult};
 use thiserror::Error;
 
-use crate::mapping::encoding::{Encoding, Kind};
+use crate::mapping::{
+    code_page::CodePage,
+    encoding::{Encoding, Kind},
+};
 
 /// What stands for a malformed sequence; never part of valid UTF-8.
 const MALFORMED: u8 = 0xFF;
@@ -55,7 +58,7 @@ impl<R: Read> Utf8Reader<R> {
     pub fn new(reader: R, encoding: Encoding) -> Self {
         let (decoder, output_bytes) = match encoding.0 {
             Kind::Utf8 => (None, 0),
-            Kind::Latin1 => (None, OUTPUT_BYTES),
+            Kind::Latin1 | Kind::Utf32 { .. } | Kind::Page(_) => (None, OUTPUT_BYTES),
             Kind::Other(other) => (Some(other.new_decoder_without_bom_handling()), OUTPUT_BYTES),
         };
         let input = vec![0; INPUT_BYTES].into_boxed_slice();
@@ -102,17 +105,25 @@ impl<R: Read> Utf8Reader<R> {
     /// Decodes until something is ready; false at the end.
     fn decode(&mut self) -> io::Result<bool> {
         while self.ready.is_empty() {
-            if self.unread.is_empty() && !self.ended {
-                self.unread = 0..0;
+            // Of UTF-32 there may be part of a character.
+            if self.unread.len() < LONGEST_CHARACTER && !self.ended {
+                self.input.copy_within(self.unread.clone(), 0);
+                self.unread = 0..self.unread.len();
                 self.fill()?;
             }
             let unread = &self.input[self.unread.clone()];
-            let written = match &mut self.decoder {
-                None if unread.is_empty() => return Ok(false),
-                None => encoding_rs::mem::convert_latin1_to_utf8(unread, &mut self.output),
-                Some(decoder) => decode_chunk(decoder, unread, &mut self.output, self.ended),
+            let mut taken = unread.len();
+            let written = match (&mut self.decoder, self.encoding.0) {
+                (None, _) if unread.is_empty() => return Ok(false),
+                (None, Kind::Utf32 { is_big_endian }) => {
+                    taken -= if self.ended { 0 } else { taken % LONGEST_CHARACTER };
+                    decode_utf_32(&unread[..taken], is_big_endian, &mut self.output)
+                }
+                (None, Kind::Page(page)) => decode_page(unread, page, &mut self.output),
+                (None, _) => encoding_rs::mem::convert_latin1_to_utf8(unread, &mut self.output),
+                (Some(decoder), _) => decode_chunk(decoder, unread, &mut self.output, self.ended),
             };
-            self.unread.start = self.unread.end;
+            self.unread.start += taken;
             self.ready = 0..written;
             if self.ended {
                 self.decoder = None;
@@ -155,6 +166,33 @@ fn decode_chunk(decoder: &mut Decoder, input: &[u8], output: &mut [u8], is_last:
     }
 }
 
+fn decode_utf_32(input: &[u8], is_big_endian: bool, output: &mut [u8]) -> usize {
+    let characters = input.chunks(LONGEST_CHARACTER).map(|bytes| {
+        let bytes = bytes.try_into().ok()?;
+        char::from_u32(if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    });
+    put(characters, output)
+}
+
+fn decode_page(input: &[u8], page: &CodePage, output: &mut [u8]) -> usize {
+    put(input.iter().map(|byte| page.character(*byte)), output)
+}
+
+/// Writes characters, and what stands for those that there are not; returns how many bytes were written.
+fn put(characters: impl Iterator<Item = Option<char>>, output: &mut [u8]) -> usize {
+    let mut written = 0;
+    for character in characters {
+        match character {
+            Some(character) => written += character.encode_utf8(&mut output[written..]).len(),
+            None => {
+                output[written] = MALFORMED;
+                written += 1;
+            }
+        }
+    }
+    written
+}
+
 /// Moves bytes of a range out, as many as there is room for.
 fn give(from: &[u8], range: &mut Range<usize>, to: &mut [u8]) -> usize {
     let count = range.len().min(to.len());
@@ -173,6 +211,9 @@ fn read_once(reader: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
 }
 
 const LONGEST_MARK: usize = 4;
+
+/// Bytes of a character in UTF-32.
+const LONGEST_CHARACTER: usize = 4;
 
 /// UTF-32 comes first: its little-endian mark begins with that of UTF-16.
 pub(in crate::mapping) const MARKS: [(&str, &[u8]); 5] = [

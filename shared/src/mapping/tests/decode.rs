@@ -5,8 +5,19 @@ use proptest::prelude::*;
 use super::Pieces;
 use crate::mapping::{Encoding, Utf8Reader, WrongEncoding};
 
-const ENCODINGS: [&str; 7] =
-    ["utf-8", "utf-16le", "utf-16be", "iso-8859-1", "windows-1252", "iso-8859-15", "windows-1253"];
+const ENCODINGS: [&str; 11] = [
+    "utf-8",
+    "utf-16le",
+    "utf-16be",
+    "utf-32le",
+    "utf-32be",
+    "iso-8859-1",
+    "windows-1252",
+    "iso-8859-15",
+    "windows-1253",
+    "iso-8859-9",
+    "cp850",
+];
 
 fn decode(encoding: &str, reader: impl Read) -> Result<Vec<u8>, WrongEncoding> {
     let mut decoded = Vec::new();
@@ -89,6 +100,18 @@ proptest! {
                 given.extend_from_slice(&buf[..count]);
             }
             prop_assert_eq!(given, whole);
+        }
+    }
+
+    #[test]
+    fn what_an_encoding_has_is_written_and_read_alike(text in "[ -~]{0,20}|[åøæéüçş]{0,9}|.{0,12}") {
+        for name in ENCODINGS {
+            let (encoding, mut bytes) = (Encoding::named(name).unwrap(), Vec::new());
+            if encoding.encode(&text, &mut bytes).is_ok() && !text.starts_with(['\u{feff}', '\u{fffe}']) {
+                let is_mark = |mark: &&[u8]| bytes.starts_with(mark);
+                prop_assume!(![&b"\xEF\xBB\xBF"[..], b"\xFF\xFE", b"\xFE\xFF"].iter().any(is_mark));
+                prop_assert_eq!(decode(name, &bytes[..]).unwrap(), text.as_bytes(), "{}", name);
+            }
         }
     }
 
