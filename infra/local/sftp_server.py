@@ -33,6 +33,7 @@ States. They are there all the time:
   handles=N            a session may have so many files open (failure)
   rename-overwrites    rename replaces what has the name, as Go's servers do
   no-posix-rename      posix-rename@openssh.com is neither offered nor done
+  no-sftp              the channel opens, and SFTP is refused on it
   read-only            whatever would change a file or folder is refused:
                        permission denied
   small-window=BYTES   the channel's window and packets; dropbear's: 24576
@@ -59,6 +60,7 @@ FLAGS = {
     "unsupported-setstat",
     "rename-overwrites",
     "no-posix-rename",
+    "no-sftp",
     "read-only",
 }
 NUMBERS = {
@@ -288,7 +290,7 @@ async def main(
     )
     how["sftp_factory"] = True
     if faults:
-        how["sftp_factory"] = lambda chan: FaultyServer(chan, faults)
+        how["sftp_factory"] = "no-sftp" not in faults and (lambda chan: FaultyServer(chan, faults))
         if "no-posix-rename" in faults:
             # asyncssh has no setting for what it offers.
             handler = sftp.SFTPServerHandler

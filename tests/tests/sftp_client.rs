@@ -1,11 +1,16 @@
 //! The SFTP client on servers of five makes: what each does differently is no caller's business.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
-use shared::sftp::{Client, RemoteFile, SftpError};
+use shared::sftp::{Client, RemoteFile, Server, SftpError};
 use tempfile::TempDir;
 use tests::{
+    line::Line,
     sftp_client::{SHORT, access, enter, noise, patience, read, write},
     sftp_server::{Entry, SftpServer, Software},
 };
@@ -214,8 +219,57 @@ fn a_server_without_sftp_is_named() -> Result<()> {
     at.server.configure(|config| {
         config.replace("Subsystem sftp internal-sftp\nForceCommand internal-sftp\n", "")
     })?;
-    let error = enter(&at.server).err().context("it has none")?;
+    is_named(&at.server)
+}
+
+#[test]
+fn a_server_that_takes_requests_and_has_no_sftp_is_named() -> Result<()> {
+    is_named(&Place::on(Software::Faulty("no-sftp"))?.server)
+}
+
+fn is_named(server: &SftpServer) -> Result<()> {
+    let started = enter(server).and_then(|mut client| Ok(client.start()?));
+    let error = started.err().context("it has none")?;
+    let error = error.downcast_ref::<SftpError>().context("it is the client's")?;
+    ensure!(error.code() == "transfer_failed", "{error}");
     ensure!(error.to_string().contains("may use the sftp subsystem"), "{error}");
+    Ok(())
+}
+
+/// Round trips that it takes to enter a server and have a file of one byte.
+async fn round_trips(software: Software) -> Result<f64> {
+    const ROUND_TRIP: Duration = Duration::from_millis(200);
+    let at = Place::on(software)?;
+    fs::write(at.folder.join("a"), b"x")?;
+    let line = Line::start(at.server.address(), ROUND_TRIP.as_millis() as u64).await?;
+    let server = Server { port: line.port(), ..access(&at.server)? };
+    let path = at.path("a");
+    let shortest = tokio::task::spawn_blocking(move || {
+        let mut shortest = Duration::MAX;
+        for _ in 0..3 {
+            let started = Instant::now();
+            let mut client = Client::connect(&server, patience(Duration::from_secs(20)))?;
+            ensure!(read(&mut client, &path, 1)? == b"x");
+            shortest = shortest.min(started.elapsed());
+        }
+        Ok(shortest)
+    });
+    Ok(shortest.await??.as_secs_f64() / ROUND_TRIP.as_secs_f64())
+}
+
+#[tokio::test]
+async fn a_far_server_is_not_waited_for_before_it_has_started_sftp() -> Result<()> {
+    for (software, most) in [
+        (Software::OpenSsh, 9.8),
+        (Software::AsyncSsh, 8.8),
+        (Software::Rclone, 8.8),
+        (Software::ProFtpd, 8.4),
+        (Software::Dropbear, 8.4),
+    ] {
+        let round_trips = round_trips(software).await?;
+        println!("{software:?}: {round_trips:.2} round trips");
+        ensure!(round_trips < most, "{software:?}: {round_trips}");
+    }
     Ok(())
 }
 
