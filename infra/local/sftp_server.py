@@ -33,6 +33,10 @@ States. They are there all the time:
   handles=N            a session may have so many files open (failure)
   rename-overwrites    rename replaces what has the name, as Go's servers do
   no-posix-rename      posix-rename@openssh.com is neither offered nor done
+  sha1                 SHA-1 is all that it knows, for keys, messages and
+                       signatures; its key and the client's are RSA's
+  rsa-client           the client's key is RSA's
+  states-no-signatures it does not say which signatures it takes
   no-sftp              the channel opens, and SFTP is refused on it
   read-only            whatever would change a file or folder is refused:
                        permission denied
@@ -51,7 +55,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import asyncssh
-from asyncssh import sftp
+from asyncssh import rsa, sftp
 
 FLAGS = {
     "full",
@@ -60,6 +64,9 @@ FLAGS = {
     "unsupported-setstat",
     "rename-overwrites",
     "no-posix-rename",
+    "sha1",
+    "rsa-client",
+    "states-no-signatures",
     "no-sftp",
     "read-only",
 }
@@ -246,6 +253,13 @@ class FaultyServer(asyncssh.SFTPServer):
         super().link(oldpath, newpath)
 
 
+class WithoutSftp(asyncssh.SSHServer):
+    """Opens channels on which there is nothing to be had."""
+
+    def session_requested(self) -> asyncssh.SSHServerSession:
+        return asyncssh.SSHServerSession()
+
+
 class ByPassword(asyncssh.SSHServer):
     """Lets one user in, by password only."""
 
@@ -276,8 +290,12 @@ def fault(text: str) -> tuple[str, int]:
 async def main(
     folder: Path, port: int, password: str | None, faults: Faults | None
 ) -> None:
-    host_key = asyncssh.generate_private_key("ssh-ed25519")
-    client_key = asyncssh.generate_private_key("ssh-ed25519")
+    only_sha1 = faults is not None and "sha1" in faults
+    rsa_client = only_sha1 or faults is not None and "rsa-client" in faults
+    if only_sha1:
+        rsa.RSAKey.sig_algorithms = (b"ssh-rsa",)
+    host_key = asyncssh.generate_private_key("ssh-rsa" if only_sha1 else "ssh-ed25519")
+    client_key = asyncssh.generate_private_key("ssh-rsa" if rsa_client else "ssh-ed25519")
     (folder / "host_key.pub").write_bytes(host_key.export_public_key())
     key_file = folder / "client_key"
     key_file.touch(mode=0o600)
@@ -290,11 +308,20 @@ async def main(
     )
     how["sftp_factory"] = True
     if faults:
-        how["sftp_factory"] = "no-sftp" not in faults and (lambda chan: FaultyServer(chan, faults))
+        how["sftp_factory"] = lambda chan: FaultyServer(chan, faults)
+        if "no-sftp" in faults:
+            how["sftp_factory"], how["server_factory"] = None, WithoutSftp
         if "no-posix-rename" in faults:
             # asyncssh has no setting for what it offers.
             handler = sftp.SFTPServerHandler
             handler._extensions = [e for e in handler._extensions if e[0] != POSIX_RENAME]
+        if only_sha1:
+            how["kex_algs"] = ["diffie-hellman-group14-sha1"]
+            how["encryption_algs"] = ["aes128-ctr"]
+            how["mac_algs"] = ["hmac-sha1"]
+            how["signature_algs"] = ["ssh-rsa"]
+        if "states-no-signatures" in faults:
+            asyncssh.SSHServerConnection._send_ext_info = lambda _: None
         if "small-window" in faults:
             how["window"] = faults.number("small-window", 0)
             how["max_pktsize"] = min(how["window"], 32768)

@@ -227,6 +227,53 @@ fn a_server_that_takes_requests_and_has_no_sftp_is_named() -> Result<()> {
     is_named(&Place::on(Software::Faulty("no-sftp"))?.server)
 }
 
+/// A server, the answer of it as it is entered by the settings that servers have, and where old algorithms are allowed.
+fn entered(faults: &'static str) -> Result<(Result<Client, SftpError>, Result<Client, SftpError>)> {
+    let home = tempfile::tempdir()?;
+    let server = SftpServer::start_as(Software::Faulty(faults), &home.path().join("server"), Entry::Key)?;
+    let [by_default, with_legacy] = [false, true].map(|legacy| {
+        let mut access = access(&server)?;
+        access.settings.legacy_algorithms = legacy;
+        anyhow::Ok(Client::connect(&access, patience(Duration::from_secs(20))))
+    });
+    let (by_default, mut with_legacy) = (by_default?, with_legacy?);
+    if let Ok(client) = &mut with_legacy {
+        let (path, content) = (home.path().join("a").display().to_string(), noise(300_001, 5));
+        write(client, &path, &content)?;
+        ensure!(read(client, &path, content.len())? == content);
+    }
+    Ok((by_default, with_legacy))
+}
+
+#[test]
+fn a_server_that_knows_only_sha_1_is_entered_only_where_that_is_said() -> Result<()> {
+    let (by_default, with_legacy) = entered("sha1")?;
+    let error = by_default.err().context("SHA-1 is not taken by default")?;
+    ensure!(error.code() == "no_common_algorithms", "{error}");
+    for offered in [
+        "for key exchange the server offers diffie-hellman-group14-sha1",
+        "for host key the server offers ssh-rsa,",
+        "for MAC the server offers hmac-sha1,",
+        "sftp.legacy_algorithms",
+    ] {
+        ensure!(error.to_string().contains(offered), "{error}");
+    }
+    with_legacy?;
+    Ok(())
+}
+
+#[test]
+fn an_rsa_key_signs_by_sha_1_only_where_that_is_said() -> Result<()> {
+    let (by_default, with_legacy) = entered("rsa-client")?;
+    (by_default?, with_legacy?);
+    let (by_default, with_legacy) = entered("rsa-client states-no-signatures")?;
+    let error = by_default.err().context("the server says nothing of newer signatures")?;
+    ensure!(error.code() == "private_key_unusable", "{error}");
+    ensure!(error.to_string().contains("sftp.legacy_algorithms"), "{error}");
+    with_legacy?;
+    Ok(())
+}
+
 fn is_named(server: &SftpServer) -> Result<()> {
     let started = enter(server).and_then(|mut client| Ok(client.start()?));
     let error = started.err().context("it has none")?;
