@@ -1,6 +1,6 @@
 //! A file for each record: many small files go together, each is whole under its name, in the order of the records.
 
-use std::{fs, time::Duration};
+use std::{collections::HashSet, fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -156,6 +156,10 @@ async fn two_hundred_files_go_over_a_far_line_in_the_time_of_a_few() -> Result<(
     let run = flow.flush().await?;
     ensure!(run["status"] == "COMPLETE" && count(&run, "created") == 200, "{run:#}");
     there_are(&flow, &(1..=200).collect::<Vec<_>>(), &[])?;
+    // Those that went together took the same time.
+    let outputs = run["outputs"].as_array().into_iter().flatten();
+    let times: HashSet<_> = outputs.filter_map(|output| output["duration_ms"].as_u64()).collect();
+    ensure!(times.len() <= 4, "{times:?}");
     let at = |field: &str| -> Result<jiff::Timestamp> { Ok(run[field].as_str().context("a time")?.parse()?) };
     let took = Duration::try_from(at("ended_at")?.duration_since(at("started_at")?))?;
     println!("200 files over 40 ms: {took:.1?}");

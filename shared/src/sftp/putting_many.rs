@@ -36,15 +36,26 @@ enum Next {
 }
 
 impl Client {
-    /// Writes files whole, each over whatever has its path. Answers for each how many bytes it has on the server, or why
-    /// it could not be written. Folders are not made.
+    /// Writes files of one folder whole, each over whatever has its path; the folder is made where there is none. Answers
+    /// for each how many bytes it has on the server, or why it could not be written.
     ///
     /// # Errors
-    /// When the session breaks: which files are whole is not known then.
+    /// When the session breaks: which files are whole is not known then. When the folder cannot be made.
     pub fn write_many(
         &mut self,
         files: &[(String, Bytes)],
     ) -> Result<Vec<Result<u64, SftpError>>, SftpError> {
+        let written = self.write_all(files)?;
+        match files.first() {
+            Some((path, _)) if written.iter().all(|w| matches!(w, Err(SftpError::NotFound(_)))) => {
+                self.make_folders(path)?;
+                self.write_all(files)
+            }
+            _ => Ok(written),
+        }
+    }
+
+    fn write_all(&mut self, files: &[(String, Bytes)]) -> Result<Vec<Result<u64, SftpError>>, SftpError> {
         let mut waiting: VecDeque<usize> = (0..files.len()).collect();
         let mut written: Vec<Option<Result<u64, SftpError>>> = files.iter().map(|_| None).collect();
         let mut under_way: HashMap<u32, WritingSmall> = HashMap::new();
