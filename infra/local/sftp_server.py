@@ -17,6 +17,8 @@ Events. They strike in every session (an SSH connection's SFTP channel), with
                        anything that the session asks after it
   stall-write=N        the Nth write, after it was done
   stall-open=N         the Nth opening of a file
+  stall-close=N        the Nth closing of a file, after it was done
+  stall-rename=N       the Nth renaming, after it was done
   reset-read=BYTES     the connection is reset in place of the answer that
                        would bring a session's reads to so many bytes
   reset-write=BYTES    the same for writes; the last one was done
@@ -74,6 +76,8 @@ NUMBERS = {
     "stall-read",
     "stall-write",
     "stall-open",
+    "stall-close",
+    "stall-rename",
     "reset-read",
     "reset-write",
     "short-reads",
@@ -125,6 +129,7 @@ class FaultyServer(asyncssh.SFTPServer):
         super().__init__(chan)
         self._faults = faults
         self._opened = self._open = self._reads = self._writes = 0
+        self._closed = self._renamed = 0
         self._bytes_read = self._bytes_written = 0
 
     async def _stall(self) -> NoReturn:
@@ -161,9 +166,19 @@ class FaultyServer(asyncssh.SFTPServer):
         self._open += 1
         return file
 
-    def close(self, file_obj: object) -> None:
+    async def close(self, file_obj: object) -> None:
         self._open -= 1
         super().close(file_obj)
+        self._closed += 1
+        if self._faults.strikes("stall-close", self._closed):
+            await self._stall()
+
+    async def _was_renamed(self) -> None:
+        self._renamed += 1
+        if self._faults.strikes("stall-rename", self._renamed):
+            await self._stall()
+        if self._faults.strikes("lose-rename-reply"):
+            await self._reset()
 
     async def read(self, file_obj: object, offset: int, size: int) -> bytes:
         self._reads += 1
@@ -221,16 +236,14 @@ class FaultyServer(asyncssh.SFTPServer):
             super().posix_rename(oldpath, newpath)
         else:
             super().rename(oldpath, newpath)
-        if self._faults.strikes("lose-rename-reply"):
-            await self._reset()
+        await self._was_renamed()
 
     async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         if "no-posix-rename" in self._faults:
             raise asyncssh.SFTPOpUnsupported("Operation unsupported")
         self._name()
         super().posix_rename(oldpath, newpath)
-        if self._faults.strikes("lose-rename-reply"):
-            await self._reset()
+        await self._was_renamed()
 
     def remove(self, path: bytes) -> None:
         self._change()

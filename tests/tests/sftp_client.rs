@@ -265,7 +265,8 @@ fn a_server_that_knows_only_sha_1_is_entered_only_where_that_is_said() -> Result
 #[test]
 fn an_rsa_key_signs_by_sha_1_only_where_that_is_said() -> Result<()> {
     let (by_default, with_legacy) = entered("rsa-client")?;
-    (by_default?, with_legacy?);
+    by_default?;
+    with_legacy?;
     let (by_default, with_legacy) = entered("rsa-client states-no-signatures")?;
     let error = by_default.err().context("the server says nothing of newer signatures")?;
     ensure!(error.code() == "private_key_unusable", "{error}");
