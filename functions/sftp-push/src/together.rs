@@ -96,9 +96,14 @@ pub(crate) async fn carry_together(
     let renaming =
         move |client: &mut shared::sftp::Client| Ok(client.rename_many(&pairs, over == Overwrite::Replace));
     let (mut renamed, ended) = remote.call(renaming).await?;
-    if let Err(error) = ended {
-        tracing::info!(%error, renamed, "the files that are left get their names one by one");
-    }
+    let silent = match ended {
+        Ok(()) => None,
+        Err(error) if error.is_an_answer() => {
+            tracing::info!(%error, renamed, "the files that are left get their names one by one");
+            None
+        }
+        Err(error) => Some(error),
+    };
     let mut through = Vec::new();
     for batch in &batches {
         let result = match batch.records {
@@ -109,7 +114,8 @@ pub(crate) async fn carry_together(
         renamed -= usize::from(batch.records > 0);
         through.push(Through::of(result, remote));
     }
-    settle_all(context, of, push, run, through).await
+    settle_all(context, of, push, run, through).await?;
+    silent.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Writes the files under their temporary names, and says whether all of them are whole.
