@@ -17,6 +17,8 @@ Events. They strike in every session (an SSH connection's SFTP channel), with
                        anything that the session asks after it
   stall-write=N        the Nth write, after it was done
   stall-open=N         the Nth opening of a file
+  stall-close=N        the Nth closing of a file, after it was done
+  stall-rename=N       the Nth renaming, after it was done
   reset-read=BYTES     the connection is reset in place of the answer that
                        would bring a session's reads to so many bytes
   reset-write=BYTES    the same for writes; the last one was done
@@ -33,6 +35,11 @@ States. They are there all the time:
   handles=N            a session may have so many files open (failure)
   rename-overwrites    rename replaces what has the name, as Go's servers do
   no-posix-rename      posix-rename@openssh.com is neither offered nor done
+  sha1                 SHA-1 is all that it knows, for keys, messages and
+                       signatures; its key and the client's are RSA's
+  rsa-client           the client's key is RSA's
+  states-no-signatures it does not say which signatures it takes
+  no-sftp              the channel opens, and SFTP is refused on it
   read-only            whatever would change a file or folder is refused:
                        permission denied
   small-window=BYTES   the channel's window and packets; dropbear's: 24576
@@ -50,7 +57,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import asyncssh
-from asyncssh import sftp
+from asyncssh import rsa, sftp
 
 FLAGS = {
     "full",
@@ -59,12 +66,18 @@ FLAGS = {
     "unsupported-setstat",
     "rename-overwrites",
     "no-posix-rename",
+    "sha1",
+    "rsa-client",
+    "states-no-signatures",
+    "no-sftp",
     "read-only",
 }
 NUMBERS = {
     "stall-read",
     "stall-write",
     "stall-open",
+    "stall-close",
+    "stall-rename",
     "reset-read",
     "reset-write",
     "short-reads",
@@ -116,6 +129,7 @@ class FaultyServer(asyncssh.SFTPServer):
         super().__init__(chan)
         self._faults = faults
         self._opened = self._open = self._reads = self._writes = 0
+        self._closed = self._renamed = 0
         self._bytes_read = self._bytes_written = 0
 
     async def _stall(self) -> NoReturn:
@@ -152,9 +166,19 @@ class FaultyServer(asyncssh.SFTPServer):
         self._open += 1
         return file
 
-    def close(self, file_obj: object) -> None:
+    async def close(self, file_obj: object) -> None:
         self._open -= 1
         super().close(file_obj)
+        self._closed += 1
+        if self._faults.strikes("stall-close", self._closed):
+            await self._stall()
+
+    async def _was_renamed(self) -> None:
+        self._renamed += 1
+        if self._faults.strikes("stall-rename", self._renamed):
+            await self._stall()
+        if self._faults.strikes("lose-rename-reply"):
+            await self._reset()
 
     async def read(self, file_obj: object, offset: int, size: int) -> bytes:
         self._reads += 1
@@ -212,16 +236,14 @@ class FaultyServer(asyncssh.SFTPServer):
             super().posix_rename(oldpath, newpath)
         else:
             super().rename(oldpath, newpath)
-        if self._faults.strikes("lose-rename-reply"):
-            await self._reset()
+        await self._was_renamed()
 
     async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         if "no-posix-rename" in self._faults:
             raise asyncssh.SFTPOpUnsupported("Operation unsupported")
         self._name()
         super().posix_rename(oldpath, newpath)
-        if self._faults.strikes("lose-rename-reply"):
-            await self._reset()
+        await self._was_renamed()
 
     def remove(self, path: bytes) -> None:
         self._change()
@@ -242,6 +264,13 @@ class FaultyServer(asyncssh.SFTPServer):
     def link(self, oldpath: bytes, newpath: bytes) -> None:
         self._name()
         super().link(oldpath, newpath)
+
+
+class WithoutSftp(asyncssh.SSHServer):
+    """Opens channels on which there is nothing to be had."""
+
+    def session_requested(self) -> asyncssh.SSHServerSession:
+        return asyncssh.SSHServerSession()
 
 
 class ByPassword(asyncssh.SSHServer):
@@ -274,8 +303,12 @@ def fault(text: str) -> tuple[str, int]:
 async def main(
     folder: Path, port: int, password: str | None, faults: Faults | None
 ) -> None:
-    host_key = asyncssh.generate_private_key("ssh-ed25519")
-    client_key = asyncssh.generate_private_key("ssh-ed25519")
+    only_sha1 = faults is not None and "sha1" in faults
+    rsa_client = only_sha1 or faults is not None and "rsa-client" in faults
+    if only_sha1:
+        rsa.RSAKey.sig_algorithms = (b"ssh-rsa",)
+    host_key = asyncssh.generate_private_key("ssh-rsa" if only_sha1 else "ssh-ed25519")
+    client_key = asyncssh.generate_private_key("ssh-rsa" if rsa_client else "ssh-ed25519")
     (folder / "host_key.pub").write_bytes(host_key.export_public_key())
     key_file = folder / "client_key"
     key_file.touch(mode=0o600)
@@ -289,10 +322,19 @@ async def main(
     how["sftp_factory"] = True
     if faults:
         how["sftp_factory"] = lambda chan: FaultyServer(chan, faults)
+        if "no-sftp" in faults:
+            how["sftp_factory"], how["server_factory"] = None, WithoutSftp
         if "no-posix-rename" in faults:
             # asyncssh has no setting for what it offers.
             handler = sftp.SFTPServerHandler
             handler._extensions = [e for e in handler._extensions if e[0] != POSIX_RENAME]
+        if only_sha1:
+            how["kex_algs"] = ["diffie-hellman-group14-sha1"]
+            how["encryption_algs"] = ["aes128-ctr"]
+            how["mac_algs"] = ["hmac-sha1"]
+            how["signature_algs"] = ["ssh-rsa"]
+        if "states-no-signatures" in faults:
+            asyncssh.SSHServerConnection._send_ext_info = lambda _: None
         if "small-window" in faults:
             how["window"] = faults.number("small-window", 0)
             how["max_pktsize"] = min(how["window"], 32768)

@@ -51,6 +51,8 @@ def main() -> None:
     for binary in binaries:
         bootstrap, package = folder / binary / "bootstrap", folder / f"{binary}.zip"
         check(bootstrap)
+        if binary.startswith("sftp-"):
+            check_algorithms(bootstrap)
         build.pack(bootstrap, package, strip=False, level=9)
         print(f"{binary:<14}{_mib(bootstrap):>14}{_mib(package):>13}")
     print(f"\nin {folder.relative_to(paths.ROOT)}/<function>/bootstrap and <function>.zip")
@@ -106,6 +108,12 @@ def check(bootstrap: Path) -> None:
     newest = max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
     if newest == (0, 0) or newest > GLIBC:
         raise Failure(f"{bootstrap} needs glibc {newest[0]}.{newest[1]}, Amazon Linux 2023 has 2.34")
+
+
+def check_algorithms(bootstrap: Path) -> None:
+    """The build has handed on what .cargo/config.toml says, so that old servers can be entered."""
+    if b"diffie-hellman-group14-sha1\0" not in bootstrap.read_bytes():
+        raise Failure(f"{bootstrap} has no SHA-1 for old servers: CFLAGS of .cargo/config.toml were lost")
 
 
 def _readelf(flag: str, file: Path) -> str:

@@ -13,6 +13,7 @@ SCHEDULES_ALARMS = ("RunsMissed", "OldestDueAge", "TickDuration")
 BUFFERS_ALARMS = (
     ("PushesFailed", "SftpPush"),
     ("OldestOwedAge", "SftpPush"),
+    ("OldestOwedAge", "Dispatch"),
 )
 NOTIFICATIONS_ALARMS = (
     ("RefusedUnavailable", "Intake"),

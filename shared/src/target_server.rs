@@ -211,7 +211,17 @@ const REFUSED_PORTS: &[u16] = &[
 pub const HOST_KEY_TYPES: &[&str] =
     &["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
 
+/// How often it is looked how long the oldest in a buffer has waited.
+const LOOKED_AT_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_hours(6);
+
 impl TargetServer {
+    /// When it is looked how long the oldest in its buffer has waited, if it has a buffer: there may be nobody and no
+    /// schedule that flushes it.
+    pub fn looked_at_next(&self, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        let has_buffer = self.kind == TargetServerKind::SftpExport;
+        has_buffer.then(|| now.saturating_add(LOOKED_AT_EVERY).unwrap_or(jiff::Timestamp::MAX))
+    }
+
     /// Host and port of an SFTP server.
     pub fn host_port(&self) -> Option<(&str, u16)> {
         let (host, port) = match self.address.rsplit_once(':') {

@@ -33,6 +33,9 @@ pub(super) const FILE: &str = "events.ndjson";
 /// What its done-file is called, where it has one.
 const DONE_FILE: &str = "events.ndjson.done";
 
+/// What it is called where its name is taken, under the policy `rename`.
+const RENAMED: &str = "events-1.ndjson";
+
 /// What a file holds that is replaced, and its done-file.
 const OLD: &str = "old\n";
 
@@ -71,6 +74,14 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
             world.put(FILE, OLD)?;
             world.put(DONE_FILE, OLD)?;
         }
+        Path::PushRename | Path::PushIgnore => {
+            export["overwrite"] = if path == Path::PushRename { "rename" } else { "ignore" }.into();
+            world.put(FILE, OLD)?;
+        }
+        Path::PushFiles => {
+            export["file_name"] = "{counter}.ndjson".into();
+            export["files_per"] = "record".into();
+        }
         Path::Buffer => {
             export["realtime"] = true.into();
             export["file_name"] = "{counter:4}.ndjson".into();
@@ -88,7 +99,10 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
             while world.deliver_next(1).await? {}
         }
     }
-    let is_whole = |left: &Left| left.pushed() == events.len() as u64;
+    let is_whole = |left: &Left| match path {
+        Path::PushIgnore => left.runs.iter().map(|run| run.counts.read()).sum::<u64>() == events.len() as u64,
+        _ => left.pushed() == events.len() as u64,
+    };
     if path != Path::Buffer {
         admit(world, &files, "first").await?;
     }
@@ -122,8 +136,8 @@ async fn hold(world: &World, left: &Left, path: Path, events: &[Event]) -> Resul
         }
     };
     hold("what arrived", arrived(world, path, events));
-    hold("the runs", runs(left, events));
-    hold("the rows", rows(world, events).await);
+    hold("the runs", runs(left, path, events));
+    hold("the rows", rows(world, path, events).await);
     hold("the frozen files", frozen(world, left).await);
     hold("the report", promises::report(world, left).await);
     hold("the queues", promises::queues(world).await);
@@ -152,37 +166,46 @@ fn arrived(world: &World, path: Path, events: &[Event]) -> Result<()> {
         let done_file = files.remove(DONE_FILE);
         ensure!(done_file.as_deref() == Some(""), "{done_file:?} beside {files:?}");
     }
-    ensure!(files.len() == 1 && files.get(FILE) == Some(&wanted.concat()), "{files:?}");
+    if matches!(path, Path::PushRename | Path::PushIgnore) {
+        ensure!(files.remove(FILE).as_deref() == Some(OLD), "{files:?}");
+    }
+    let wanted: Vec<(String, String)> = match path {
+        Path::PushIgnore => Vec::new(),
+        Path::PushRename => vec![(RENAMED.into(), wanted.concat())],
+        Path::PushFiles => (1..).map(|n| format!("{n}.ndjson")).zip(wanted).collect(),
+        _ => vec![(FILE.into(), wanted.concat())],
+    };
+    ensure!(files.into_iter().eq(wanted.iter().cloned()), "not {wanted:?}");
     Ok(())
 }
 
 /// All runs have ended, and together they have each record once.
-fn runs(left: &Left, events: &[Event]) -> Result<()> {
+fn runs(left: &Left, path: Path, events: &[Event]) -> Result<()> {
+    let result = if path == Path::PushIgnore { OutputResult::Exists } else { OutputResult::Written };
     for run in &left.runs {
         ensure!(run.status.is_final(), "{} is {:?}", run.id, run.status);
         let is_said = matches!(run.status, RunStatus::Complete) == run.failure.is_none();
         ensure!(is_said, "{}: {:?} with {:?}", run.id, run.status, run.failure);
         let written: u64 = run.outputs.iter().map(|output| output.records).sum();
-        ensure!(
-            written == run.counts.created() && written == run.counts.read(),
-            "{}: {:?}",
-            run.id,
-            run.counts
-        );
-        ensure!(run.outputs.iter().all(|output| output.result == OutputResult::Written), "{:?}", run.outputs);
+        let counted = if path == Path::PushIgnore { run.counts.filtered() } else { run.counts.created() };
+        ensure!(written == counted && written == run.counts.read(), "{}: {:?}", run.id, run.counts);
+        ensure!(run.outputs.iter().all(|output| output.result == result), "{:?}", run.outputs);
     }
-    let pushed = left.pushed();
+    let pushed: u64 = left.runs.iter().map(|run| run.counts.read()).sum();
     ensure!(pushed == events.len() as u64, "{pushed} records are reported");
     Ok(())
 }
 
-/// Exactly these rows are DELIVERED, nothing is open, held or due, and nothing is owed.
-async fn rows(world: &World, events: &[Event]) -> Result<()> {
+/// Exactly these rows are DELIVERED, or filtered, nothing is open, held or due, and nothing is owed.
+async fn rows(world: &World, path: Path, events: &[Event]) -> Result<()> {
+    let (state, died_of) =
+        if path == Path::PushIgnore { ("DEAD", json!("filtered")) } else { ("DELIVERED", json!(null)) };
     for event in events {
         for name in event.deliveries(world) {
             let row = world.rows.get(&name.key(world.account())).await?;
-            ensure!(row["state"] == "DELIVERED" && row["expires_at"].is_i64(), "{row}");
-            for field in ["due", "due_shard", "owed_by", "lease_until", "waiting_for", "died_of"] {
+            ensure!(row["state"] == state && row["expires_at"].is_i64(), "{row}");
+            ensure!(row["died_of"] == died_of, "{row}");
+            for field in ["due", "due_shard", "owed_by", "lease_until", "waiting_for"] {
                 ensure!(row[field].is_null(), "{field} is left: {row}");
             }
         }
@@ -193,7 +216,16 @@ async fn rows(world: &World, events: &[Event]) -> Result<()> {
 /// Nothing is to be pushed any more.
 pub(super) async fn nothing_is_open(world: &World) -> Result<()> {
     let push = world.rows.get(&keys::push(world.account(), &world.setting.files.target)).await?;
-    for field in ["due", "due_shard", "lease_until", "open_batch", "active_run", "decision", "last_error"] {
+    for field in [
+        "due",
+        "due_shard",
+        "lease_until",
+        "open_batch",
+        "open_behind",
+        "active_run",
+        "decision",
+        "last_error",
+    ] {
         ensure!(push[field].is_null(), "{field} is left: {push}");
     }
     Ok(())

@@ -76,6 +76,21 @@ async fn a_push_that_replaces_a_file_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_push_that_renames_survives_interruptions() -> Result<()> {
+    sample(Path::PushRename, 53, 5).await
+}
+
+#[tokio::test]
+async fn a_push_that_ignores_survives_interruptions() -> Result<()> {
+    sample(Path::PushIgnore, 43, 5).await
+}
+
+#[tokio::test]
+async fn a_push_of_files_survives_interruptions() -> Result<()> {
+    sample(Path::PushFiles, 61, 5).await
+}
+
+#[tokio::test]
 async fn a_buffer_survives_interruptions() -> Result<()> {
     sample(Path::Buffer, 23, 5).await
 }

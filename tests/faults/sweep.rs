@@ -46,6 +46,12 @@ pub enum Path {
     Push,
     /// `sftp-push`: the file takes the place of another.
     PushReplace,
+    /// `sftp-push`: the file gets another name, since its own is taken.
+    PushRename,
+    /// `sftp-push`: the name is taken, and the file is not needed.
+    PushIgnore,
+    /// `sftp-push`: each record has a file of its own, and they go together.
+    PushFiles,
     /// `deliver`: notifications come into the buffer of a realtime target.
     Buffer,
     /// `sftp-push`: batches of a run become a file, and the run is closed with what became of them.
@@ -58,7 +64,7 @@ pub enum Path {
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -70,6 +76,9 @@ impl Path {
         Self::Care,
         Self::Push,
         Self::PushReplace,
+        Self::PushRename,
+        Self::PushIgnore,
+        Self::PushFiles,
         Self::Buffer,
         Self::PushBatches,
         Self::BufferBatches,
@@ -80,7 +89,12 @@ impl Path {
         match self {
             Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed => "sftp-pull",
             Self::Deliver | Self::Notify | Self::Buffer | Self::BufferBatches => "deliver",
-            Self::Push | Self::PushReplace | Self::PushBatches => "sftp-push",
+            Self::Push
+            | Self::PushReplace
+            | Self::PushRename
+            | Self::PushIgnore
+            | Self::PushFiles
+            | Self::PushBatches => "sftp-push",
             Self::Dispatch | Self::Wake => "dispatch",
             Self::Intake => "intake",
             Self::Care => "api",
@@ -128,6 +142,9 @@ impl fmt::Display for Path {
             Self::Care => "care",
             Self::Push => "push",
             Self::PushReplace => "push that replaces",
+            Self::PushRename => "push that renames",
+            Self::PushIgnore => "push that ignores",
+            Self::PushFiles => "push of files",
             Self::Buffer => "buffer",
             Self::PushBatches => "push of batches",
             Self::BufferBatches => "buffer of batches",
@@ -285,7 +302,12 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         Path::Notify => notifications::play_notify(world).await?,
         Path::Wake => notifications::play_wake(world).await?,
         Path::Care => notifications::play_care(world).await?,
-        Path::Push | Path::PushReplace | Path::Buffer => pushes::play(world, route.path).await?,
+        Path::Push
+        | Path::PushReplace
+        | Path::PushRename
+        | Path::PushIgnore
+        | Path::PushFiles
+        | Path::Buffer => pushes::play(world, route.path).await?,
         Path::PushBatches | Path::BufferBatches | Path::PullPushed => {
             batches::play(world, route.path).await?;
         }

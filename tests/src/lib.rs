@@ -8,6 +8,7 @@ pub mod exports;
 pub mod faults;
 pub mod flow;
 pub mod hooks;
+pub mod line;
 pub mod proxy;
 pub mod pulled_exports;
 pub mod puller;

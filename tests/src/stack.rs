@@ -31,8 +31,12 @@ pub struct Stack {
     http: reqwest::Client,
 }
 
+/// A variable that `.local/env` sets.
+///
+/// # Errors
+/// When it is not set.
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the stack is")]
-pub(crate) fn variable(name: &str) -> Result<String> {
+pub fn variable(name: &str) -> Result<String> {
     std::env::var(name)
         .with_context(|| format!("{name} is not set; run `make up`, then `set -a; . .local/env; set +a`"))
 }

@@ -1,7 +1,10 @@
 //! The same pushes to servers of five makes, and to one that fails in every way: in the end there is one whole file, and
 //! nothing beside it.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -156,6 +159,63 @@ async fn a_rename_whose_answer_is_lost_is_found_to_be_done() -> Result<()> {
     ensure!(run["status"] == "COMPLETE" && run["counts"]["created"] == 1, "{run:#}");
     there_is(&flow, &[])?;
     flow.is_pushed(&deliveries[0], &run).await
+}
+
+/// Pushes to a server that falls silent in the middle, once; then again.
+async fn is_left_in_time_and_comes_through(
+    faults: &'static str,
+    files_per: &str,
+    through_before: u64,
+) -> Result<()> {
+    let mut settings = export("fail");
+    if files_per == "record" {
+        settings["files_per"] = files_per.into();
+        settings["file_name"] = "{counter}.ndjson".into();
+    }
+    let flow = Exports::on(Software::Faulty(faults), settings, "in").await?;
+    let deliveries = flow.buffered(&events(&["evt-1", "evt-2"])).await?;
+    let started = Instant::now();
+    let run = flow.flush().await?;
+    // One answer is waited for 30 s, and nothing else is asked of that session.
+    ensure!(started.elapsed() < Duration::from_secs(50), "{:?}", started.elapsed());
+    let status = if through_before > 0 { "PARTIAL" } else { "ERROR" };
+    ensure!(run["status"] == status && run["failure"]["code"] == "timed_out", "{run:#}");
+    ensure!(run["failure"]["origin"] == "target" && run["failure"]["retryable"] == true, "{run:#}");
+    ensure!(flow.server.log().contains("fault: stall-"), "{}", flow.server.log());
+    let left = 2 - through_before;
+    ensure!(flow.buffer().await?["waiting"] == left, "{:#}", flow.buffer().await?);
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && run["counts"]["created"] == left, "{run:#}");
+    match files_per {
+        "record" => there_is(&flow, &[("1.ndjson", &["evt-1"]), ("2.ndjson", &["evt-2"])])?,
+        _ => there_is(&flow, &[("events.ndjson", &["evt-1", "evt-2"])])?,
+    }
+    flow.is_pushed(&deliveries[1], &run).await
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_at_a_write_is_left_in_time() -> Result<()> {
+    is_left_in_time_and_comes_through("stall-write once", "batch", 0).await
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_at_the_close_is_left_in_time() -> Result<()> {
+    is_left_in_time_and_comes_through("stall-close once", "batch", 0).await
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_at_the_rename_is_left_in_time() -> Result<()> {
+    is_left_in_time_and_comes_through("stall-rename once", "batch", 0).await
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_at_one_of_many_writes_is_left_in_time() -> Result<()> {
+    is_left_in_time_and_comes_through("stall-write=2 once", "record", 0).await
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_at_one_of_many_renames_is_left_in_time() -> Result<()> {
+    is_left_in_time_and_comes_through("stall-rename=2 once", "record", 1).await
 }
 
 #[tokio::test]

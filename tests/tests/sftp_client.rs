@@ -1,11 +1,16 @@
 //! The SFTP client on servers of five makes: what each does differently is no caller's business.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
-use shared::sftp::{Client, RemoteFile, SftpError};
+use shared::sftp::{Client, RemoteFile, Server, SftpError};
 use tempfile::TempDir;
 use tests::{
+    line::Line,
     sftp_client::{SHORT, access, enter, noise, patience, read, write},
     sftp_server::{Entry, SftpServer, Software},
 };
@@ -214,8 +219,105 @@ fn a_server_without_sftp_is_named() -> Result<()> {
     at.server.configure(|config| {
         config.replace("Subsystem sftp internal-sftp\nForceCommand internal-sftp\n", "")
     })?;
-    let error = enter(&at.server).err().context("it has none")?;
+    is_named(&at.server)
+}
+
+#[test]
+fn a_server_that_takes_requests_and_has_no_sftp_is_named() -> Result<()> {
+    is_named(&Place::on(Software::Faulty("no-sftp"))?.server)
+}
+
+/// A server, the answer of it as it is entered by the settings that servers have, and where old algorithms are allowed.
+fn entered(faults: &'static str) -> Result<(Result<Client, SftpError>, Result<Client, SftpError>)> {
+    let home = tempfile::tempdir()?;
+    let server = SftpServer::start_as(Software::Faulty(faults), &home.path().join("server"), Entry::Key)?;
+    let [by_default, with_legacy] = [false, true].map(|legacy| {
+        let mut access = access(&server)?;
+        access.settings.legacy_algorithms = legacy;
+        anyhow::Ok(Client::connect(&access, patience(Duration::from_secs(20))))
+    });
+    let (by_default, mut with_legacy) = (by_default?, with_legacy?);
+    if let Ok(client) = &mut with_legacy {
+        let (path, content) = (home.path().join("a").display().to_string(), noise(300_001, 5));
+        write(client, &path, &content)?;
+        ensure!(read(client, &path, content.len())? == content);
+    }
+    Ok((by_default, with_legacy))
+}
+
+#[test]
+fn a_server_that_knows_only_sha_1_is_entered_only_where_that_is_said() -> Result<()> {
+    let (by_default, with_legacy) = entered("sha1")?;
+    let error = by_default.err().context("SHA-1 is not taken by default")?;
+    ensure!(error.code() == "no_common_algorithms", "{error}");
+    for offered in [
+        "for key exchange the server offers diffie-hellman-group14-sha1",
+        "for host key the server offers ssh-rsa,",
+        "for MAC the server offers hmac-sha1,",
+        "sftp.legacy_algorithms",
+    ] {
+        ensure!(error.to_string().contains(offered), "{error}");
+    }
+    with_legacy?;
+    Ok(())
+}
+
+#[test]
+fn an_rsa_key_signs_by_sha_1_only_where_that_is_said() -> Result<()> {
+    let (by_default, with_legacy) = entered("rsa-client")?;
+    by_default?;
+    with_legacy?;
+    let (by_default, with_legacy) = entered("rsa-client states-no-signatures")?;
+    let error = by_default.err().context("the server says nothing of newer signatures")?;
+    ensure!(error.code() == "private_key_unusable", "{error}");
+    ensure!(error.to_string().contains("sftp.legacy_algorithms"), "{error}");
+    with_legacy?;
+    Ok(())
+}
+
+fn is_named(server: &SftpServer) -> Result<()> {
+    let started = enter(server).and_then(|mut client| Ok(client.start()?));
+    let error = started.err().context("it has none")?;
+    let error = error.downcast_ref::<SftpError>().context("it is the client's")?;
+    ensure!(error.code() == "transfer_failed", "{error}");
     ensure!(error.to_string().contains("may use the sftp subsystem"), "{error}");
+    Ok(())
+}
+
+/// Round trips that it takes to enter a server and have a file of one byte.
+async fn round_trips(software: Software) -> Result<f64> {
+    const ROUND_TRIP: Duration = Duration::from_millis(200);
+    let at = Place::on(software)?;
+    fs::write(at.folder.join("a"), b"x")?;
+    let line = Line::start(at.server.address(), ROUND_TRIP.as_millis() as u64).await?;
+    let server = Server { port: line.port(), ..access(&at.server)? };
+    let path = at.path("a");
+    let shortest = tokio::task::spawn_blocking(move || {
+        let mut shortest = Duration::MAX;
+        for _ in 0..3 {
+            let started = Instant::now();
+            let mut client = Client::connect(&server, patience(Duration::from_secs(20)))?;
+            ensure!(read(&mut client, &path, 1)? == b"x");
+            shortest = shortest.min(started.elapsed());
+        }
+        Ok(shortest)
+    });
+    Ok(shortest.await??.as_secs_f64() / ROUND_TRIP.as_secs_f64())
+}
+
+#[tokio::test]
+async fn a_far_server_is_not_waited_for_before_it_has_started_sftp() -> Result<()> {
+    for (software, most) in [
+        (Software::OpenSsh, 9.8),
+        (Software::AsyncSsh, 8.8),
+        (Software::Rclone, 8.8),
+        (Software::ProFtpd, 8.4),
+        (Software::Dropbear, 8.4),
+    ] {
+        let round_trips = round_trips(software).await?;
+        println!("{software:?}: {round_trips:.2} round trips");
+        ensure!(round_trips < most, "{software:?}: {round_trips}");
+    }
     Ok(())
 }
 

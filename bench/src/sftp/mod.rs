@@ -5,13 +5,13 @@
 //! nothing else. All tools take turns, so that a noisy machine is noisy for all.
 
 mod client;
-mod delay;
 mod place;
 mod tools;
 
 use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::{Context, Result, ensure};
+use tests::line::Line;
 
 use place::{Place, Work};
 use tools::Tool;
@@ -38,7 +38,7 @@ pub(crate) async fn run() -> Result<()> {
     let mut figures = Vec::new();
     for round_trip_ms in ROUND_TRIPS_MS {
         let size_bytes = if round_trip_ms == 0 { NEAR_BYTES } else { FAR_BYTES };
-        let line = delay::Line::start(place.address(), round_trip_ms).await?;
+        let line = Line::start(place.address(), round_trip_ms).await?;
         for (name, work, target) in [
             ("get", Work::Get(size_bytes), target(round_trip_ms, 1.2, 3.0)),
             ("put", Work::Put(size_bytes), target(round_trip_ms, 1.0, 1.4)),
@@ -54,7 +54,7 @@ pub(crate) async fn run() -> Result<()> {
             }
         }
     }
-    let line = delay::Line::start(place.address(), 0).await?;
+    let line = Line::start(place.address(), 0).await?;
     let work = Work::GetAll(SMALL_FILES, SMALL_BYTES);
     let secs = rounds(&place, &line, work, &[Tool::Hub, Tool::Sftp]).await?;
     println!("\n{SMALL_FILES} files of {SMALL_BYTES} bytes; files a second");
@@ -77,12 +77,7 @@ fn target(round_trip_ms: u64, near: f64, far: f64) -> Option<f64> {
 }
 
 /// Seconds of each tool, the median of the rounds.
-async fn rounds(
-    place: &Place,
-    line: &delay::Line,
-    work: Work,
-    tools: &[Tool],
-) -> Result<BTreeMap<Tool, f64>> {
+async fn rounds(place: &Place, line: &Line, work: Work, tools: &[Tool]) -> Result<BTreeMap<Tool, f64>> {
     place.prepare(work)?;
     place.is_known_at(line.port())?;
     let mut all: BTreeMap<Tool, Vec<f64>> = BTreeMap::new();

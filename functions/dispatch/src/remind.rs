@@ -1,10 +1,13 @@
-//! Telling an account's people that a secret of a source or of a target server ends soon.
+//! Telling an account's people that a secret of a source or of a target server ends soon; and metering how long the oldest
+//! in a target's buffer has waited, which no push does where none comes.
 
 use jiff::Timestamp;
 use serde_json::json;
 use shared::{
     announcement::{Happened, announcement},
-    aws::{AwsError, due::DueRow},
+    aws::{AwsError, due::DueRow, emf, gates::Of, owed::OwedList},
+    delivery::{DeliveryState, WaitingFor},
+    metrics,
     resource::Settings,
     signature::{LiveSecret, ending, next_reminder},
     source::Source,
@@ -20,6 +23,10 @@ pub(crate) trait Ending: Settings {
     fn live_secrets(&self) -> &[LiveSecret];
     /// For people.
     fn name(&self) -> &str;
+    /// When its buffer is looked at next, if it has one.
+    fn looked_at_next(&self, _now: Timestamp) -> Option<Timestamp> {
+        None
+    }
 }
 
 impl Ending for Source {
@@ -39,6 +46,10 @@ impl Ending for TargetServer {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn looked_at_next(&self, now: Timestamp) -> Option<Timestamp> {
+        Self::looked_at_next(self, now)
     }
 }
 
@@ -63,10 +74,33 @@ pub(crate) async fn remind<T: Ending>(
             context.table.keep_notification(&kept, now).await?;
         }
     }
-    match next_reminder(settings.live_secrets(), now) {
+    let looked_at_next = settings.looked_at_next(now);
+    if looked_at_next.is_some() {
+        meter_buffer(context, Of { account, target_server: id }, now).await?;
+    }
+    match next_reminder(settings.live_secrets(), now).into_iter().chain(looked_at_next).min() {
         Some(next) => context.table.put_off(row, next).await?,
         None => context.table.no_longer_due(row).await?,
     };
+    Ok(())
+}
+
+/// Meters how long the oldest in a target's buffer has waited, as the index tells it.
+async fn meter_buffer(context: &Context, of: Of<'_>, now: Timestamp) -> Result<(), AwsError> {
+    let list = OwedList {
+        account: of.account,
+        target_server: of.target_server,
+        state: Some(DeliveryState::Waiting),
+        waiting_for: Some(WaitingFor::Flush),
+        connection: None,
+        from_ms: 0,
+        to_ms: i64::MAX / 2,
+        limit: 1,
+    };
+    if let Some(oldest) = context.table.owed(list).await?.first() {
+        let age_ms = now.as_millisecond().saturating_sub(oldest.accepted_at()).max(0);
+        emf::print(&metrics::oldest_owed(age_ms.unsigned_abs() / 1000));
+    }
     Ok(())
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use shared::{
     aws::{
         AwsError, emf,
         gates::Of,
+        owed::Owed,
         pushes::{Ended, Which},
     },
-    export::{Export, FilesPer, Phase, Push, retry_wait},
+    export::{Export, FilesPer, OpenBatch, Phase, Push, retry_wait},
     id, metrics,
     run::{Failure, Origin, Run, RunStatus, Trigger, ending},
     target_server::{TargetServer, TargetServerKind},
@@ -19,14 +21,18 @@ use crate::{
     Context,
     carry::carry,
     error::Stop,
-    freeze::{choose, freeze, new_batch, take_up},
+    freeze::{Chosen, choose, freeze, new_batch, take_up},
     limit::Limit,
     remote::Remote,
     report,
+    together::{MOST_TOGETHER, carry_together},
 };
 
 /// Most files of a run: each has a line in the run's row, which DynamoDB bounds at 400 KB.
 const MOST_FILES: usize = 400;
+
+/// Files that are frozen at once.
+const FROZEN_AT_ONCE: usize = 8;
 
 /// Why a run does not push what else waits.
 const SAME_NAME: &str =
@@ -187,35 +193,21 @@ async fn files_through(
         let mut may_be_more = true;
         if push.open_batch.as_ref().is_none_or(|batch| batch.phase == Phase::Freezing) {
             through.extend(named_after(run, export));
-            let chosen = choose(context, of, export, &through).await?;
-            let Some(first) = chosen.rows.first() else {
-                if push.open_batch.is_some() {
-                    context.table.drop_batch(of, push, (context.clock)()).await?;
-                }
+            let Some(is_all) = fill(context, of, export, push, run, &mut through).await? else {
                 if !through.is_empty() && !export.makes_several_files() {
                     warn_of_what_waits(context, of, run, SAME_NAME).await?;
                 }
                 return Ok(());
             };
-            if export.files_per() == FilesPer::Connection {
-                through.extend(chosen.is_all.then(|| first.connection().to_string()));
-            } else {
-                may_be_more = !chosen.is_all;
-            }
-            if push.open_batch.is_none() {
-                let batch = new_batch(of, &run.id, push.files + 1, (context.clock)());
-                context.table.open_batch(of, push, batch).await?;
-            }
-            let Some(batch) = push.open_batch.clone() else { return Ok(()) };
-            let rows = take_up(context, batch.number, chosen.rows).await?;
-            if rows.is_empty() {
-                context.table.drop_batch(of, push, (context.clock)()).await?;
-                return Ok(());
-            }
-            let batch = freeze(context, of, export, batch, push.epoch, rows).await?;
-            context.table.note_batch(of, push, batch, false).await?;
+            may_be_more = !is_all || export.files_per() == FilesPer::Connection;
         }
-        carry(context, of, export, remote, push, run).await?;
+        carry_together(context, of, export, remote, push, run).await?;
+        while push.open_batch.is_some() {
+            if !push.open_behind.is_empty() && !limit.has_time() {
+                return Err(Stop::OutOfTime("the next file".into()));
+            }
+            carry(context, of, export, remote, push, run).await?;
+        }
         if !may_be_more {
             return Ok(());
         }
@@ -230,6 +222,69 @@ async fn files_through(
         if !limit.has_time() {
             return Err(Stop::OutOfTime("the next file".into()));
         }
+    }
+}
+
+/// Opens the next files, or those that were open and not frozen, and freezes them. Answers whether nothing more waits
+/// for them; `None` where there is nothing to be put into them.
+async fn fill(
+    context: &Context,
+    of: Of<'_>,
+    export: &Export,
+    push: &mut Push,
+    run: &Run,
+    through: &mut HashSet<String>,
+) -> Result<Option<bool>, Stop> {
+    let open = push.all_open().len();
+    let most = match open {
+        0 if export.makes_several_files() => {
+            MOST_FILES.saturating_sub(run.outputs.len()).clamp(1, MOST_TOGETHER)
+        }
+        0 => 1,
+        open => open,
+    };
+    let Chosen { files, is_all } = choose(context, of, export, through, most).await?;
+    let now = (context.clock)();
+    if open > files.len() {
+        context.table.drop_batches(of, push, files.len(), now).await?;
+    }
+    let Some(first) = files.first().and_then(|rows| rows.first()) else { return Ok(None) };
+    if export.files_per() == FilesPer::Connection {
+        through.extend(is_all.then(|| first.connection().to_string()));
+    }
+    if open == 0 {
+        let numbers = (push.files + 1..).take(files.len());
+        let batches = numbers.map(|number| new_batch(of, &run.id, number, now)).collect();
+        context.table.open_batches(of, push, batches).await?;
+    }
+    let (epoch, opened) = (push.epoch, push.all_open());
+    let frozen = stream::iter(opened.into_iter().zip(files))
+        .map(|(batch, rows)| take_up_and_freeze(context, of, export, batch, epoch, rows).boxed())
+        .buffered(FROZEN_AT_ONCE)
+        .try_collect::<Vec<_>>()
+        .await?;
+    // Only what comes of runs is given up meanwhile, and of that each file is opened by itself.
+    let Some(frozen) = frozen.into_iter().collect::<Option<Vec<_>>>() else {
+        context.table.drop_batches(of, push, 0, now).await?;
+        return Ok(None);
+    };
+    context.table.note_batches(of, push, frozen).await?;
+    Ok(Some(is_all))
+}
+
+/// Freezes what is left of these rows; `None` where nothing is.
+async fn take_up_and_freeze(
+    context: &Context,
+    of: Of<'_>,
+    export: &Export,
+    batch: OpenBatch,
+    epoch: u64,
+    rows: Vec<Owed>,
+) -> Result<Option<OpenBatch>, Stop> {
+    let rows = take_up(context, batch.number, rows).await?;
+    match rows.is_empty() {
+        true => Ok(None),
+        false => freeze(context, of, export, batch, epoch, rows).await.map(Some),
     }
 }
 

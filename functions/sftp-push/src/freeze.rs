@@ -11,7 +11,7 @@ use shared::{
     keys,
 };
 
-use crate::{Context, error::Stop, render::render};
+use crate::{Context, error::Stop, render::render, together::SMALL_BYTES};
 
 /// Most rows of a file, notifications and batches: their list is held in memory. What is more makes the next file of the
 /// same run.
@@ -23,9 +23,9 @@ const AT_ONCE: usize = 16;
 /// Most bytes of the payloads of a file: it has to be frozen within an invocation.
 const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
-/// The rows that make the next file.
+/// The rows that make the next files, which go together.
 pub(crate) struct Chosen {
-    pub(crate) rows: Vec<Owed>,
+    pub(crate) files: Vec<Vec<Owed>>,
     /// Whether nothing more waits for it: of all, or of its connection where each has files of its own.
     pub(crate) is_all: bool,
 }
@@ -41,20 +41,31 @@ pub(crate) struct Frozen<'a> {
     pub(crate) takes_batches: bool,
 }
 
-/// Chooses the oldest rows that go into one file; of a connection that is not `through` yet, where each has its own.
+/// Chooses the oldest rows that go into one file; of a connection that is not `through` yet, where each has its own. Where
+/// each record has a file, so many as go together.
 pub(crate) async fn choose(
     context: &Context,
     of: Of<'_>,
     export: &Export,
     through: &HashSet<String>,
+    most_files: usize,
 ) -> Result<Chosen, AwsError> {
     let now = (context.clock)();
     let (oldest, most) = match export.files_per() {
         FilesPer::Batch => (None, MOST_ROWS),
-        FilesPer::Record => (None, 1),
+        FilesPer::Record => {
+            let mut rows = context.table.buffered(of, Which::All, most_files, now).await?;
+            let small = rows.iter().take_while(|row| is_small(row)).count();
+            let chosen = small.clamp(rows.len().min(1), most_files);
+            let is_all = rows.len() < most_files && chosen == rows.len();
+            rows.truncate(chosen);
+            return Ok(Chosen { files: rows.into_iter().map(|row| vec![row]).collect(), is_all });
+        }
         FilesPer::Connection => {
             let oldest = context.table.buffered(of, Which::Besides(through), 1, now).await?.pop();
-            let Some(oldest) = oldest else { return Ok(Chosen { rows: Vec::new(), is_all: true }) };
+            let Some(oldest) = oldest else {
+                return Ok(Chosen { files: Vec::new(), is_all: true });
+            };
             (Some(oldest.connection().to_string()), MOST_ROWS)
         }
     };
@@ -69,7 +80,13 @@ pub(crate) async fn choose(
     let fitting = fitting.count();
     let is_all = rows.len() < most && fitting == rows.len();
     rows.truncate(fitting);
-    Ok(Chosen { rows, is_all })
+    let files = if rows.is_empty() { Vec::new() } else { vec![rows] };
+    Ok(Chosen { files, is_all })
+}
+
+/// Says whether a row's file goes with others. A batch of a run does not: it has to be taken up, which may fail.
+fn is_small(row: &Owed) -> bool {
+    matches!(row, Owed::Notification(_)) && row.size_bytes() <= SMALL_BYTES
 }
 
 /// Takes the batches among the rows up for the file with this number, and leaves out those that wait no more: of a run

@@ -18,6 +18,7 @@ mod remote;
 mod render;
 mod report;
 mod settle;
+mod together;
 mod tried;
 mod upload;
 

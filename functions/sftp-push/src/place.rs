@@ -58,7 +58,8 @@ pub(crate) async fn place(
         done_file::remove_earlier(export, remote, &name).await?;
         match rename(remote, &temporary, &name).await {
             Ok(()) => return Ok(Placed::Under(name)),
-            Err(stop) if remote.exists(&name).await? => drop(stop), // taken in this very moment
+            // Taken in this very moment. Where that cannot be told, what came first says why.
+            Err(stop) if remote.exists(&name).await.unwrap_or_default() => drop(stop),
             Err(stop) => return Err(stop),
         }
     }
@@ -81,7 +82,8 @@ async fn under_its_own(export: &Export, remote: &Remote, batch: &OpenBatch) -> R
             done_file::remove_earlier(export, remote, name).await?;
             match rename(remote, &temporary, name).await {
                 Ok(()) => return Ok(Placed::Under(name.clone())),
-                Err(stop) if !remote.exists(name).await? => return Err(stop),
+                // Where it cannot be told whether it is taken, what came first says why.
+                Err(stop) if !remote.exists(name).await.unwrap_or_default() => return Err(stop),
                 Err(_) => true,
             }
         }

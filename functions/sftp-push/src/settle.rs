@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use shared::{
     aws::{
@@ -12,7 +12,7 @@ use shared::{
     },
     counts::{Counts, CountsError, Settled},
     delivery::{DeathCause, Outcome},
-    export::{BatchEntry, ManifestEntry, NotificationEntry, Push},
+    export::{BatchEntry, ManifestEntry, NotificationEntry, OpenBatch, Push},
     metrics,
     run::{Output, OutputResult, Run},
 };
@@ -36,7 +36,7 @@ impl Through {
     }
 }
 
-/// Writes the rows, then closes the batch. Doing it again writes what is left.
+/// Writes the rows of the open batch, then closes it. Doing it again writes what is left.
 pub(crate) async fn settle(
     context: &Context,
     of: Of<'_>,
@@ -44,18 +44,38 @@ pub(crate) async fn settle(
     run: &mut Run,
     through: Through,
 ) -> Result<(), Stop> {
-    let Some(batch) = push.open_batch.clone() else { return Ok(()) };
-    let entries = manifest(context, &batch.manifest).await?;
-    let name = through.name.unwrap_or_else(|| batch.name.clone());
-    let path = through.remote.path(&name);
+    settle_all(context, of, push, run, vec![through]).await
+}
+
+/// Like [`settle`], for as many of the open batches as are through, the first ones, in their order.
+pub(crate) async fn settle_all(
+    context: &Context,
+    of: Of<'_>,
+    push: &mut Push,
+    run: &mut Run,
+    through: Vec<Through>,
+) -> Result<(), Stop> {
     let now = (context.clock)();
-    let mut counts = run.counts;
-    for entry in &entries {
-        count(&mut counts, through.result, entry).map_err(|e| AwsError::damaged("the run's counts", e))?;
+    let files: Vec<_> = push.all_open().into_iter().zip(through).collect();
+    let keys: Vec<String> = files.iter().map(|(batch, _)| batch.manifest.clone()).collect();
+    let lists = stream::iter(keys)
+        .map(|key| async move { manifest(context, &key).await }.boxed())
+        .buffered(AT_ONCE)
+        .try_collect::<Vec<_>>()
+        .await?;
+    let (mut counts, mut rows, mut outputs) = (run.counts, Vec::new(), Vec::new());
+    for ((batch, through), entries) in files.into_iter().zip(lists) {
+        let result = through.result;
+        let output = output(batch, through, now);
+        for entry in entries {
+            count(&mut counts, result, &entry).map_err(|e| AwsError::damaged("the run's counts", e))?;
+            rows.push((entry, result, output.path.clone()));
+        }
+        outputs.push(output);
     }
-    let (run_id, result) = (run.id.clone(), through.result);
-    let mut written = stream::iter(entries)
-        .map(|entry| write(context, of, entry, &run_id, result, &path, now).boxed())
+    let run_id = run.id.clone();
+    let mut written = stream::iter(rows)
+        .map(|(entry, result, path)| write(context, of, entry, &run_id, result, path, now).boxed())
         .buffer_unordered(AT_ONCE);
     let (mut delivered, mut settled) = (Vec::new(), BTreeMap::new());
     while let Some(written) = written.next().await {
@@ -73,9 +93,23 @@ pub(crate) async fn settle(
             tracing::warn!(error = shared::chain(&error), pulled, "the run of a batch was not told");
         }
     }
-    let output = Output {
-        path,
-        result,
+    let files: Vec<_> = outputs.iter().map(|o| (o.records, o.size_bytes, o.duration_ms, o.result)).collect();
+    context.table.close_batches(of, push, run, outputs, counts).await?;
+    for (records, size_bytes, duration_ms, result) in files {
+        tracing::info!(records, size_bytes, duration_ms, ?result, "a file is through");
+        if result == OutputResult::Written {
+            emf::print(&metrics::file_pushed(records, size_bytes));
+        }
+    }
+    Ok(())
+}
+
+/// The line of the report.
+fn output(batch: OpenBatch, through: Through, now: Timestamp) -> Output {
+    let name = through.name.unwrap_or(batch.name);
+    Output {
+        path: through.remote.path(&name),
+        result: through.result,
         records: batch.records,
         size_bytes: batch.size_bytes,
         sha256: batch.sha256,
@@ -89,14 +123,7 @@ pub(crate) async fn settle(
         server: through.remote.software().into(),
         cipher: through.remote.cipher().into(),
         ended_at: now,
-    };
-    let (records, size_bytes) = (output.records, output.size_bytes);
-    tracing::info!(records, size_bytes, duration_ms = output.duration_ms, ?result, "a file is through");
-    context.table.close_batch(of, push, run, output, counts).await?;
-    if result == OutputResult::Written {
-        emf::print(&metrics::file_pushed(records, size_bytes));
     }
-    Ok(())
 }
 
 /// Why a record of a file that ended so was not sent; `None` where it was. `unfit` is why it did not fit, if it did not.
@@ -153,12 +180,14 @@ async fn write(
     entry: ManifestEntry,
     run: &str,
     result: OutputResult,
-    path: &str,
+    path: String,
     now: Timestamp,
 ) -> Result<Written, AwsError> {
     match entry {
-        ManifestEntry::Notification(entry) => notification(context, of, &entry, run, result, path, now).await,
-        ManifestEntry::Batch(entry) => batch(context, of, entry, run, result, path, now).await,
+        ManifestEntry::Notification(entry) => {
+            notification(context, of, &entry, run, result, &path, now).await
+        }
+        ManifestEntry::Batch(entry) => batch(context, of, entry, run, result, &path, now).await,
     }
 }
 

@@ -24,4 +24,4 @@ pub use push::{
     BatchEntry, Breaker, Decision, ManifestEntry, NotificationEntry, OpenBatch, Phase, Push, Sent, retry_wait,
 };
 pub use settings::{Export, FileFormat, FilesPer, Overwrite};
-pub use void::{VoidNumber, VoidReason};
+pub use void::{VoidNumber, VoidReason, void_numbers_with};

@@ -23,6 +23,9 @@ pub struct Push {
     /// The batch that is frozen, or about to be, and not through yet: nothing else is sent before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_batch: Option<OpenBatch>,
+    /// Those that were opened together with it and come after it, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_behind: Vec<OpenBatch>,
     /// What a person has decided about the open batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
@@ -268,6 +271,18 @@ const SOMEBODY_ELSE: &str = "host_key_mismatch";
 const DECIDED_BY_A_PERSON: &str = "name_exists";
 
 impl Push {
+    /// The batches that are open, in the order in which their files get their names.
+    pub fn all_open(&self) -> Vec<OpenBatch> {
+        self.open_batch.iter().chain(&self.open_behind).cloned().collect()
+    }
+
+    /// Has these batches be the open ones.
+    pub fn set_open(&mut self, batches: Vec<OpenBatch>) {
+        let mut batches = batches.into_iter();
+        self.open_batch = batches.next();
+        self.open_behind = batches.collect();
+    }
+
     /// What it does to the breaker that a push ended stuck by a failure; or that it did not, and whether a file got
     /// through, without which nobody knows whether the server is there.
     pub fn breaker_after(&self, stuck_by: Option<&Failure>, has_files: bool) -> Breaker {

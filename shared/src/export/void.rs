@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{OpenBatch, OutputResult, Push};
+use super::{OpenBatch, OutputResult};
 
 /// Most of them that a target's push row keeps: it is written often, and pays by its size.
 const MOST_KEPT: usize = 50;
@@ -48,18 +48,16 @@ impl VoidReason {
     }
 }
 
-impl Push {
-    /// The void numbers, newest first, once this batch's is one of them.
-    pub fn void_numbers_with(
-        &self,
-        batch: &OpenBatch,
-        reason: VoidReason,
-        run: &str,
-        at: Timestamp,
-    ) -> Vec<VoidNumber> {
-        let void = VoidNumber { number: batch.number, reason, run: run.into(), at };
-        std::iter::once(void).chain(self.void_numbers.iter().cloned()).take(MOST_KEPT).collect()
-    }
+/// The void numbers, newest first, once this batch's is one of them.
+pub fn void_numbers_with(
+    before: &[VoidNumber],
+    batch: &OpenBatch,
+    reason: VoidReason,
+    run: &str,
+    at: Timestamp,
+) -> Vec<VoidNumber> {
+    let void = VoidNumber { number: batch.number, reason, run: run.into(), at };
+    std::iter::once(void).chain(before.iter().cloned()).take(MOST_KEPT).collect()
 }
 
 #[cfg(test)]
@@ -68,15 +66,14 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept() {
-        let mut push = Push::default();
+        let mut void = Vec::new();
         for number in 1..=60 {
             let batch = serde_json::json!({ "id": "exp_1", "run": "run_0", "number": number, "opened_at": 0,
                 "phase": "frozen" });
             let batch: OpenBatch = serde_json::from_value(batch).unwrap();
-            push.void_numbers =
-                push.void_numbers_with(&batch, VoidReason::Nothing, "run_1", Timestamp::UNIX_EPOCH);
+            void = void_numbers_with(&void, &batch, VoidReason::Nothing, "run_1", Timestamp::UNIX_EPOCH);
         }
-        let numbers: Vec<u64> = push.void_numbers.iter().map(|void| void.number).collect();
+        let numbers: Vec<u64> = void.iter().map(|void| void.number).collect();
         assert_eq!(numbers, (11..=60).rev().collect::<Vec<_>>());
     }
 }

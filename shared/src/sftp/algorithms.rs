@@ -17,6 +17,8 @@ pub struct Algorithms {
     pub key_exchange: Vec<String>,
     /// For showing who the server is.
     pub host_key: Vec<String>,
+    /// For showing who the hub is, with an RSA key.
+    pub(super) rsa_signature: Vec<String>,
     /// For hiding what is sent.
     pub cipher: Vec<String>,
     /// For noticing changes to what is sent.
@@ -42,6 +44,9 @@ const LEGACY_CIPHER: &str = "aes256-cbc,aes192-cbc,aes128-cbc,3des-cbc";
 const LEGACY_MAC: &str = "hmac-sha1-etm@openssh.com,hmac-sha1";
 const LEGACY_RSA: &str = "ssh-rsa";
 
+/// How RSA keys sign.
+pub(super) const RSA: &str = "rsa-sha2-512,rsa-sha2-256";
+
 impl Algorithms {
     /// What the hub takes: of a server with these types of keys; with the old ones where that is said.
     pub(super) fn of_hub(key_types: &[&str], takes_legacy: bool, compresses: bool) -> Self {
@@ -52,7 +57,7 @@ impl Algorithms {
         let mut host_key: Vec<String> = Vec::new();
         for key_type in key_types {
             let signatures = match *key_type {
-                "ssh-rsa" => list("rsa-sha2-512,rsa-sha2-256", LEGACY_RSA),
+                "ssh-rsa" => list(RSA, LEGACY_RSA),
                 other => vec![other.into()],
             };
             host_key.extend(signatures.into_iter().filter(|s| !host_key.contains(s)).collect::<Vec<_>>());
@@ -61,6 +66,7 @@ impl Algorithms {
             software: String::new(),
             key_exchange: list(KEY_EXCHANGE, LEGACY_KEY_EXCHANGE),
             host_key,
+            rsa_signature: list(RSA, LEGACY_RSA),
             cipher: list(CIPHER, LEGACY_CIPHER),
             mac: list(MAC, LEGACY_MAC),
             compression: list(if compresses { "zlib@openssh.com,none" } else { "none" }, ""),
@@ -79,6 +85,7 @@ impl Algorithms {
             names.retain(|name| known.contains(&name.as_str()));
             session.method_pref(kind, &names.join(","))?;
         }
+        session.method_pref(MethodType::SignAlgo, &self.rsa_signature.join(","))?;
         session.method_pref(MethodType::CryptSc, &self.cipher.join(","))?;
         session.method_pref(MethodType::MacSc, &self.mac.join(","))?;
         Ok(self)
@@ -139,7 +146,7 @@ impl Algorithms {
         let (key_exchange, host_key) = (list()?, list()?);
         // Each is listed for both directions; servers offer the same in both.
         let (cipher, _, mac, _, compression) = (list()?, list()?, list()?, list()?, list()?);
-        Ok(Self { software, key_exchange, host_key, cipher, mac, compression })
+        Ok(Self { software, key_exchange, host_key, rsa_signature: Vec::new(), cipher, mac, compression })
     }
 }
 
@@ -202,12 +209,14 @@ mod tests {
     fn old_algorithms_are_taken_only_where_that_is_said() {
         let modern = Algorithms::of_hub(&["ssh-rsa", "ssh-ed25519"], false, false);
         assert_eq!(modern.host_key, ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]);
-        let all = [&modern.key_exchange, &modern.host_key, &modern.cipher, &modern.mac];
+        let all =
+            [&modern.key_exchange, &modern.host_key, &modern.rsa_signature, &modern.cipher, &modern.mac];
         assert!(
             all.into_iter().flatten().all(|a| !a.ends_with("sha1") && !a.contains("cbc") && a != "ssh-rsa")
         );
         let legacy = Algorithms::of_hub(&["ssh-rsa"], true, true);
         assert!(legacy.host_key.contains(&"ssh-rsa".into()) && legacy.mac.contains(&"hmac-sha1".into()));
+        assert!(legacy.rsa_signature.contains(&"ssh-rsa".into()));
         assert!(legacy.cipher.starts_with(&modern.cipher), "the good ones first");
     }
 

@@ -16,6 +16,7 @@ mod getting_many;
 mod moving;
 mod patience;
 mod putting;
+mod putting_many;
 mod server;
 mod subsystem;
 mod wire;

@@ -34,7 +34,7 @@ impl Client {
     /// When it is not done: the old file has its name then, unless the server lets nothing be moved any more.
     pub fn replace(&mut self, from: &str, to: &str, aside: &str) -> Result<(), SftpError> {
         self.start()?;
-        let request = match self.sftp.has(extension::POSIX_RENAME) {
+        let request = match self.renames_over() {
             true => Request::RenameOver { from, to },
             false => Request::Rename { from, to },
         };
@@ -70,6 +70,11 @@ impl Client {
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Says whether the server renames over what has the name, in one step; known once it has started.
+    pub(super) fn renames_over(&self) -> bool {
+        self.sftp.has(extension::POSIX_RENAME)
     }
 
     /// Removes a file; one that is not there is removed.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use ssh2::{Channel, ExtendedData, Session};
+use ssh2::{BlockDirections, Channel, ErrorCode, ExtendedData, Session};
 
 use super::{
     SftpError,
@@ -68,6 +68,8 @@ pub(super) struct Subsystem {
     session: Session,
     socket: TcpStream,
     patience: Patience,
+    /// Whether the server has said that the user may have SFTP.
+    is_granted: bool,
     /// Whether the server has said that it speaks SFTP.
     is_started: bool,
     extensions: Vec<String>,
@@ -96,11 +98,11 @@ pub(super) struct Subsystem {
 }
 
 impl Subsystem {
-    /// Opens a channel and has the server start SFTP on it. Its first answer is not waited for: the first requests go
-    /// right behind.
+    /// Opens a channel and asks the server to start SFTP on it. Neither that answer nor SFTP's first is waited for where
+    /// the server takes data before: the first requests go right behind. OpenSSH's takes none.
     ///
     /// # Errors
-    /// When the server does not let the user have SFTP.
+    /// When no channel is given.
     pub(super) fn begin(
         session: &Session,
         socket: &TcpStream,
@@ -120,6 +122,7 @@ impl Subsystem {
             session: session.clone(),
             socket,
             patience,
+            is_granted: false,
             is_started: false,
             extensions: Vec::new(),
             out: Vec::new(),
@@ -136,17 +139,48 @@ impl Subsystem {
             timed: None,
         };
         subsystem.wait(STARTING)?;
-        subsystem.channel.subsystem("sftp").map_err(|e| {
-            match failed(&subsystem.socket, patience, "starting SFTP", &e) {
-                SftpError::Broken { what, detail } => SftpError::Broken {
-                    what,
-                    detail: format!("{detail}; check that the user may use the sftp subsystem"),
-                },
-                error => error,
-            }
-        })?;
+        subsystem.request()?;
         wire::put_init(&mut subsystem.out);
         Ok(subsystem)
+    }
+
+    /// Has the request for SFTP go out, without waiting for its answer. libssh2 keeps where it stands on the channel,
+    /// apart from what is written there, and [`Self::grant`] takes it up.
+    fn request(&mut self) -> Result<(), SftpError> {
+        self.session.set_blocking(false);
+        let requested = self.channel.subsystem(NAME);
+        self.session.set_blocking(true);
+        match requested {
+            Ok(()) => self.is_granted = true,
+            Err(error) if error.code() != WOULD_BLOCK => return Err(self.not_granted(&error)),
+            // Half a packet must go out before another one can.
+            Err(_) if is_sending(&self.session) || self.channel.write_window().remaining < FIRST => {
+                self.grant()?;
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Waits until the server has said that the user may have SFTP, if it has not yet.
+    fn grant(&mut self) -> Result<(), SftpError> {
+        if self.is_granted {
+            return Ok(());
+        }
+        self.wait(STARTING)?;
+        self.channel.subsystem(NAME).map_err(|error| self.not_granted(&error))?;
+        self.is_granted = true;
+        Ok(())
+    }
+
+    fn not_granted(&self, error: &ssh2::Error) -> SftpError {
+        match failed(&self.socket, self.patience, "starting SFTP", error) {
+            SftpError::Broken { what, detail } => SftpError::Broken {
+                what,
+                detail: format!("{detail}; check that the user may use the sftp subsystem"),
+            },
+            error => error,
+        }
     }
 
     /// Waits until the server has said that it speaks SFTP, if it has not yet.
@@ -157,6 +191,8 @@ impl Subsystem {
         if self.is_started {
             return Ok(());
         }
+        self.flush(STARTING)?;
+        self.grant()?;
         let packet = self.packet(STARTING)?;
         let (version, extensions) =
             wire::read_version(packet).map_err(|e| broken(STARTING, e.to_string()))?;
@@ -378,6 +414,20 @@ impl Subsystem {
 }
 
 const STARTING: Doing<'_> = Doing("starting", "SFTP");
+
+/// The subsystem's name.
+const NAME: &str = "sftp";
+
+/// Bytes of the first packets, for which there has to be room.
+const FIRST: u32 = 1024;
+
+/// libssh2's `LIBSSH2_ERROR_EAGAIN`.
+const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
+
+/// Says whether a packet is partly sent.
+fn is_sending(session: &Session) -> bool {
+    matches!(session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
+}
 
 /// A session in which a call got no answer cannot be used any more, and closing its files would wait again: it is hung
 /// up.

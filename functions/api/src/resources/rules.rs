@@ -45,11 +45,11 @@ pub(crate) trait Rules: Settings {
 
 impl Rules for TargetServer {
     fn due(&self, _id: &str, now: Timestamp) -> Option<Timestamp> {
-        first_reminder(&self.signing_secrets, now)
+        first_reminder(&self.signing_secrets, now).into_iter().chain(self.looked_at_next(now)).min()
     }
 
     fn has_times_of(&self, before: &Self) -> bool {
-        ends(&self.signing_secrets) == ends(&before.signing_secrets)
+        self.kind == before.kind && ends(&self.signing_secrets) == ends(&before.signing_secrets)
     }
 }
 

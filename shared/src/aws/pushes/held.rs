@@ -1,6 +1,6 @@
 //! The writes of the holder of a push's lease: each is conditional on its epoch and on the lease still being there.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update, builders::UpdateBuilder};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update, builders::UpdateBuilder};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -16,9 +16,9 @@ use super::{
 use crate::{
     announcement::{Happened, announcement},
     counts::Counts,
-    export::{Breaker, OpenBatch, Push, VoidReason},
+    export::{Breaker, OpenBatch, Push},
     keys, metrics,
-    run::{Failure, Output, Run, RunStatus},
+    run::{Failure, Run, RunStatus},
 };
 
 /// How a push ended.
@@ -38,31 +38,9 @@ pub struct Ended {
     pub announces: bool,
 }
 
-const HELD: &str = "epoch = :epoch AND attribute_exists(lease_until)";
+pub(super) const HELD: &str = "epoch = :epoch AND attribute_exists(lease_until)";
 
 impl Table {
-    /// Opens a batch: nothing else is sent to the target before it. Writes nothing where another is open.
-    ///
-    /// # Errors
-    /// When the call fails or the lease is lost.
-    pub async fn open_batch(&self, of: Of<'_>, push: &mut Push, batch: OpenBatch) -> Result<(), AwsError> {
-        let update = self
-            .push_update(of, "SET open_batch = :batch, files = :files")
-            .condition_expression(format!(
-                "{HELD} AND (attribute_not_exists(open_batch) OR open_batch.id = :id)"
-            ))
-            .expression_attribute_values(":id", s(&batch.id))
-            .expression_attribute_values(":epoch", n(push.epoch))
-            .expression_attribute_values(":batch", value(&batch)?)
-            .expression_attribute_values(":files", n(batch.number));
-        if !update_if(update).await? {
-            return Err(lost(of));
-        }
-        push.files = batch.number;
-        push.open_batch = Some(batch);
-        Ok(())
-    }
-
     /// Writes down how far the open batch is, and that a person's decision is `applied`, where one was.
     ///
     /// # Errors
@@ -91,25 +69,6 @@ impl Table {
         if applied {
             push.decision = None;
         }
-        Ok(())
-    }
-
-    /// Forgets the open batch without a file: nothing was left to be put into it. Its number is noted as void.
-    ///
-    /// # Errors
-    /// When the call fails or the lease is lost.
-    pub async fn drop_batch(&self, of: Of<'_>, push: &mut Push, now: Timestamp) -> Result<(), AwsError> {
-        let Some(batch) = &push.open_batch else { return Ok(()) };
-        let void = push.void_numbers_with(batch, VoidReason::Empty, &batch.run, now);
-        let update = self
-            .push_update(of, "SET void_numbers = :void REMOVE open_batch, decision")
-            .condition_expression(HELD)
-            .expression_attribute_values(":void", value(&void)?)
-            .expression_attribute_values(":epoch", n(push.epoch));
-        if !update_if(update).await? {
-            return Err(lost(of));
-        }
-        (push.open_batch, push.decision, push.void_numbers) = (None, None, void);
         Ok(())
     }
 
@@ -180,49 +139,6 @@ impl Table {
             return Err(AwsError::LostLease(format!("run {}", run.id)));
         }
         run.progress_epoch = epoch;
-        Ok(())
-    }
-
-    /// Closes the open batch and adds its file to the report, in one transaction: it is counted once. Its rows are
-    /// written before. Where no file came of it, its number is noted as void.
-    ///
-    /// # Errors
-    /// When the call fails or the lease is lost.
-    pub async fn close_batch(
-        &self,
-        of: Of<'_>,
-        push: &mut Push,
-        run: &mut Run,
-        output: Output,
-        counts: Counts,
-    ) -> Result<(), AwsError> {
-        let void_numbers = match (&push.open_batch, VoidReason::of(output.result)) {
-            (Some(batch), Some(reason)) => push.void_numbers_with(batch, reason, &run.id, output.ended_at),
-            _ => push.void_numbers.clone(),
-        };
-        let held = self
-            .held_push(
-                of,
-                push,
-                "SET void_numbers = :void REMOVE open_batch, decision",
-                "open_batch.id = :batch",
-            )
-            .expression_attribute_values(":void", value(&void_numbers)?)
-            .expression_attribute_values(":batch", s(&output.batch));
-        let report = self
-            .run_update(
-                run,
-                "SET outputs = list_append(if_not_exists(outputs, :none), :output), counts = :counts, \
-                 progress_epoch = :epoch",
-            )?
-            .expression_attribute_values(":epoch", n(push.epoch))
-            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
-            .expression_attribute_values(":output", value(&[&output])?)
-            .expression_attribute_values(":counts", value(&counts)?);
-        self.send_held_push(of, vec![of_update(held)?, of_update(report)?]).await?;
-        (push.open_batch, push.decision, push.void_numbers) = (None, None, void_numbers);
-        run.outputs.push(output);
-        (run.counts, run.progress_epoch) = (counts, push.epoch);
         Ok(())
     }
 
@@ -365,7 +281,7 @@ impl Table {
         self.yield_push(of, push, next).await
     }
 
-    fn held_push(&self, of: Of<'_>, push: &Push, expression: &str, and: &str) -> UpdateBuilder {
+    pub(super) fn held_push(&self, of: Of<'_>, push: &Push, expression: &str, and: &str) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.name)
             .set_key(Some(key_item(&key(of))))
@@ -375,7 +291,7 @@ impl Table {
     }
 
     /// An update of a run that has not ended.
-    fn run_update(&self, run: &Run, expression: &str) -> Result<UpdateBuilder, AwsError> {
+    pub(super) fn run_update(&self, run: &Run, expression: &str) -> Result<UpdateBuilder, AwsError> {
         Ok(Update::builder()
             .table_name(&self.name)
             .set_key(Some(key_item(&keys::run(&run.account, &run.id))))
@@ -386,7 +302,11 @@ impl Table {
             .expression_attribute_values(":running", value(&RunStatus::Running)?))
     }
 
-    async fn send_held_push(&self, of: Of<'_>, writes: Vec<TransactWriteItem>) -> Result<(), AwsError> {
+    pub(super) async fn send_held_push(
+        &self,
+        of: Of<'_>,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<(), AwsError> {
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(()),
             Err(e) if conditions(&e).contains(&true) => Err(lost(of)),
@@ -395,11 +315,11 @@ impl Table {
     }
 }
 
-fn of_update(update: UpdateBuilder) -> Result<TransactWriteItem, AwsError> {
+pub(super) fn of_update(update: UpdateBuilder) -> Result<TransactWriteItem, AwsError> {
     let update = update.build().map_err(|e| AwsError::damaged("a transaction", e))?;
     Ok(TransactWriteItem::builder().update(update).build())
 }
 
-fn lost(of: Of<'_>) -> AwsError {
+pub(super) fn lost(of: Of<'_>) -> AwsError {
     AwsError::LostLease(format!("the push to {}", of.target_server))
 }

@@ -5,6 +5,7 @@
 
 mod buffer;
 mod held;
+mod open;
 mod people;
 
 use aws_sdk_dynamodb::{operation::update_item::builders::UpdateItemFluentBuilder, types::ReturnValue};

@@ -17,7 +17,7 @@ const ON_THE_WAY: usize = 80 * 1024 * 1024;
 const PIECE: usize = 64 * 1024;
 
 /// A line; with no round trip at all it is the server's own port.
-pub(super) struct Line {
+pub struct Line {
     port: u16,
     serving: Option<JoinHandle<()>>,
 }
@@ -27,7 +27,7 @@ impl Line {
     ///
     /// # Errors
     /// When it cannot listen.
-    pub(super) async fn start(server: String, round_trip_ms: u64) -> Result<Self> {
+    pub async fn start(server: String, round_trip_ms: u64) -> Result<Self> {
         if round_trip_ms == 0 {
             let (_, port) = server.rsplit_once(':').context("an address has a port")?;
             return Ok(Self { port: port.parse()?, serving: None });
@@ -50,7 +50,8 @@ impl Line {
         Ok(Self { port, serving: Some(serving) })
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// The port on this machine where it begins.
+    pub fn port(&self) -> u16 {
         self.port
     }
 }
