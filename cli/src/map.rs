@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::json;
-use shared::mapping::{Compiled, Outcome, Settled, records, settle};
+use shared::mapping::{Compiled, Incoming, Outcome, Provenance, Settled, records, settle};
 
 use crate::read;
 
@@ -60,9 +60,14 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
 }
 
 fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl Write) -> Result<Tally> {
-    let open = || File::open(input).with_context(|| format!("reading {}", input.display()));
-    let read = || input.display().to_string();
-    let size = open()?.metadata()?.len();
+    let path = input.display().to_string();
+    let file = || File::open(input).with_context(|| format!("reading {path}"));
+    let read = || path.clone();
+    let open = || {
+        let provenance = Provenance { file: Some(&path), ..Provenance::default() };
+        Ok::<_, anyhow::Error>(Incoming { reader: file()?, provenance })
+    };
+    let size = file()?.metadata()?.len();
     let mut winners = settle(mapping, &[size], |_| open(), |_, error| Err(error).with_context(read))?;
     let mut tally = Tally::default();
     let mut records = records(open()?, mapping).with_context(read)?;

@@ -54,6 +54,29 @@ key: [id]
     }
 
     #[test]
+    fn columns_of_all_kinds_can_be_written_in_yaml() {
+        let yaml = "
+name: punches
+input: { format: csv, encoding: utf-8, delimiter: ;, header: false }
+columns:
+  - { name: first, from: 1, type: text }
+  - name: both
+    from: { columns: [1, 2], join: ' ', skip_empty: true }
+    type: text
+    transforms: [trim, { pad_left: { to: 6, with: 0 } }, { take: { last: 3 } }]
+    when: { any: [{ column: 2, not_empty: true }, { not: { column: 1, equals: 7 } }] }
+  - { name: half, from: 3, type: decimal, decimal_mark: '.', transforms: [{ multiply: 0.50 }], scale: 2 }
+  - { name: phones, items: [{ from: 4, type: text, pii: true }] }
+";
+        let mapping: Mapping = parse(yaml.as_bytes()).unwrap();
+        assert_eq!(mapping.validate(), []);
+        let json = serde_json::to_value(&mapping).unwrap();
+        assert_eq!(json["columns"][0]["from"], "1");
+        assert_eq!(json["columns"][1]["transforms"][1], json!({ "pad_left": { "to": 6, "with": "0" } }));
+        assert_eq!(json["columns"][2]["transforms"][0], json!({ "multiply": "0.50" }));
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (wrong, expected) in [
             (YAML.replace("format: csv", "format: cvs"), "cvs"),

@@ -12,6 +12,7 @@ use super::{
     document::Mapping,
     duplicates::{Settled, settle},
     file_error::FileError,
+    incoming::{Incoming, Provenance},
     outcome::Outcome,
     reading::records,
 };
@@ -29,6 +30,9 @@ pub struct Case {
     /// The file's bytes in base64, in place of `in`.
     #[serde(default, rename = "in_base64", skip_serializing_if = "Option::is_none")]
     pub bytes: Option<String>,
+    /// The file's name, for columns that take a part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The records that go out, in the file's order.
     #[serde(default)]
     pub out: Vec<Value>,
@@ -53,10 +57,9 @@ impl Mapping {
         let mut errors = Vec::new();
         for (at, case) in self.tests.iter().enumerate() {
             let field = |name: &str| format!("tests[{at}].{name}");
-            match case
-                .sample(compiled)
-                .and_then(|sample| outcomes(&sample, compiled).map_err(|e| e.to_string()))
-            {
+            match case.sample(compiled).and_then(|sample| {
+                outcomes(&sample, case.file.as_deref(), compiled).map_err(|e| e.to_string())
+            }) {
                 Ok((out, rejected)) => {
                     compare(&field("out"), &case.out, &out, Value::to_string, &mut errors);
                     compare(&field("rejected"), &case.rejected, &rejected, Rejected::to_text, &mut errors);
@@ -90,11 +93,17 @@ fn encoded(text: &str, compiled: &Compiled) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn outcomes(sample: &[u8], compiled: &Compiled) -> Result<(Vec<Value>, Vec<Rejected>), FileError> {
+fn outcomes(
+    sample: &[u8],
+    file: Option<&str>,
+    compiled: &Compiled,
+) -> Result<(Vec<Value>, Vec<Rejected>), FileError> {
     let (mut out, mut rejected) = (Vec::new(), Vec::new());
+    let provenance = Provenance { file, ..Provenance::default() };
+    let open = || Incoming { reader: sample, provenance };
     let mut winners =
-        settle(compiled, &[sample.len() as u64], |_| Ok::<_, FileError>(sample), |_, e| Err(e))?;
-    let mut records = records(sample, compiled)?;
+        settle(compiled, &[sample.len() as u64], |_| Ok::<_, FileError>(open()), |_, e| Err(e))?;
+    let mut records = records(open(), compiled)?;
     while let Some(settled) = winners.read(0, &mut records) {
         match settled? {
             Settled::Mapped(record) => {

@@ -1,11 +1,14 @@
 //! The fields of one record, and where a file has those that a mapping names.
 
-/// Where a file has the columns that a mapping names.
+/// Where a file has what a mapping wants.
+#[derive(Default)]
 pub(super) struct Layout {
-    /// For each mapped column, the index of its field.
+    /// For each mapped column, the index of its field; means nothing for one with a recipe.
     pub columns: Vec<usize>,
-    /// For each filter, the index of its field.
-    pub filters: Vec<usize>,
+    /// For each wanted column, the index of its field.
+    pub wanted: Vec<usize>,
+    /// What the mapping takes from the file's surroundings.
+    pub given: Vec<String>,
 }
 
 /// The fields of one record, as bytes that should be UTF-8.

@@ -42,6 +42,12 @@ pub enum FileError {
         /// What is wrong with it.
         reason: Reason,
     },
+    /// Its name does not have the part that a column takes from it.
+    #[error("the file{} has no name as the mapping states it, which takes a column from it", name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default())]
+    NoFileNamePart {
+        /// The file's name, where it has one.
+        name: Option<String>,
+    },
     /// Reading failed.
     #[error("the file could not be read to its end")]
     Read(#[source] io::Error),
@@ -57,6 +63,7 @@ impl FileError {
             Self::RepeatedColumn { .. } => "repeated_column",
             Self::UnreadableHeader { .. } => "unreadable_header",
             Self::NotJson(_) => "not_json",
+            Self::NoFileNamePart { .. } => "no_file_name_part",
             Self::Read(_) => "read_failed",
         }
     }

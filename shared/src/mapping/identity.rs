@@ -3,10 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::compile::Compiled;
-use super::fields::{Fields, Layout};
 use super::json::text_of;
 use super::map::{Row, first_16};
 use super::outcome::RecordKey;
+use super::pii::masked;
+use super::recipe::Record;
 
 /// Who a record is, as far as it can be told.
 #[derive(Default)]
@@ -26,30 +27,30 @@ impl Compiled {
     pub(super) fn identity(&self, row: &Row, line: u64) -> Identity {
         let token = |column: usize| &row.data[row.tokens[column].0..row.tokens[column].1];
         let (source_id, key) = self.identify(line, token);
-        Identity {
-            source_id,
-            key,
-            name: self.record_name.and_then(|column| text_of(token(column))).map(Into::into),
-        }
+        Identity { source_id, key, name: self.name_of(token) }
     }
 
     /// Tells who a record is that was not mapped, as far as its columns can be read.
-    pub(super) fn identity_of_fields(&self, layout: &Layout, fields: &Fields<'_>, line: u64) -> Identity {
+    pub(super) fn identity_of_fields(&self, record: Record<'_, '_>) -> Identity {
         let tokens: Vec<String> = (0..self.columns.len())
             .map(|at| {
                 let mut token = String::new();
                 let is_wanted = self.key.contains(&at) || self.record_name == Some(at);
-                let cell = fields.get(layout.columns[at]).ok().filter(|_| is_wanted);
-                let converted = cell.is_some_and(|cell| self.columns[at].convert(cell, &mut token).is_ok());
+                let converted = is_wanted && self.token(at, record, &mut token).is_ok();
                 if converted { token } else { "null".into() }
             })
             .collect();
-        let (source_id, key) = self.identify(line, |column| &tokens[column]);
-        Identity {
-            source_id,
-            key,
-            name: self.record_name.and_then(|at| text_of(&tokens[at])).map(Into::into),
-        }
+        let (source_id, key) = self.identify(record.line, |column| &tokens[column]);
+        Identity { source_id, key, name: self.name_of(|column| &tokens[column]) }
+    }
+
+    /// Tells what reports call a record; masked where that is personal data.
+    fn name_of<'t>(&self, token: impl Fn(usize) -> &'t str) -> Option<String> {
+        let column = self.record_name?;
+        // A column of a group that is null has no token.
+        let token = Some(token(column)).filter(|token| !token.is_empty())?;
+        let name = text_of(token)?;
+        Some(if self.columns[column].is_masked { masked(&name) } else { name.into() })
     }
 
     /// The fingerprint of the key of the record in `row`; None without a key.
@@ -66,16 +67,10 @@ impl Compiled {
     }
 
     /// The same of a record that was not mapped; None where its key cannot be read. `row` is for its work.
-    pub(super) fn fingerprint_of_fields(
-        &self,
-        layout: &Layout,
-        fields: &Fields<'_>,
-        row: &mut Row,
-    ) -> Option<u64> {
+    pub(super) fn fingerprint_of_fields(&self, record: Record<'_, '_>, row: &mut Row) -> Option<u64> {
         row.data.clear();
         for column in &self.key {
-            let cell = fields.get(layout.columns[*column]).ok()?;
-            self.columns[*column].convert(cell, &mut row.data).ok()?;
+            self.token(*column, record, &mut row.data).ok()?;
         }
         (!self.key.is_empty()).then(|| fingerprint(row.data.as_bytes()))
     }

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::cell::Unfit;
 use super::compile::{Compiled, CompiledColumn};
-use super::fields::{Fields, Layout, shown};
 use super::outcome::Reason;
+use super::pii::show;
+use super::recipe::Record;
 
 /// The JSON of one record under way, reused from record to record.
 #[derive(Default)]
@@ -30,35 +31,75 @@ pub(super) enum Verdict {
 
 impl Compiled {
     /// Maps a record into `row`.
-    pub(super) fn map(&self, layout: &Layout, fields: &Fields<'_>, row: &mut Row) -> Verdict {
+    pub(super) fn map(&self, record: Record<'_, '_>, row: &mut Row) -> Verdict {
+        let Record { layout, fields, .. } = record;
         for (at, filter) in self.filters.iter().enumerate() {
-            match fields.get(layout.filters[at]) {
-                Ok(cell) if filter.test.meets(cell) => return Verdict::Filtered(at),
-                Ok(_) => {}
-                Err(bytes) => return malformed(&filter.column, bytes),
+            match filter.condition.meets(layout, fields) {
+                Ok(true) => return Verdict::Filtered(at),
+                Ok(false) => {}
+                Err((wanted, bytes)) => return self.malformed(wanted, bytes),
             }
         }
         row.data.clear();
         row.tokens.clear();
+        if let Some(nodes) = &self.shape {
+            return self.map_nested(nodes, record, row).map_or_else(|failed| failed, |()| Verdict::Mapped);
+        }
         for (column, at) in self.columns.iter().zip(&layout.columns) {
             row.data.push_str(&column.lead);
             let start = row.data.len();
+            if let Some(recipe) = &column.recipe {
+                if let Err(failed) = self.follow(column, recipe, record, &mut row.data) {
+                    return failed;
+                }
+                row.tokens.push((start, row.data.len()));
+                continue;
+            }
             let cell = match fields.get(*at) {
                 Ok(cell) => cell,
-                Err(bytes) => return malformed(&column.from, bytes),
+                Err(bytes) => return column.malformed(bytes),
             };
             if let Err(unfit) = column.convert(cell, &mut row.data) {
-                let detail = format!("found {}, expected {}", shown(cell), unfit.expected);
-                return Verdict::Failed { field: column.from.clone(), reason: unfit.reason, detail };
+                return column.failed(cell, unfit);
             }
             row.tokens.push((start, row.data.len()));
         }
         row.data.push('}');
         Verdict::Mapped
     }
+
+    /// Returns the first 128 bits of the SHA-256 of the record in the row, without what only tells how it came.
+    pub(super) fn hash(&self, row: &Row) -> [u8; 16] {
+        let mut hash = Sha256::new();
+        let mut from = 0;
+        for at in &self.circumstantial {
+            let (start, end) = row.tokens[*at];
+            hash.update(&row.data[from..start]);
+            from = end;
+        }
+        hash.update(&row.data[from..]);
+        first_16(hash)
+    }
+
+    /// The verdict on a malformed cell of the wanted column with this index.
+    pub(super) fn malformed(&self, wanted: usize, bytes: &[u8]) -> Verdict {
+        let name = &self.wanted[wanted].name;
+        malformed(name, self.is_personal(name), bytes)
+    }
 }
 
 impl CompiledColumn {
+    /// The verdict on a malformed cell.
+    pub(super) fn malformed(&self, bytes: &[u8]) -> Verdict {
+        malformed(&self.from, self.is_masked, bytes)
+    }
+
+    /// The verdict on a cell that does not fit.
+    pub(super) fn failed(&self, cell: &str, unfit: Unfit) -> Verdict {
+        let detail = format!("found {}, expected {}", self.shown(cell), unfit.expected);
+        Verdict::Failed { field: self.from.clone(), reason: unfit.reason, detail }
+    }
+
     /// Appends a cell's token: empty cells first, then `values`, then the type.
     pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
         let cell = self.format.trim(cell);
@@ -90,11 +131,6 @@ impl CompiledColumn {
     }
 }
 
-/// Returns the first 128 bits of the SHA-256 of a record's JSON.
-pub(super) fn hash_of(data: &str) -> [u8; 16] {
-    first_16(Sha256::new_with_prefix(data))
-}
-
 /// Returns a hash's first 128 bits.
 pub(super) fn first_16(hash: Sha256) -> [u8; 16] {
     let mut first = [0; 16];
@@ -102,10 +138,10 @@ pub(super) fn first_16(hash: Sha256) -> [u8; 16] {
     first
 }
 
-fn malformed(column: &str, bytes: &[u8]) -> Verdict {
+fn malformed(column: &str, is_masked: bool, bytes: &[u8]) -> Verdict {
     let detail = format!(
         "found {}, which is malformed in the stated encoding; fix the file, or the mapping's encoding",
-        shown(&String::from_utf8_lossy(bytes))
+        show(is_masked, &String::from_utf8_lossy(bytes))
     );
     Verdict::Failed { field: column.into(), reason: Reason::InvalidBytes, detail }
 }

@@ -18,6 +18,7 @@ mod cases;
 mod cell;
 mod code_page;
 mod compile;
+mod condition;
 mod document;
 mod duplicates;
 mod encode;
@@ -25,14 +26,19 @@ mod encoding;
 mod fields;
 mod file_error;
 mod identity;
+mod incoming;
 mod input;
 mod json;
 mod map;
+mod nested;
 mod outcome;
 mod payload;
+mod pii;
 mod reading;
+mod recipe;
 mod schema;
 mod settings;
+mod transform;
 
 #[cfg(test)]
 mod tests;
@@ -40,15 +46,19 @@ mod tests;
 pub use cases::{Case, Rejected};
 pub use compile::Compiled;
 pub use document::{
-    Ambiguous, Column, ColumnType, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping, Ragged,
+    Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping,
+    NotListed, Notation, Otherwise, Part, Ragged, Rounding, RunField, SameTime, Shift, SignStyle, Source,
+    SourceParts, Transform, Unit,
 };
 pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;
+pub use incoming::{Incoming, Provenance};
 pub use input::decode::{Utf8Reader, WrongEncoding};
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };
 pub use payload::{MappedPayload, Unmappable};
+pub use pii::masked;
 pub use reading::{Records, records};
 pub use schema::schema;

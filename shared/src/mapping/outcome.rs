@@ -35,11 +35,11 @@ pub struct Mapped {
     pub source_id: String,
     /// Its identity, where the mapping has a key.
     pub key: Option<RecordKey>,
-    /// The text of the column that names records.
+    /// The text of the column that names records; masked where that is personal data.
     pub name: Option<String>,
     /// A compact JSON object with the columns in the mapping's order.
     pub data: String,
-    /// The first 128 bits of the SHA-256 of `data`.
+    /// The first 128 bits of the SHA-256 of `data`, without the values of columns that come from the run.
     pub hash: [u8; 16],
 }
 
@@ -135,6 +135,20 @@ pub enum Reason {
     AmbiguousTime,
     /// The cell is in neither list of the column.
     NotABoolean,
+    /// The cell is not a time of day of the stated format.
+    NotATime,
+    /// The cell is not a length of time as the mapping states it, or only one of start and end is there.
+    NotADuration,
+    /// The end of a duration is before its start, and the mapping does not say that it passes midnight.
+    EndBeforeStart,
+    /// The end of a duration is at the time of its start, which the mapping takes neither for no time nor for a day.
+    AmbiguousDuration,
+    /// The identifier was made a number by a spreadsheet or another tool: what it was is lost.
+    SpreadsheetNumber,
+    /// The number has more decimals than the mapping states, which does not say how to round.
+    Inexact,
+    /// A transform does not apply to the cell: nothing is captured, or there is no such part.
+    TransformFailed,
     /// An earlier record of the file has the same key.
     DuplicateKey,
 }
@@ -159,6 +173,13 @@ impl Reason {
             Self::TimeInGap => "time_in_gap",
             Self::AmbiguousTime => "ambiguous_time",
             Self::NotABoolean => "not_a_boolean",
+            Self::NotATime => "not_a_time",
+            Self::NotADuration => "not_a_duration",
+            Self::EndBeforeStart => "end_before_start",
+            Self::AmbiguousDuration => "ambiguous_duration",
+            Self::SpreadsheetNumber => "spreadsheet_number",
+            Self::Inexact => "inexact",
+            Self::TransformFailed => "transform_failed",
             Self::DuplicateKey => DUPLICATE_KEY,
         }
     }

@@ -6,27 +6,33 @@
 
 use std::io::Read;
 
-use super::compile::Compiled;
+use super::compile::{Compiled, Wanted};
 use super::fields::{Fields, Layout, shown};
 use super::file_error::FileError;
 use super::identity::Identity;
+use super::incoming::Incoming;
 use super::input::{self, Opened, Rows, raw_record::RawRecord};
-use super::map::{Row, Verdict, hash_of};
+use super::map::{Row, Verdict};
 use super::outcome::{FilteredRecord, Mapped, Outcome, Reason, RecordError};
+use super::recipe::Record;
 
-/// Reads `reader`, a file's bytes from the first, as the mapping states.
+/// Reads a file as the mapping states: a reader of its bytes from the first, or [`Incoming`] with where they come from.
 ///
 /// A file without a single record, header or not, is read without error. Reading takes some 300 KiB
-/// and up to a few times the longest record; `reader` needs no buffer.
+/// and up to a few times the longest record; the reader needs no buffer.
 ///
 /// # Errors
 ///
 /// See [`FileError`]; those of the header come from here, all others from the iterator.
-pub fn records<'r, R: Read + 'r>(reader: R, mapping: &'r Compiled) -> Result<Records<'r>, FileError> {
+pub fn records<'r, 'p, R: Read + 'r>(
+    file: impl Into<Incoming<'p, R>>,
+    mapping: &'r Compiled,
+) -> Result<Records<'r>, FileError> {
+    let Incoming { reader, provenance } = file.into();
     let Opened { rows, columns } = input::open(&mapping.input, &mapping.named, reader)?;
     let layout = match &columns {
-        Some(columns) => mapping.find_columns(columns)?,
-        None => Layout { columns: Vec::new(), filters: Vec::new() },
+        Some(columns) => Layout { given: mapping.given(&provenance)?, ..mapping.find_columns(columns)? },
+        None => Layout::default(),
     };
     Ok(Records {
         mapping,
@@ -133,7 +139,8 @@ impl<'r> Records<'r> {
                 self.state = State::Ended;
             } else if self.raw.flaw.is_none() {
                 let fields = Fields::one_by_one(&self.raw.bytes, &self.raw.spans);
-                let key = self.mapping.fingerprint_of_fields(&self.layout, &fields, &mut self.row);
+                let record = Record { layout: &self.layout, fields: &fields, line: self.raw.line };
+                let key = self.mapping.fingerprint_of_fields(record, &mut self.row);
                 if key.is_some() {
                     return Ok(key);
                 }
@@ -148,8 +155,9 @@ impl<'r> Records<'r> {
             return Step::Other(Outcome::Error(whole(line, reason, self.raw.detail.clone())));
         }
         let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
-        let who = || self.mapping.identity_of_fields(&self.layout, &fields, line);
-        match self.mapping.map(&self.layout, &fields, &mut self.row) {
+        let record = Record { layout: &self.layout, fields: &fields, line };
+        let who = || self.mapping.identity_of_fields(record);
+        match self.mapping.map(record, &mut self.row) {
             Verdict::Mapped => Step::Mapped { line },
             Verdict::Failed { field, reason, detail } => {
                 let Identity { source_id, key, name } = who();
@@ -160,7 +168,8 @@ impl<'r> Records<'r> {
                 let Identity { source_id, key, name } = who();
                 let filter = &self.mapping.filters[at];
                 let reason = filter.reason.clone();
-                let detail = format!("filter {} on {}", at + 1, filter.column);
+                let on = filter.column.as_ref().map(|column| format!(" on {column}")).unwrap_or_default();
+                let detail = format!("filter {}{on}", at + 1);
                 Step::Other(Outcome::Filtered(FilteredRecord { line, source_id, key, name, reason, detail }))
             }
         }
@@ -173,8 +182,8 @@ impl Compiled {
         let Identity { source_id, key, name } = self.identity(row, line);
         // Records of a file are about as long as each other; not as long as the longest so far.
         let room = String::with_capacity(row.data.len() + row.data.len() / 8);
+        let hash = self.hash(row);
         let data = std::mem::replace(&mut row.data, room);
-        let hash = hash_of(&data);
         let source_id = source_id.expect("a record with an empty key column is never mapped");
         Mapped { line, source_id, key, name, data, hash }
     }
@@ -182,23 +191,26 @@ impl Compiled {
     /// Finds the columns that the mapping names among those of a file.
     fn find_columns(&self, names: &[String]) -> Result<Layout, FileError> {
         let mut missing = Vec::new();
-        let mut find = |name: &String| -> Result<usize, FileError> {
+        let mut wanted = Vec::with_capacity(self.wanted.len());
+        for Wanted { name, nth } in &self.wanted {
             let mut found = names.iter().enumerate().filter(|(_, column)| *column == name);
-            match (found.next(), found.next()) {
-                (Some((at, _)), None) => Ok(at),
-                (Some(_), Some(_)) => Err(FileError::RepeatedColumn { column: name.clone() }),
+            match (found.nth(nth.map_or(0, |nth| nth as usize - 1)), found.next()) {
+                (Some(_), Some(_)) if nth.is_none() => {
+                    return Err(FileError::RepeatedColumn { column: name.clone() });
+                }
+                (Some((at, _)), _) => wanted.push(at),
                 (None, _) => {
-                    if !missing.contains(name) {
-                        missing.push(name.clone());
+                    let name = nth.map_or_else(|| name.clone(), |nth| format!("{name} ({nth})"));
+                    if !missing.contains(&name) {
+                        missing.push(name);
                     }
-                    Ok(0)
                 }
             }
-        };
-        let columns = self.columns.iter().map(|column| find(&column.from)).collect::<Result<_, _>>()?;
-        let filters = self.filters.iter().map(|filter| find(&filter.column)).collect::<Result<_, _>>()?;
+        }
         if missing.is_empty() {
-            return Ok(Layout { columns, filters });
+            let columns =
+                self.columns.iter().map(|column| column.wanted.map_or(0, |at| wanted[at])).collect();
+            return Ok(Layout { columns, wanted, given: Vec::new() });
         }
         let found = names.iter().take(50).map(|name| shown(name)).collect();
         Err(FileError::MissingColumns { missing, found })

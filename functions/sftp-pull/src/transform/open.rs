@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use shared::{
     compression::{Compression, Member, TAIL_BYTES, Unpacked, only_member},
-    mapping::FileError,
-    run::{Failure, Input},
+    mapping::{FileError, Incoming, Provenance},
+    run::{Failure, Input, Run},
 };
 use tokio_util::io::SyncIoBridge;
 
@@ -35,8 +35,16 @@ type Opened = Result<InTime<Box<dyn Read>>, FileError>;
 
 impl Job {
     /// Opens a file that is known to be sound.
-    pub(super) fn open(&self, input: &Input) -> Result<InTime<Box<dyn Read>>, Stop> {
-        self.unpacked(input)?.map_err(|error| Stop::file(&input.path, error))
+    pub(super) fn open<'i>(&'i self, input: &'i Input) -> Result<Incoming<'i, InTime<Box<dyn Read>>>, Stop> {
+        let reader = self.unpacked(input)?.map_err(|error| Stop::file(&input.path, error))?;
+        let Run { id, scheduled_for, started_at, .. } = &self.run;
+        let provenance = Provenance {
+            file: Some(&input.path),
+            run: Some(id),
+            scheduled_for: *scheduled_for,
+            started_at: *started_at,
+        };
+        Ok(Incoming { reader, provenance })
     }
 
     /// Parts the files that can be unpacked from those that cannot, and says why: each is read to its end for that, since

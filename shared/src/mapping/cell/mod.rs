@@ -5,15 +5,27 @@
 
 mod boolean;
 mod decimal;
+mod duration;
+mod exact;
+mod identifier;
 mod integer;
+mod moved;
+mod number;
 mod offsets;
 mod pattern;
 mod rfc3339;
+mod span;
+mod time;
 mod timestamp;
 
 pub(super) use boolean::BooleanFormat;
 pub(super) use decimal::DecimalFormat;
+pub(super) use duration::DurationFormat;
+pub(super) use exact::Exact;
+pub(super) use moved::{Move, MovedDate, MovedTimestamp};
+pub(super) use number::{NumberFormat, Operation};
 pub(super) use pattern::Pattern;
+pub(super) use span::{SpanCells, SpanFormat};
 pub(super) use timestamp::{LocalZone, TimestampFormat};
 
 use super::json::push_string;
@@ -28,6 +40,17 @@ pub(super) enum CellFormat {
     Date(Pattern),
     Timestamp(TimestampFormat),
     Boolean(BooleanFormat),
+    Identifier,
+    Time(Pattern),
+    /// A decimal of which more is stated than mark and grouping.
+    Number(Box<NumberFormat>),
+    /// A date to which something is done.
+    MovedDate(Box<MovedDate>),
+    /// A timestamp to which something is done.
+    MovedTimestamp(Box<MovedTimestamp>),
+    Duration(DurationFormat),
+    /// A duration between two times, which no one cell has.
+    Span,
 }
 
 /// Why a cell does not fit, and what would.
@@ -40,7 +63,11 @@ pub(super) struct Unfit {
 impl CellFormat {
     /// Returns the part of a cell that counts: text is kept exactly, all else loses outer spaces.
     pub fn trim<'c>(&self, cell: &'c str) -> &'c str {
-        if matches!(self, Self::Text) { cell } else { trim_spaces(cell) }
+        match self {
+            Self::Text => cell,
+            Self::Identifier => identifier::or_nothing(cell),
+            _ => trim_spaces(cell),
+        }
     }
 
     /// Appends the JSON token of a trimmed cell that is not empty. `out` may hold part of a token on error.
@@ -55,6 +82,13 @@ impl CellFormat {
             Self::Date(pattern) => timestamp::convert_date(pattern, cell, out),
             Self::Timestamp(format) => format.convert(cell, out),
             Self::Boolean(format) => format.convert(cell, out),
+            Self::Identifier => identifier::convert(cell, out),
+            Self::Time(pattern) => time::convert(pattern, cell, out),
+            Self::Number(format) => format.convert(cell, out),
+            Self::MovedDate(moved) => moved.convert(cell, out),
+            Self::MovedTimestamp(moved) => moved.convert(cell, out),
+            Self::Duration(format) => format.convert(cell, out),
+            Self::Span => Err(Unfit { reason: Reason::NotADuration, expected: "a start and an end".into() }),
         }
     }
 }

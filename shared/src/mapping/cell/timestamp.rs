@@ -6,6 +6,7 @@
 //! Source: the IANA time zone database, in the binary through jiff; RFC 3339 for what goes out.
 
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
@@ -41,12 +42,23 @@ impl LocalZone {
 
 /// Appends a date as a JSON string.
 pub(super) fn convert_date(pattern: &Pattern, cell: &str, out: &mut String) -> Result<(), Unfit> {
-    let Some(moment) = pattern.read(cell) else {
-        let expected = format!("a date that exists, as {}", pattern.text());
-        return Err(Unfit { reason: Reason::NotADate, expected });
-    };
-    rfc3339::push_date(out, moment.date);
+    rfc3339::push_date(out, read_date(pattern, cell)?);
     Ok(())
+}
+
+/// Reads a date.
+pub(super) fn read_date(pattern: &Pattern, cell: &str) -> Result<Date, Unfit> {
+    pattern.read(cell).map(|moment| moment.date).ok_or_else(|| Unfit {
+        reason: Reason::NotADate,
+        expected: format!("a date that exists, as {}", pattern.text()),
+    })
+}
+
+/// Appends an instant as a JSON string.
+pub(super) fn push_timestamp(timestamp: &Timestamp, out: &mut String) {
+    out.push('"');
+    PRINTER.print_timestamp(timestamp, &mut *out).expect("a String takes all that is written to it");
+    out.push('"');
 }
 
 impl TimestampFormat {
@@ -56,14 +68,13 @@ impl TimestampFormat {
         if self.push_plain(&moment, out) {
             return Ok(());
         }
-        let timestamp = self.instant(&moment)?;
-        out.push('"');
-        PRINTER.print_timestamp(&timestamp, &mut *out).expect("a String takes all that is written to it");
-        out.push('"');
+        let timestamp = self.resolve(moment.date.to_datetime(moment.time), moment.offset_seconds)?;
+        push_timestamp(&timestamp, out);
         Ok(())
     }
 
-    fn moment(&self, cell: &str) -> Result<Moment, Unfit> {
+    /// Reads what a cell says.
+    pub(super) fn moment(&self, cell: &str) -> Result<Moment, Unfit> {
         self.pattern.read(cell).ok_or_else(|| Unfit {
             reason: Reason::NotATimestamp,
             expected: format!("a date and time that exist, as {}", self.pattern.text()),
@@ -90,15 +101,15 @@ impl TimestampFormat {
         true
     }
 
-    fn instant(&self, moment: &Moment) -> Result<Timestamp, Unfit> {
-        let local = moment.date.to_datetime(moment.time);
-        let offset = match (&self.zone, moment.offset_seconds) {
+    /// Returns the instant of a local time.
+    pub(super) fn resolve(&self, local: DateTime, offset_seconds: Option<i32>) -> Result<Timestamp, Unfit> {
+        let offset = match (&self.zone, offset_seconds) {
             (Some(zone), _) => zone.offset(zone.zone.to_ambiguous_timestamp(local).offset())?,
             (None, seconds) => Offset::from_seconds(seconds.unwrap_or(0)).map_err(|_| out_of_range())?,
         };
         let timestamp = offset.to_timestamp(local).map_err(|_| out_of_range())?;
         // RFC 3339 has no years before 0000.
-        if timestamp < YEAR_ZERO { Err(out_of_range()) } else { Ok(timestamp) }
+        check_year(timestamp)
     }
 }
 
@@ -126,7 +137,12 @@ const PLAIN: std::ops::Range<i16> = 1..9999;
 
 const YEAR_ZERO: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
-fn out_of_range() -> Unfit {
+/// Refuses an instant that RFC 3339 cannot write.
+pub(super) fn check_year(timestamp: Timestamp) -> Result<Timestamp, Unfit> {
+    if timestamp < YEAR_ZERO { Err(out_of_range()) } else { Ok(timestamp) }
+}
+
+pub(super) fn out_of_range() -> Unfit {
     Unfit { reason: Reason::OutOfRange, expected: "an instant within the years 0000 to 9999".into() }
 }
 

@@ -5,46 +5,98 @@
 use jiff::tz::TimeZone;
 
 use super::column::Check;
-use crate::mapping::cell::{BooleanFormat, CellFormat, DecimalFormat, LocalZone, Pattern, TimestampFormat};
-use crate::mapping::document::ColumnType;
+use crate::mapping::cell::{
+    BooleanFormat, CellFormat, LocalZone, MovedDate, MovedTimestamp, Pattern, TimestampFormat,
+};
+use crate::mapping::document::{ColumnType, Source};
 
-impl Check<'_> {
+impl Check<'_, '_, '_> {
     /// Resolves what the mapping states about cells; None, and errors, where that is wrong.
-    pub(super) fn format(&mut self) -> Option<CellFormat> {
-        match self.column.kind {
+    pub(super) fn format(&mut self, kind: ColumnType) -> Option<CellFormat> {
+        match kind {
+            ColumnType::Decimal => {
+                let operations = self.operations();
+                self.number(operations)
+            }
+            ColumnType::Date => {
+                let pattern = self.date()?;
+                Some(match self.moves(false) {
+                    (moves, _) if moves.is_empty() => CellFormat::Date(pattern),
+                    (moves, _) => CellFormat::MovedDate(Box::new(MovedDate { pattern, moves })),
+                })
+            }
+            ColumnType::Timestamp => {
+                let format = self.timestamp()?;
+                Some(match self.moves(true) {
+                    (moves, 0) if moves.is_empty() => CellFormat::Timestamp(format),
+                    (moves, minutes) => {
+                        CellFormat::MovedTimestamp(Box::new(MovedTimestamp { format, moves, minutes }))
+                    }
+                })
+            }
+            kind => self.format_as_stated(kind),
+        }
+    }
+
+    /// Resolves the same without what is done to values.
+    pub(super) fn format_as_stated(&mut self, kind: ColumnType) -> Option<CellFormat> {
+        match kind {
             ColumnType::Text => Some(CellFormat::Text),
+            ColumnType::Identifier => Some(CellFormat::Identifier),
             ColumnType::Integer => Some(CellFormat::Integer),
-            ColumnType::Decimal => self.decimal().map(CellFormat::Decimal),
+            ColumnType::Decimal => self.number(Vec::new()),
             ColumnType::Date => self.date().map(CellFormat::Date),
+            ColumnType::Time => self.time().map(CellFormat::Time),
             ColumnType::Timestamp => self.timestamp().map(CellFormat::Timestamp),
+            ColumnType::Duration if self.is_span() => Some(CellFormat::Span),
+            ColumnType::Duration => self.duration().map(CellFormat::Duration),
             ColumnType::Boolean => self.boolean().map(CellFormat::Boolean),
         }
     }
 
-    fn decimal(&mut self) -> Option<DecimalFormat> {
-        let Some(mark) = &self.column.decimal_mark else {
-            self.error("decimal_mark", "is missing; state `,` or `.`");
+    fn is_span(&self) -> bool {
+        matches!(&self.column.from, Some(Source::Parts(parts)) if parts.start.is_some())
+    }
+
+    /// Takes the stated format apart.
+    pub(super) fn any_pattern(&mut self, example: &str) -> Option<Pattern> {
+        let Some(text) = &self.column.format else {
+            self.error("format", format!("is missing; state how cells are written, {example}"));
             return None;
         };
-        if DecimalFormat::new(mark, None).is_none() {
-            self.error("decimal_mark", format!("{mark:?} is neither `,` nor `.`"));
+        let from = self.column.two_digit_years_from;
+        if from.is_some_and(|from| !(1..=9900).contains(&from)) {
+            self.error("two_digit_years_from", "is not from 1 to 9900");
             return None;
         }
-        let format = DecimalFormat::new(mark, self.column.grouping.as_deref());
-        if format.is_none() {
-            self.error("grouping", "is not one of space, `.`, `,` and `'`, or is the decimal mark");
+        let pattern = match from {
+            Some(from) => Pattern::with_years_from(text, from),
+            None => Pattern::new(text),
+        };
+        let pattern = pattern.map_err(|detail| self.error("format", detail)).ok()?;
+        if from.is_some() && !pattern.has_two_digit_year() {
+            self.error("two_digit_years_from", "is only for formats with %y; leave it out");
         }
-        format
+        Some(pattern)
     }
 
     fn pattern(&mut self) -> Option<Pattern> {
-        let Some(text) = &self.column.format else {
-            self.error("format", "is missing; state how cells are written, such as %d.%m.%Y");
-            return None;
-        };
-        let pattern = Pattern::new(text).map_err(|detail| self.error("format", detail)).ok()?;
+        let pattern = self.any_pattern("such as %d.%m.%Y")?;
         if let Some(lack) = pattern.lacks_for_date() {
             self.error("format", format!("lacks {lack}"));
+            return None;
+        }
+        Some(pattern)
+    }
+
+    fn time(&mut self) -> Option<Pattern> {
+        let pattern = self.any_pattern("such as %H:%M")?;
+        if let Some(lack) = pattern.lacks_for_time() {
+            self.error("format", format!("lacks {lack}"));
+            return None;
+        }
+        if pattern.has_any_date() || pattern.has_offset() {
+            self.error("format", "has more than a time of day; map it as a date or a timestamp");
             return None;
         }
         Some(pattern)
@@ -89,7 +141,7 @@ impl Check<'_> {
         Some(TimestampFormat { pattern, zone: Some(zone?) })
     }
 
-    fn zone(&mut self) -> Option<LocalZone> {
+    pub(super) fn zone(&mut self) -> Option<LocalZone> {
         let name = self.column.time_zone.as_ref()?;
         match TimeZone::get(name) {
             Ok(zone) if !zone.is_unknown() => {

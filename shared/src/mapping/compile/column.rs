@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::draft::Draft;
+use super::source::Recipe;
 use crate::mapping::cell::CellFormat;
 use crate::mapping::document::{Column, ColumnType};
-use crate::mapping::json::push_string;
-use crate::problem::FieldError;
 
 /// A column with everything resolved that does not depend on a file.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct CompiledColumn {
-    /// The input column.
+    /// The input column, or what else errors call the source.
     pub from: String,
-    /// What comes before the column's token: `{` or `,`, its name as a JSON string, and the colon.
+    /// What comes before the column's token: `{` or `,`, its name as a JSON string, and the colon; nothing in a list.
     pub lead: String,
     pub format: CellFormat,
     /// JSON tokens by the cells that stand for them.
@@ -21,60 +21,110 @@ pub(in crate::mapping) struct CompiledColumn {
     pub default: Option<String>,
     pub is_required: bool,
     pub is_key: bool,
+    /// Whether it is tagged as personal data.
+    pub is_personal: bool,
+    /// Whether it is, or reads what such a column reads, so that its cells are shown masked.
+    pub is_masked: bool,
+    /// The index of the input column; None where there is a recipe.
+    pub wanted: Option<usize>,
+    /// How the value is made where it is not one cell as it stands.
+    pub recipe: Option<Box<Recipe>>,
 }
 
 impl CompiledColumn {
-    /// Resolves the column at an index; None where its format is wrong.
-    pub fn compile(column: &Column, at: usize, is_key: bool, errors: &mut Vec<FieldError>) -> Option<Self> {
-        let mut check = Check { column, at, is_key, errors };
-        if column.name.is_empty() {
-            check.error("name", "is empty; name the member of the JSON record");
-        }
-        check.refuse_what_the_type_does_not_take();
-        let format = check.format()?;
+    /// Resolves a column with a value; None where its format is wrong.
+    pub(super) fn compile(
+        column: &Column,
+        field: &str,
+        lead: String,
+        is_key: bool,
+        draft: &mut Draft<'_>,
+    ) -> Option<Self> {
+        let mut check = Check { column, field, is_key, draft };
+        let Some(kind) = column.kind else {
+            check.error("type", "is missing; state what the cells are");
+            return None;
+        };
+        check.refuse_what_the_type_does_not_take(kind);
+        let (from, wanted, source) = check.source()?;
+        let texts = check.text_transforms(kind);
+        let format = check.format(kind)?;
+        // What the mapping itself states is final: it is not added to or moved.
+        let stated = check.format_of_what_is_stated(kind, &format)?;
         let default = match &column.default {
-            Some(default) => check.token(&format, "default", default),
+            Some(default) => check.token(&stated, "default", default),
             None => None,
         };
-        let values = column.values.as_ref().map(|values| check.values(&format, values));
-        let mut lead = String::from(if at == 0 { '{' } else { ',' });
-        push_string(&mut lead, &column.name);
-        lead.push(':');
-        let is_required = column.required || is_key;
-        Some(Self { from: column.from.clone(), lead, format, values, default, is_required, is_key })
+        let values = column.values.as_ref().map(|values| check.values(&stated, values));
+        let recipe = check.recipe(source, texts);
+        let mut compiled = Self {
+            from,
+            lead,
+            format,
+            values,
+            default,
+            is_required: column.required || is_key,
+            is_key,
+            is_personal: column.pii,
+            is_masked: column.pii,
+            wanted,
+            recipe,
+        };
+        check.resolve_constant(&mut compiled);
+        Some(compiled)
     }
 }
 
 /// A column under check, and where errors go.
-pub(super) struct Check<'c> {
+pub(super) struct Check<'c, 'd, 'm> {
     pub(super) column: &'c Column,
-    at: usize,
-    is_key: bool,
-    errors: &'c mut Vec<FieldError>,
+    pub(super) field: &'c str,
+    pub(super) is_key: bool,
+    pub(super) draft: &'d mut Draft<'m>,
 }
 
-impl Check<'_> {
+impl Check<'_, '_, '_> {
     pub(super) fn error(&mut self, field: &str, detail: impl Into<String>) {
-        self.errors.push(FieldError::new(format!("columns[{}].{field}", self.at), detail));
+        self.draft.error(format!("{}.{field}", self.field), detail);
     }
 
-    fn refuse_what_the_type_does_not_take(&mut self) {
-        use ColumnType::{Boolean, Date, Decimal, Timestamp};
+    fn refuse_what_the_type_does_not_take(&mut self, kind: ColumnType) {
+        use ColumnType::{Boolean, Date, Decimal, Duration, Time, Timestamp};
         let column = self.column;
-        let options: [(&str, bool, &[ColumnType]); 7] = [
-            ("decimal_mark", column.decimal_mark.is_some(), &[Decimal]),
+        let options: [(&str, bool, &[ColumnType]); 16] = [
+            ("decimal_mark", column.decimal_mark.is_some(), &[Decimal, Duration]),
             ("grouping", column.grouping.is_some(), &[Decimal]),
-            ("format", column.format.is_some(), &[Date, Timestamp]),
-            ("time_zone", column.time_zone.is_some(), &[Timestamp]),
-            ("ambiguous", column.ambiguous.is_some(), &[Timestamp]),
+            ("sign", column.sign.is_some(), &[Decimal]),
+            ("prefixes", !column.prefixes.is_empty(), &[Decimal]),
+            ("suffixes", !column.suffixes.is_empty(), &[Decimal]),
+            ("scale", column.scale.is_some(), &[Decimal]),
+            ("round", column.round.is_some(), &[Decimal]),
+            ("format", column.format.is_some(), &[Date, Time, Timestamp, Duration]),
+            ("two_digit_years_from", column.two_digit_years_from.is_some(), &[Date, Timestamp, Duration]),
+            ("time_zone", column.time_zone.is_some(), &[Timestamp, Duration]),
+            ("ambiguous", column.ambiguous.is_some(), &[Timestamp, Duration]),
             ("true_values", !column.true_values.is_empty(), &[Boolean]),
             ("false_values", !column.false_values.is_empty(), &[Boolean]),
+            ("notations", !column.notations.is_empty(), &[Duration]),
+            ("overnight", column.overnight, &[Duration]),
+            ("same_time", column.same_time.is_some(), &[Duration]),
         ];
         for (field, is_given, types) in options {
-            if is_given && !types.contains(&column.kind) {
+            if is_given && !types.contains(&kind) {
                 self.error(field, "is not for columns of this type; leave it out");
             }
         }
+    }
+
+    /// Resolves the format once more without what is done to values; what is wrong with it was said the first time.
+    fn format_of_what_is_stated(&mut self, kind: ColumnType, format: &CellFormat) -> Option<CellFormat> {
+        if self.column.transforms.is_empty() {
+            return Some(format.clone());
+        }
+        let known = self.draft.errors.len();
+        let stated = self.format_as_stated(kind);
+        self.draft.errors.truncate(known);
+        stated
     }
 
     fn values(&mut self, format: &CellFormat, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -85,6 +85,14 @@ pub(super) fn check_column_name(field: &str, name: &str, input: &Input, errors: 
     }
 }
 
+/// Returns whether several columns of a file can have one name: those of a header can.
+pub(super) fn may_repeat_names(input: &Input) -> bool {
+    match input {
+        Input::Csv(csv) => csv.header,
+        Input::Json(_) => false,
+    }
+}
+
 fn one_byte(field: &str, text: &str, errors: &mut Vec<FieldError>) -> Option<u8> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) => Some(*byte),

@@ -5,17 +5,28 @@
 
 mod cell_format;
 mod column;
+mod condition;
+mod draft;
+mod duration;
 mod filter;
 mod input;
+mod number;
+mod regex;
+mod shape;
+mod source;
 #[cfg(test)]
 mod tests;
-
-use std::collections::HashSet;
+mod transform;
 
 pub(super) use column::CompiledColumn;
+pub(super) use condition::{CompiledCondition, Test};
+pub(super) use draft::Wanted;
 pub(super) use filter::CompiledFilter;
 pub(super) use input::{CompiledCsv, CompiledInput, Marks};
+pub(super) use shape::Node;
+pub(super) use source::{CompiledSource, Given, Recipe};
 
+use self::draft::Draft;
 use super::document::{Duplicates, Mapping};
 use crate::problem::FieldError;
 
@@ -25,11 +36,20 @@ pub struct Compiled {
     pub(super) input: CompiledInput,
     /// The input columns that are named: each once, in the order of first mention.
     pub(super) named: Vec<String>,
+    /// The same, but one for each of several columns of one name.
+    pub(super) wanted: Vec<Wanted>,
+    /// What has to be known of a file's surroundings.
+    pub(super) given: Vec<Given>,
+    /// The columns with values, in the order in which they go out.
     pub(super) columns: Vec<CompiledColumn>,
+    /// Where the columns go; None where each is a member of the record itself.
+    pub(super) shape: Option<Vec<Node>>,
     /// Indexes into `columns`.
     pub(super) key: Vec<usize>,
     /// An index into `columns`.
     pub(super) record_name: Option<usize>,
+    /// Indexes of the columns that tell how a record came, by which records are not compared.
+    pub(super) circumstantial: Vec<usize>,
     pub(super) duplicates: Duplicates,
     pub(super) filters: Vec<CompiledFilter>,
 }
@@ -56,87 +76,64 @@ impl Mapping {
     ///
     /// Everything that is wrong, each with its field, for example `columns[2].format`.
     pub fn compile(&self) -> Result<Compiled, Vec<FieldError>> {
-        let mut errors = Vec::new();
+        let mut draft = Draft::new(self);
         if self.name.trim().is_empty() {
-            errors.push(FieldError::new("name", "is blank; give the mapping a name"));
+            draft.error("name", "is blank; give the mapping a name");
         }
-        let input = input::compile(&self.input, &mut errors);
+        let input = input::compile(&self.input, &mut draft.errors);
         if self.columns.is_empty() {
-            errors.push(FieldError::new("columns", "is empty; map at least one column"));
+            draft.error("columns", "is empty; map at least one column");
         }
-        let mut columns = Vec::with_capacity(self.columns.len());
-        let mut names = HashSet::new();
-        for (at, document) in self.columns.iter().enumerate() {
-            if !names.insert(document.name.as_str()) {
-                let detail = format!("{:?} is the name of an earlier column too", document.name);
-                errors.push(FieldError::new(format!("columns[{at}].name"), detail));
-            }
-            input::check_column_name(
-                &format!("columns[{at}].from"),
-                &document.from,
-                &self.input,
-                &mut errors,
-            );
-            columns.extend(CompiledColumn::compile(
-                document,
-                at,
-                self.key.contains(&document.name),
-                &mut errors,
-            ));
-        }
-        let key = self.compile_key(&mut errors);
-        let record_name =
-            self.record_name.as_ref().and_then(|name| self.column("record_name", name, &mut errors));
+        let nodes = draft.members("columns", "", &self.columns, 0);
+        let key = self.compile_key(&mut draft);
+        let record_name = self.record_name.as_ref().and_then(|name| draft.column("record_name", name));
         if self.key.is_empty() && self.duplicates != Duplicates::Error {
-            errors.push(FieldError::new(
-                "duplicates",
-                "needs key columns; without a key no two records are the same",
-            ));
+            draft.error("duplicates", "needs key columns; without a key no two records are the same");
         }
         let mut filters = Vec::with_capacity(self.filters.len());
         for (at, document) in self.filters.iter().enumerate() {
-            input::check_column_name(
-                &format!("filters[{at}].column"),
-                &document.column,
-                &self.input,
-                &mut errors,
-            );
-            filters.extend(CompiledFilter::compile(document, at, &mut errors));
+            filters.extend(CompiledFilter::compile(document, at, &mut draft));
         }
+        draft.mask();
         match input {
-            Some(input) if errors.is_empty() => {
+            Some(input) if draft.errors.is_empty() => {
                 let mut named: Vec<String> = Vec::new();
-                let all = columns.iter().map(|c| &c.from).chain(filters.iter().map(|f| &f.column));
-                for name in all {
+                for Wanted { name, .. } in &draft.wanted {
                     if !named.contains(name) {
                         named.push(name.clone());
                     }
                 }
-                let duplicates = self.duplicates;
-                Ok(Compiled { input, named, columns, key, record_name, duplicates, filters })
+                let is_flat = nodes.iter().all(|node| matches!(node, Node::Value(_)));
+                let Draft { wanted, given, columns, .. } = draft;
+                let circumstantial =
+                    (0..columns.len()).filter(|at| columns[*at].is_circumstantial()).collect();
+                Ok(Compiled {
+                    input,
+                    named,
+                    wanted,
+                    given,
+                    columns,
+                    shape: (!is_flat).then_some(nodes),
+                    key,
+                    record_name,
+                    circumstantial,
+                    duplicates: self.duplicates,
+                    filters,
+                })
             }
-            _ => Err(errors),
+            _ => Err(draft.errors),
         }
     }
 
-    fn compile_key(&self, errors: &mut Vec<FieldError>) -> Vec<usize> {
+    fn compile_key(&self, draft: &mut Draft<'_>) -> Vec<usize> {
         let mut key = Vec::with_capacity(self.key.len());
         for (at, name) in self.key.iter().enumerate() {
             let field = format!("key[{at}]");
             if self.key[..at].contains(name) {
-                errors.push(FieldError::new(&field, format!("{name:?} is in the key already")));
+                draft.error(&field, format!("{name:?} is in the key already"));
             }
-            key.extend(self.column(&field, name, errors));
+            key.extend(draft.column(&field, name));
         }
         key
-    }
-
-    fn column(&self, field: &str, name: &str, errors: &mut Vec<FieldError>) -> Option<usize> {
-        let found = self.columns.iter().position(|column| column.name == name);
-        if found.is_none() {
-            errors
-                .push(FieldError::new(field, format!("no column is named {name:?}; name one of `columns`")));
-        }
-        found
     }
 }

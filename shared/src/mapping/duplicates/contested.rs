@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::io::Read;
 
 use super::{filter::Filter, key_hasher::ByOwnBits};
-use crate::mapping::{compile::Compiled, file_error::FileError, reading::records};
+use crate::mapping::{compile::Compiled, file_error::FileError, incoming::Incoming, reading::records};
 
 /// Keys that are looked up in one go, so that the processor waits for several places of memory at a time.
 const AT_ONCE: usize = 256;
@@ -23,14 +23,14 @@ impl Contested {
 }
 
 /// Reads each file, by a function that says where reading it failed.
-pub(super) type Each<'e, R, E> =
-    &'e mut dyn FnMut(&mut dyn FnMut(usize, R) -> Result<(), FileError>) -> Result<(), E>;
+pub(super) type Each<'e, 'p, R, E> =
+    &'e mut dyn FnMut(&mut dyn FnMut(usize, Incoming<'p, R>) -> Result<(), FileError>) -> Result<(), E>;
 
 /// Finds the contested keys of files of so many bytes.
-pub(super) fn contested<R: Read, E>(
+pub(super) fn contested<'p, R: Read, E>(
     mapping: &Compiled,
     bytes: u64,
-    each: Each<'_, R, E>,
+    each: Each<'_, 'p, R, E>,
 ) -> Result<Contested, E> {
     let rounds = Filter::rounds(bytes);
     let mut again = HashSet::default();

@@ -27,6 +27,7 @@ use winners::{Place, Seen};
 use super::compile::Compiled;
 use super::document::Duplicates;
 use super::file_error::FileError;
+use super::incoming::Incoming;
 use super::reading::{Step, records};
 
 /// Finds out which records of a run's files count.
@@ -36,10 +37,10 @@ use super::reading::{Step, records};
 ///
 /// # Errors
 /// Those of `open` and `failed`.
-pub fn settle<'o, R: Read + 'o, E: Into<Box<dyn Error + Send + Sync>>>(
+pub fn settle<'o, R: Read + 'o, F: Into<Incoming<'o, R>>, E: Into<Box<dyn Error + Send + Sync>>>(
     mapping: &Compiled,
     sizes: &[u64],
-    mut open: impl FnMut(usize) -> Result<R, E> + 'o,
+    mut open: impl FnMut(usize) -> Result<F, E> + 'o,
     mut failed: impl FnMut(usize, FileError) -> Result<(), E>,
 ) -> Result<Winners<'o>, E> {
     let bytes: u64 = sizes.iter().sum();
@@ -48,12 +49,12 @@ pub fn settle<'o, R: Read + 'o, E: Into<Box<dyn Error + Send + Sync>>>(
         return Ok(Winners::all());
     }
     if sizes.len() <= 1 && policy != Duplicates::Last {
-        let open = move || open(0).map(|reader| Box::new(reader) as Box<dyn Read>).map_err(io::Error::other);
+        let open = move || open(0).map(|file| file.into().boxed()).map_err(io::Error::other);
         return Ok(Winners::while_reading(policy, bytes, Box::new(open)));
     }
-    let mut each = |use_file: &mut dyn FnMut(usize, R) -> Result<(), FileError>| {
+    let mut each = |use_file: &mut dyn FnMut(usize, Incoming<'o, R>) -> Result<(), FileError>| {
         for file in 0..sizes.len() {
-            if let Err(error) = use_file(file, open(file)?) {
+            if let Err(error) = use_file(file, open(file)?.into()) {
                 failed(file, error)?;
             }
         }
@@ -76,8 +77,8 @@ pub fn settle<'o, R: Read + 'o, E: Into<Box<dyn Error + Send + Sync>>>(
 }
 
 /// Reads a file's contested keys.
-fn gather(
-    reader: impl Read,
+fn gather<R: Read>(
+    reader: Incoming<'_, R>,
     mapping: &Compiled,
     contested: &Contested,
     file: usize,

@@ -12,6 +12,7 @@ use crate::mapping::{
     compile::Compiled,
     document::Duplicates,
     file_error::FileError,
+    incoming::Incoming,
     map::Row,
     outcome::{
         DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey,
@@ -27,7 +28,7 @@ pub struct Winners<'o> {
 }
 
 /// Opens the file once more.
-pub(super) type Reopen<'o> = Box<dyn FnMut() -> io::Result<Box<dyn io::Read + 'o>> + 'o>;
+pub(super) type Reopen<'o> = Box<dyn FnMut() -> io::Result<Incoming<'o, Box<dyn io::Read + 'o>>> + 'o>;
 
 enum State<'o> {
     /// All do.

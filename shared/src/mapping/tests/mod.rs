@@ -1,6 +1,9 @@
 //! Tests of whole files: bytes and a mapping in, outcomes out.
 
+mod clocks;
+mod columns;
 mod decode;
+mod documented;
 mod duplicates;
 mod properties;
 mod reading;

@@ -6,9 +6,9 @@ use super::item::Item::{
 use super::item::Part;
 
 /// Takes a format apart; in words what is wrong with it.
-pub(super) fn parse(format: &str) -> Result<Vec<Item>, String> {
+pub(super) fn parse(format: &str, has_century: bool) -> Result<Vec<Item>, String> {
     let mut items = Vec::new();
-    push_items(format, &mut items)?;
+    push_items(format, has_century, &mut items)?;
     // Where no literal parts two numbers, only their full width tells where one ends.
     for at in 1..items.len() {
         let touches = matches!(items[at], Number { .. } | Fraction);
@@ -22,26 +22,27 @@ pub(super) fn parse(format: &str) -> Result<Vec<Item>, String> {
     Ok(items)
 }
 
-fn push_items(format: &str, items: &mut Vec<Item>) -> Result<(), String> {
+fn push_items(format: &str, has_century: bool, items: &mut Vec<Item>) -> Result<(), String> {
     let mut rest = format;
     while let Some(at) = rest.find('%') {
         items.extend(rest[..at].bytes().map(Literal));
         rest = &rest[at + 1..];
         let end =
             rest.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or("ends within a directive")? + 1;
-        push_directive(&rest[..end], items)?;
+        push_directive(&rest[..end], has_century, items)?;
         rest = &rest[end..];
     }
     items.extend(rest.bytes().map(Literal));
     Ok(())
 }
 
-fn push_directive(directive: &str, items: &mut Vec<Item>) -> Result<(), String> {
+fn push_directive(directive: &str, has_century: bool, items: &mut Vec<Item>) -> Result<(), String> {
     let number = |part, digits| Number { part, digits, is_exact: part == Part::Year, is_padded: false };
     let padded = |part| Number { part, digits: 2, is_exact: false, is_padded: true };
     items.push(match directive {
         "%" => Literal(b'%'),
         "Y" => number(Part::Year, 4),
+        "y" if has_century => number(Part::Year, 2),
         "m" | "-m" => number(Part::Month, 2),
         "d" | "-d" => number(Part::Day, 2),
         "e" => padded(Part::Day),
@@ -61,11 +62,18 @@ fn push_directive(directive: &str, items: &mut Vec<Item>) -> Result<(), String> 
         ".f" => DotFraction,
         "z" => Offset { has_colon: false },
         ":z" => Offset { has_colon: true },
-        "F" => return push_items("%Y-%m-%d", items),
-        "T" => return push_items("%H:%M:%S", items),
-        "R" => return push_items("%H:%M", items),
-        "y" | "g" | "D" => {
-            return Err(format!("%{directive} has a two-digit year, which has no century; only %Y is read"));
+        "F" => return push_items("%Y-%m-%d", has_century, items),
+        "T" => return push_items("%H:%M:%S", has_century, items),
+        "R" => return push_items("%H:%M", has_century, items),
+        "y" => {
+            let detail =
+                "%y has a two-digit year, which has no century; use %Y, or state two_digit_years_from";
+            return Err(detail.into());
+        }
+        "g" | "D" => {
+            return Err(format!(
+                "%{directive} has a two-digit year, which has no century; only %Y and %y are read"
+            ));
         }
         _ => return Err(format!("%{directive} is not a directive that is read")),
     });

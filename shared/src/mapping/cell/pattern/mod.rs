@@ -3,14 +3,15 @@
 //! Directives mean what they mean to strptime, and what is read is checked against jiff's strtime in
 //! a test; the reader is ours because strtime takes what is not there: it reads the year `26` as 26,
 //! second 60 as 59, and `2026111` as the 1st of November. Here a year has four digits, numbers with
-//! nothing between them have all of theirs, and spaces are literal. Two-digit years, zone names and
-//! locale formats are refused when the mapping is saved; names of months and days are English.
+//! nothing between them have all of theirs, and spaces are literal. Two-digit years without a stated century, zone names
+//! and locale formats are refused when the mapping is saved; names of months and days are English.
 //!
 //! Source: POSIX.1-2024, strptime.
 
 mod directives;
 mod item;
 mod layout;
+mod time_of_day;
 
 use jiff::civil::{Date, Time};
 
@@ -27,6 +28,8 @@ pub(in crate::mapping) struct Pattern {
     has: [bool; PARTS],
     /// Where everything is in cells whose numbers have all their digits, as most have.
     layout: Option<Layout>,
+    /// Where years have two digits: the first of the hundred years that they mean.
+    years_from: Option<i16>,
 }
 
 /// What a cell of a format says.
@@ -46,15 +49,30 @@ impl Pattern {
     ///
     /// In words: the directive that is unknown, refused, repeated or in need of another.
     pub fn new(text: &str) -> Result<Self, String> {
-        let items = directives::parse(text)?;
+        Self::parse(text, None)
+    }
+
+    /// The same, of a format in which `%y` may stand for one of the hundred years from this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pattern::new`].
+    pub fn with_years_from(text: &str, first: i16) -> Result<Self, String> {
+        Self::parse(text, Some(first))
+    }
+
+    fn parse(text: &str, years_from: Option<i16>) -> Result<Self, String> {
+        let items = directives::parse(text, years_from.is_some())?;
         let mut has = [false; PARTS];
         for part in items.iter().flat_map(|item| item.parts()) {
             if std::mem::replace(&mut has[*part as usize], true) {
                 return Err(format!("states {} twice", part.name()));
             }
         }
+        let has_two_digits = |item: &Item| matches!(item, Item::Number { part: Part::Year, digits: 2, .. });
+        let years_from = years_from.filter(|_| items.iter().any(has_two_digits));
         let layout = Layout::of(&items);
-        let pattern = Self { text: text.into(), items, has, layout };
+        let pattern = Self { text: text.into(), items, has, layout, years_from };
         if pattern.has(Part::Hour12) != pattern.has(Part::Afternoon) {
             return Err("has only one of %I and %p; each needs the other".into());
         }
@@ -83,6 +101,16 @@ impl Pattern {
             return Some("%H, the hour");
         }
         (!self.has(Part::Minute)).then_some("%M, the minute")
+    }
+
+    /// Returns whether years have two digits.
+    pub fn has_two_digit_year(&self) -> bool {
+        self.years_from.is_some()
+    }
+
+    /// Returns whether there is anything of a date.
+    pub fn has_any_date(&self) -> bool {
+        [Part::Year, Part::Month, Part::Day, Part::Weekday].into_iter().any(|part| self.has(part))
     }
 
     /// Returns whether cells state their offset from UTC.
@@ -123,7 +151,10 @@ impl Pattern {
     fn date(&self, values: &[i32; PARTS]) -> Option<Date> {
         let value = |part: Part| i16::try_from(values[part as usize]).ok();
         let small = |part: Part| i8::try_from(values[part as usize]).ok();
-        let year = value(Part::Year).filter(|year| *year > 0)?;
+        let year = match self.years_from {
+            None => value(Part::Year).filter(|year| *year > 0)?,
+            Some(first) => first + (value(Part::Year)? - first).rem_euclid(100),
+        };
         let date = if self.has(Part::DayOfYear) {
             Date::constant(year, 1, 1).with().day_of_year(value(Part::DayOfYear)?).build().ok()?
         } else {

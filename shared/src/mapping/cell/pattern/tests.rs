@@ -37,6 +37,31 @@ fn cells_are_read_as_stated() {
 }
 
 #[test]
+fn two_digits_are_a_year_of_the_stated_hundred() {
+    let cases = [
+        (1950, "01.02.50", Some(datetime(1950, 2, 1, 0, 0, 0, 0))),
+        (1950, "01.02.99", Some(datetime(1999, 2, 1, 0, 0, 0, 0))),
+        (1950, "01.02.00", Some(datetime(2000, 2, 1, 0, 0, 0, 0))),
+        (1950, "01.02.49", Some(datetime(2049, 2, 1, 0, 0, 0, 0))),
+        (2000, "01.02.99", Some(datetime(2099, 2, 1, 0, 0, 0, 0))),
+        (1, "01.02.00", Some(datetime(100, 2, 1, 0, 0, 0, 0))),
+        (9900, "01.02.99", Some(datetime(9999, 2, 1, 0, 0, 0, 0))),
+        (1950, "29.02.00", Some(datetime(2000, 2, 29, 0, 0, 0, 0))),
+        (1950, "29.02.01", None),
+        (1950, "01.02.5", None),
+        (1950, "01.02.1950", None),
+    ];
+    for (first, cell, expected) in cases {
+        let pattern = Pattern::with_years_from("%d.%m.%y", first).unwrap();
+        let read = pattern.read(cell).map(|moment| moment.date.to_datetime(moment.time));
+        assert_eq!(read, expected, "{first} {cell}");
+    }
+    let four_digits = Pattern::with_years_from("%d.%m.%Y", 1950).unwrap();
+    assert!(!four_digits.has_two_digit_year());
+    assert_eq!(four_digits.read("01.02.0050").map(|moment| moment.date.year()), Some(50));
+}
+
+#[test]
 fn nothing_is_read_into_a_cell() {
     for (format, cell) in [
         ("%d.%m.%Y", "05.10.26"),
@@ -85,8 +110,8 @@ fn offsets_are_seconds_east() {
 #[test]
 fn formats_that_leave_a_guess_are_refused() {
     for (format, message) in [
-        ("%d.%m.%y", "%y has a two-digit year, which has no century; only %Y is read"),
-        ("%D", "%D has a two-digit year, which has no century; only %Y is read"),
+        ("%d.%m.%y", "%y has a two-digit year, which has no century; use %Y, or state two_digit_years_from"),
+        ("%D", "%D has a two-digit year, which has no century; only %Y and %y are read"),
         ("%Q", "%Q is not a directive that is read"),
         ("%F %s", "%s is not a directive that is read"),
         ("%3f", "%3f is not a directive that is read"),

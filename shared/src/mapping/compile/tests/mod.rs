@@ -1,3 +1,5 @@
+mod columns;
+
 use serde_json::{Value, json};
 
 use crate::mapping::Mapping;
@@ -165,7 +167,7 @@ fn every_error_names_its_field_and_what_would_be_right() {
         (
             "/columns/2/format",
             json!("%d.%m.%y"),
-            "columns[2].format: %y has a two-digit year, which has no century; only %Y is read",
+            "columns[2].format: %y has a two-digit year, which has no century; use %Y, or state two_digit_years_from",
         ),
         ("/columns/2/format", json!("%d.%m"), "columns[2].format: lacks %Y, the year"),
         ("/columns/2/format", json!("%m.%Y"), "columns[2].format: lacks %m and %d, the month and the day"),
@@ -270,7 +272,9 @@ fn every_error_names_its_field_and_what_would_be_right() {
 
 #[test]
 fn filters_have_exactly_one_test() {
-    let one = ["filters[0]: needs exactly one test: equals, not_equals, one_of, empty or not_empty"];
+    let one = [
+        "filters[0]: needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, all, any or not",
+    ];
     assert_eq!(errors_with(&[("/filters/0/equals", Value::Null)]), one);
     assert_eq!(errors_with(&[("/filters/0/empty", json!(true))]), one);
     let equals = ("/filters/0/equals", Value::Null);
@@ -347,5 +351,6 @@ fn the_schema_says_what_is_taken() {
     let schema = serde_json::to_value(schemars::schema_for!(Mapping)).unwrap();
     assert_eq!(schema["required"], json!(["name", "input", "columns"]));
     assert_eq!(schema["additionalProperties"], false);
-    assert_eq!(schema["$defs"]["Column"]["required"], json!(["name", "from", "type"]));
+    assert_eq!(schema["$defs"]["Filter"]["required"], json!(["reason"]));
+    assert_eq!(schema["$defs"]["Source"]["anyOf"][0]["type"], "string");
 }
