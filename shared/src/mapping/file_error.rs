@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::input::decode::WrongEncoding;
+use super::input::{decode::WrongEncoding, workbook::WorkbookError};
 use super::outcome::Reason;
 use crate::compression::Unpackable;
 
@@ -31,6 +31,9 @@ pub enum FileError {
         /// The column's name.
         column: String,
     },
+    /// It is a workbook that cannot be read, or none.
+    #[error(transparent)]
+    Workbook(#[from] WorkbookError),
     /// It is not JSON, or not JSON with records in it.
     #[error("the file is not JSON that can be mapped: {0}")]
     NotJson(String),
@@ -59,6 +62,7 @@ impl FileError {
         match self {
             Self::WrongEncoding(_) => "wrong_encoding",
             Self::Unpackable(why) => why.code(),
+            Self::Workbook(why) => why.code(),
             Self::MissingColumns { .. } => "missing_columns",
             Self::RepeatedColumn { .. } => "repeated_column",
             Self::UnreadableHeader { .. } => "unreadable_header",
@@ -78,6 +82,10 @@ impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
         let error = match error.downcast::<WrongEncoding>() {
             Ok(wrong) => return Self::WrongEncoding(wrong),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<WorkbookError>() {
+            Ok(why) => return Self::Workbook(why),
             Err(error) => error,
         };
         match error.downcast::<Unpackable>() {

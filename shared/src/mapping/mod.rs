@@ -46,15 +46,16 @@ mod tests;
 pub use cases::{Case, Rejected};
 pub use compile::Compiled;
 pub use document::{
-    Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, Filter, Input, JsonInput, Mapping,
-    NotListed, Notation, Otherwise, Part, Ragged, Rounding, RunField, SameTime, Shift, SignStyle, Source,
-    SourceParts, Transform, Unit,
+    Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, EmptyRows, Filter, Input, JsonInput,
+    Mapping, Merged, NotListed, Notation, Otherwise, Part, Ragged, Rounding, RunField, SameTime, SheetChoice,
+    Shift, SignStyle, Source, SourceParts, Transform, Unit, WorkbookInput,
 };
 pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;
 pub use incoming::{Incoming, Provenance};
 pub use input::decode::{Utf8Reader, WrongEncoding};
+pub use input::workbook::WorkbookError;
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };

@@ -151,6 +151,14 @@ pub enum Reason {
     TransformFailed,
     /// An earlier record of the file has the same key.
     DuplicateKey,
+    /// The cell of a workbook is an error value, such as `#N/A`.
+    ErrorCell,
+    /// The cell of a workbook is a formula that was saved without a value.
+    FormulaWithoutValue,
+    /// The cell of a workbook is a number of more digits than a spreadsheet keeps: the rest is made up.
+    ExcelLostDigits,
+    /// The cell of a workbook is something else than it says.
+    UnreadableCell,
 }
 
 impl Reason {
@@ -181,6 +189,10 @@ impl Reason {
             Self::Inexact => "inexact",
             Self::TransformFailed => "transform_failed",
             Self::DuplicateKey => DUPLICATE_KEY,
+            Self::ErrorCell => "error_cell",
+            Self::FormulaWithoutValue => "formula_without_value",
+            Self::ExcelLostDigits => "excel_lost_digits",
+            Self::UnreadableCell => "unreadable_cell",
         }
     }
 }

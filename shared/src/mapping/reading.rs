@@ -157,7 +157,8 @@ impl<'r> Records<'r> {
         let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
         let record = Record { layout: &self.layout, fields: &fields, line };
         let who = || self.mapping.identity_of_fields(record);
-        match self.mapping.map(record, &mut self.row) {
+        let verdict = self.mapping.map(record, &mut self.row);
+        match self.explained(verdict) {
             Verdict::Mapped => Step::Mapped { line },
             Verdict::Failed { field, reason, detail } => {
                 let Identity { source_id, key, name } = who();
@@ -172,6 +173,20 @@ impl<'r> Records<'r> {
                 let detail = format!("filter {}{on}", at + 1);
                 Step::Other(Outcome::Filtered(FilteredRecord { line, source_id, key, name, reason, detail }))
             }
+        }
+    }
+}
+
+impl Records<'_> {
+    /// What a record came to: of a cell that has no text, why it has none.
+    fn explained(&self, verdict: Verdict) -> Verdict {
+        let Verdict::Failed { field, reason: Reason::InvalidBytes, detail } = verdict else { return verdict };
+        let named =
+            self.mapping.wanted.iter().zip(&self.layout.wanted).filter(|(wanted, _)| wanted.name == field);
+        let flaws = || self.raw.cell_flaws.iter();
+        match named.filter_map(|(_, at)| flaws().find(|flaw| flaw.at == *at)).next() {
+            Some(flaw) => Verdict::Failed { field, reason: flaw.reason, detail: flaw.detail.clone() },
+            None => Verdict::Failed { field, reason: Reason::InvalidBytes, detail },
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Resolves the input format, for example encoding, delimiter and quote.
 
+use super::workbook::{self, CompiledWorkbook};
 use crate::mapping::document::{CsvInput, Input, Ragged};
 use crate::mapping::encoding::Encoding;
 use crate::problem::FieldError;
@@ -9,6 +10,7 @@ use crate::problem::FieldError;
 pub(in crate::mapping) enum CompiledInput {
     Csv(CompiledCsv),
     Json,
+    Workbook(CompiledWorkbook),
 }
 
 /// How a CSV file is written, resolved.
@@ -36,6 +38,7 @@ pub(super) fn compile(input: &Input, errors: &mut Vec<FieldError>) -> Option<Com
     match input {
         Input::Csv(settings) => csv(settings, errors).map(CompiledInput::Csv),
         Input::Json(_) => Some(CompiledInput::Json),
+        Input::Workbook(settings) => workbook::compile(settings, errors).map(CompiledInput::Workbook),
     }
 }
 
@@ -82,6 +85,8 @@ pub(super) fn check_column_name(field: &str, name: &str, input: &Input, errors: 
     } else if !has_header && !is_number {
         let detail = format!("{name:?} is not a column number; without a header columns are called 1, 2, 3");
         errors.push(FieldError::new(field, detail));
+    } else if let Input::Workbook(workbook) = input {
+        workbook::check_column_name(field, name, workbook, errors);
     }
 }
 
@@ -90,6 +95,7 @@ pub(super) fn may_repeat_names(input: &Input) -> bool {
     match input {
         Input::Csv(csv) => csv.header,
         Input::Json(_) => false,
+        Input::Workbook(workbook) => workbook.header_row.is_some(),
     }
 }
 

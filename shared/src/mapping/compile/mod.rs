@@ -17,6 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod workbook;
 
 pub(super) use column::CompiledColumn;
 pub(super) use condition::{CompiledCondition, Test};
@@ -25,6 +26,9 @@ pub(super) use filter::CompiledFilter;
 pub(super) use input::{CompiledCsv, CompiledInput, Marks};
 pub(super) use shape::Node;
 pub(super) use source::{CompiledSource, Given, Recipe};
+pub(super) use workbook::CompiledWorkbook;
+#[cfg(feature = "workbooks")]
+pub(super) use workbook::{ColumnUse, column_index};
 
 use self::draft::Draft;
 use super::document::{Duplicates, Mapping};
@@ -80,11 +84,14 @@ impl Mapping {
         if self.name.trim().is_empty() {
             draft.error("name", "is blank; give the mapping a name");
         }
-        let input = input::compile(&self.input, &mut draft.errors);
+        let mut input = input::compile(&self.input, &mut draft.errors);
         if self.columns.is_empty() {
             draft.error("columns", "is empty; map at least one column");
         }
         let nodes = draft.members("columns", "", &self.columns, 0);
+        if let Some(CompiledInput::Workbook(workbook)) = &mut input {
+            workbook.uses = workbook::uses(&draft);
+        }
         let key = self.compile_key(&mut draft);
         let record_name = self.record_name.as_ref().and_then(|name| draft.column("record_name", name));
         if self.key.is_empty() && self.duplicates != Duplicates::Error {

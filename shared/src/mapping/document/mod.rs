@@ -9,6 +9,8 @@ mod condition;
 mod source;
 mod transform;
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,8 @@ pub enum Input {
     /// A JSON object, or an array of objects, in UTF-8: the payload of a notification. `from` of a column is a member's
     /// name, or a JSON pointer.
     Json(JsonInput),
+    /// A sheet of a workbook: XLSX, XLS of Excel 97 or later, or ODS. Only files can be workbooks.
+    Workbook(WorkbookInput),
 }
 
 /// What there is to say of JSON: nothing.
@@ -104,6 +108,72 @@ pub enum Ragged {
     Error,
     /// What is missing at its end is empty; what is too much must be empty.
     Pad,
+}
+
+/// Where in a workbook the records are.
+///
+/// What cells are as text: text as it is, also `0042`; a number as plain decimal of up to 15 digits, such as `7.5`, and
+/// percentages as the number behind them; a date `2026-10-25`, with a time of day `2026-10-25T06:00:00`, and always with
+/// it in columns of type `timestamp`; a time of day `06:00:00`; a duration `31:30:00`; a boolean `true` or `false`. A
+/// formula is the value that it had when the workbook was saved. Hidden sheets, rows and columns are read as others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkbookInput {
+    /// The sheet's name, or its number from 1, in the order of the tabs.
+    pub sheet: SheetChoice,
+    /// The row that names the columns, from 1. Without it columns are called A, B, C and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<u32>,
+    /// The first row of records, from 1. Default: the one after the header, or the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_row: Option<u32>,
+    /// What merged cells are.
+    #[serde(default)]
+    pub merged: Merged,
+    /// What rows without a cell are.
+    #[serde(default)]
+    pub empty_rows: EmptyRows,
+}
+
+/// A sheet of a workbook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a sheet is its name, or its number from 1")]
+pub enum SheetChoice {
+    /// By its number, from 1.
+    Number(u32),
+    /// By its name, exactly.
+    Name(String),
+}
+
+impl fmt::Display for SheetChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "number {number}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
+}
+
+/// What merged cells are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Merged {
+    /// The first of them has the value, and the others are empty, as the file has it.
+    #[default]
+    First,
+    /// Each of them that has no value of its own has the first one's.
+    Fill,
+}
+
+/// What rows without a cell are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyRows {
+    /// They are no records.
+    #[default]
+    Skip,
+    /// They are records with empty cells, up to the last row that has any.
+    Read,
 }
 
 /// Which of several records with one key counts, within one file.

@@ -8,6 +8,7 @@ pub(super) mod decode;
 pub(super) mod json;
 pub(super) mod raw_record;
 pub(super) mod scan;
+pub(super) mod workbook;
 
 use std::io::{self, Read};
 
@@ -41,5 +42,6 @@ pub(super) fn open<'r, R: Read + 'r>(
     match input {
         CompiledInput::Csv(settings) => csv::open(settings, reader),
         CompiledInput::Json => json::open(named, reader),
+        CompiledInput::Workbook(settings) => workbook::open(settings, named, reader),
     }
 }

@@ -5,6 +5,9 @@ use crate::mapping::outcome::Reason;
 /// The longest record, in bytes of its fields and delimiters.
 pub(in crate::mapping) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
+/// The bytes of a cell that the format itself has no text for: no encoding has such a text.
+pub(in crate::mapping) const NO_TEXT: &[u8] = b"\xFF";
+
 /// The fields of one record, reused from record to record.
 #[derive(Default)]
 pub(in crate::mapping) struct RawRecord {
@@ -24,6 +27,17 @@ pub(in crate::mapping) struct RawRecord {
     pub flaw: Option<Reason>,
     /// The same in words, for people.
     pub detail: String,
+    /// What is wrong with single cells, which are [`NO_TEXT`] then, in their order.
+    pub cell_flaws: Vec<CellFlaw>,
+}
+
+/// A cell that the format itself has no text for.
+pub(in crate::mapping) struct CellFlaw {
+    /// The index of its column.
+    pub at: usize,
+    pub reason: Reason,
+    /// The same in words, for people.
+    pub detail: String,
 }
 
 impl RawRecord {
@@ -34,6 +48,7 @@ impl RawRecord {
         self.size = 0;
         self.flaw = None;
         self.detail.clear();
+        self.cell_flaws.clear();
     }
 
     /// Says that the record as a whole is wrong.

@@ -9,6 +9,8 @@ mod properties;
 mod reading;
 mod real_files;
 mod scan;
+#[cfg(feature = "workbooks")]
+mod workbook;
 
 use std::io::{self, Read};
 
