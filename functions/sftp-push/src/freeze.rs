@@ -6,7 +6,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use shared::{
     aws::{AwsError, gates::Of, owed::Owed, piecewise::PiecewiseObject, pushes::Which},
-    compression::Packer,
     export::{Export, FileName, FilesPer, ManifestEntry, Named, OpenBatch, Phase, Rendering},
     keys,
 };
@@ -135,10 +134,7 @@ pub(crate) async fn freeze(
     batch.manifest = keys::export_manifest(of.account, of.target_server, &batch.id, epoch);
 
     let rendering = Rendering::of(export).map_err(|why| Stop::settings("bad_format", &why))?;
-    let packer = match export.compression.map(|compression| Packer::new(compression, &batch.name)) {
-        Some(packer) => Some(packer.map_err(|e| AwsError::damaged("a packed file", e))?),
-        None => None,
-    };
+    let packer = rendering.packer(&batch.name).map_err(|e| AwsError::damaged("a packed file", e))?;
     let mut file = PiecewiseObject::begin(&context.bucket, &batch.object);
     let takes_batches = export.files_per() != FilesPer::Record;
     let frozen = Frozen { batch: &opened.id, epoch, takes_batches };

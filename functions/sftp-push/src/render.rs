@@ -11,7 +11,7 @@ use shared::{
     compression::Packer,
     counts::Settled,
     delivery::Batch,
-    export::{BatchEntry, ManifestEntry, Named, NotificationEntry, Piece, Rendering, Totals},
+    export::{BatchEntry, ManifestEntry, Named, NotificationEntry, Piece, Rendering, Totals, Unfit},
     id::hex,
     keys,
     notification::{MOST_WHOLE_BYTES, NotificationDelivery},
@@ -94,6 +94,7 @@ pub(crate) async fn render(
     let unusable = |e| AwsError::damaged("the target's lines", e);
     let (mut manifest, mut totals, mut unfit) = (Vec::new(), Totals::default(), 0);
     let mut out = Bytewise { file, packer, sha: Sha256::new(), size_bytes: 0 };
+    let mut unpacked_bytes = 0;
     let begin = rendering.begin(named, known.as_ref().unwrap_or(&totals));
     out.add(&begin.map_err(unusable)?).await?;
     let mut pieces = pieces(context, rendering, frozen, rows);
@@ -102,11 +103,16 @@ pub(crate) async fn render(
         let mut why = Vec::with_capacity(pieces.len());
         for piece in pieces {
             match piece {
+                Ok(_) if !rendering.has_room(totals.records(), unpacked_bytes) => {
+                    why.push(Some(Unfit::SheetIsFull.to_string()));
+                }
                 Ok(piece) => {
                     if totals.records() > 0 {
                         out.add(rendering.between()).await?;
                     }
-                    out.add(&piece.bytes).await?;
+                    let bytes = rendering.placed(&piece, totals.records());
+                    unpacked_bytes += bytes.len() as u64;
+                    out.add(&bytes).await?;
                     piece.add_to(&mut totals);
                     why.push(None);
                 }

@@ -16,7 +16,7 @@ use super::Compression;
 pub struct Packer(Kind);
 
 enum Kind {
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     Zip(Box<ZipWriter<StreamWriter<Shared>>>, Shared),
 }
 
@@ -49,20 +49,28 @@ impl Packer {
     pub fn new(compression: Compression, file_name: &str) -> io::Result<Self> {
         Ok(Self(match compression {
             Compression::Gzip => {
-                Kind::Gzip(GzBuilder::new().write(Vec::new(), flate2::Compression::default()))
+                let encoder = GzBuilder::new().write(Vec::new(), flate2::Compression::default());
+                Kind::Gzip(Box::new(encoder))
             }
             Compression::Zip => {
-                let out = Shared::default();
-                let mut writer = ZipWriter::new_stream(out.clone());
-                // The time is stated, and the earliest there is: that of packing would make other bytes each time.
-                let options = SimpleFileOptions::default()
-                    .compression_method(CompressionMethod::Deflated)
-                    .last_modified_time(DateTime::DEFAULT)
-                    .unix_permissions(0o644);
-                writer.start_file(member_name(file_name), options)?;
-                Kind::Zip(Box::new(writer), out)
+                return Self::archive(&[], member_name(file_name));
             }
         }))
+    }
+
+    /// Begins a zip archive with these members in it, and one of this name that is packed piece by piece.
+    ///
+    /// # Errors
+    /// When a name cannot be that of a member.
+    pub fn archive(before: &[(&str, Vec<u8>)], last: &str) -> io::Result<Self> {
+        let out = Shared::default();
+        let mut writer = ZipWriter::new_stream(out.clone());
+        for (name, content) in before {
+            writer.start_file(*name, options())?;
+            writer.write_all(content)?;
+        }
+        writer.start_file(last, options())?;
+        Ok(Self(Kind::Zip(Box::new(writer), out)))
     }
 
     /// Packs more bytes; answers those that are ready.
@@ -95,6 +103,14 @@ impl Packer {
             }
         }
     }
+}
+
+/// The time is stated, and the earliest there is: that of packing would make other bytes each time.
+fn options() -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(DateTime::DEFAULT)
+        .unix_permissions(0o644)
 }
 
 fn member_name(file_name: &str) -> &str {

@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::{
     Unfit,
-    csv::{Column, CsvOutput, FormulaCells, Quoting, StatedColumn},
+    cell_text::{Kind, Written},
+    csv::{Column, CsvOutput, DecimalMark, FormulaCells, LineEnd, Quoting, StatedColumn},
     formula::is_formula,
-    moment::{MomentFormat, NoMoment},
     number::plain,
     sum::Amount,
 };
@@ -24,14 +24,6 @@ pub(super) struct Lines<'a> {
     kinds: Vec<Kind>,
 }
 
-/// How the cells of a column are written.
-#[derive(Debug)]
-enum Kind {
-    AsItIs,
-    Decimal,
-    Moment(MomentFormat),
-}
-
 impl<'a> Lines<'a> {
     /// Reads the settings.
     ///
@@ -39,18 +31,27 @@ impl<'a> Lines<'a> {
     /// Says what in them cannot be used. Settings that were checked have nothing of that.
     pub(super) fn of(csv: &'a CsvOutput) -> Result<Self, String> {
         let encoding = Encoding::named(&csv.encoding).map_err(|e| e.to_string())?;
-        let kinds = csv.columns.iter().map(Kind::of).collect::<Result<_, _>>()?;
+        let kinds = csv.columns.iter().map(kind).collect::<Result<_, _>>()?;
         Ok(Self { csv, encoding, kinds })
     }
 
-    /// The encoding of the file.
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
+    /// How lines around the records are written.
+    pub(super) fn line(&self) -> (Encoding, DecimalMark, LineEnd) {
+        (self.encoding, self.csv.decimal_mark, self.csv.line_end)
     }
 
-    /// The line that names the columns.
+    /// The byte order mark, where there is to be one.
+    pub(super) fn mark(&self) -> &'static [u8] {
+        let mark = if self.csv.bom { self.encoding.byte_order_mark() } else { None };
+        mark.unwrap_or_default()
+    }
+
+    /// The line that names the columns, where there is to be one.
     pub(super) fn header(&self) -> Result<Vec<u8>, Unfit> {
-        self.line(self.csv.columns.iter().map(|c| c.header().to_string()))
+        if !self.csv.header {
+            return Ok(Vec::new());
+        }
+        self.joined(self.csv.columns.iter().map(|c| c.header().to_string()))
     }
 
     /// A record's line.
@@ -60,29 +61,13 @@ impl<'a> Lines<'a> {
             let value = members.get(column.name()).map_or("null", |value| value.get());
             cells.push(self.cell(column.name(), kind, value)?);
         }
-        self.line(cells.into_iter())
+        self.joined(cells.into_iter())
     }
 
     fn cell(&self, column: &str, kind: &Kind, value: &str) -> Result<String, Unfit> {
-        let number = |text: &str| match plain(text) {
-            Some(number) => Ok(self.csv.decimal_mark.put_into(number)),
-            None => Err(Unfit::NotANumber(column.into())),
-        };
-        match (value.as_bytes().first(), kind) {
-            (Some(b'n') | None, _) => Ok(String::new()),
-            (Some(b'{' | b'['), _) => Err(Unfit::NotACell(column.into())),
-            (Some(b'"'), kind) => {
-                let text: String = serde_json::from_str(value).map_err(|_| Unfit::NotJson)?;
-                match kind {
-                    Kind::AsItIs => self.text(column, text),
-                    Kind::Decimal => number(&text),
-                    Kind::Moment(format) => format.write(&text).map_err(|why| no_moment(why, column)),
-                }
-            }
-            (_, Kind::Moment(_)) => Err(Unfit::NotADate(column.into())),
-            (Some(b't' | b'f'), Kind::Decimal) => Err(Unfit::NotANumber(column.into())),
-            (Some(b't' | b'f'), Kind::AsItIs) => Ok(value.into()),
-            (Some(_), Kind::AsItIs | Kind::Decimal) => number(value),
+        match kind.text(column, value, self.csv.decimal_mark)? {
+            Written::Text(text) => self.text(column, text),
+            Written::Plain(text) => Ok(text),
         }
     }
 
@@ -97,7 +82,7 @@ impl<'a> Lines<'a> {
     /// A line of CSV.
     ///
     /// Source: RFC 4180, section 2.
-    fn line(&self, cells: impl Iterator<Item = String>) -> Result<Vec<u8>, Unfit> {
+    fn joined(&self, cells: impl Iterator<Item = String>) -> Result<Vec<u8>, Unfit> {
         let mut out = Vec::new();
         let mark = self.csv.delimiter.to_string();
         for (i, (column, cell)) in self.csv.columns.iter().zip(cells).enumerate() {
@@ -131,24 +116,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl Kind {
-    fn of(column: &Column) -> Result<Self, String> {
-        Ok(match column {
-            Column::Stated(StatedColumn { date_format: Some(format), time_zone, .. }) => {
-                let format = MomentFormat::of(format, time_zone.as_deref());
-                Self::Moment(format.map_err(|(field, why)| format!("{field} of {}: {why}", column.name()))?)
-            }
-            Column::Stated(StatedColumn { decimal: true, .. }) => Self::Decimal,
-            Column::Name(_) | Column::Stated(_) => Self::AsItIs,
-        })
-    }
-}
-
-fn no_moment(why: NoMoment, column: &str) -> Unfit {
-    match why {
-        NoMoment::Unreadable => Unfit::NotADate(column.into()),
-        NoMoment::DateOnly => Unfit::NoTimeOfDay(column.into()),
-    }
+fn kind(column: &Column) -> Result<Kind, String> {
+    let Column::Stated(StatedColumn { date_format, time_zone, decimal, .. }) = column else {
+        return Ok(Kind::AsItIs);
+    };
+    let kind = Kind::of(date_format.as_deref(), time_zone.as_deref(), *decimal);
+    kind.map_err(|(field, why)| format!("{field} of {}: {why}", column.name()))
 }
 
 /// The members of a record, each as its JSON.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::moment::MomentFormat;
+use super::cell_text::Kind;
 use crate::{mapping::Encoding, problem::FieldError};
 
 /// Most columns of a CSV file.
@@ -210,14 +210,7 @@ impl CsvOutput {
 
 impl StatedColumn {
     fn check(&self) -> Result<(), (&'static str, String)> {
-        match (&self.date_format, self.time_zone.as_deref()) {
-            (Some(_), _) if self.decimal => {
-                Err(("decimal", "does not go with date_format: a cell is a number or a date".into()))
-            }
-            (Some(format), zone) => MomentFormat::of(format, zone).map(|_| ()),
-            (None, Some(_)) => Err(("time_zone", "is for columns with date_format only".into())),
-            (None, None) => Ok(()),
-        }
+        Kind::of(self.date_format.as_deref(), self.time_zone.as_deref(), self.decimal).map(|_| ())
     }
 }
 

@@ -3,15 +3,20 @@
 //! A record is a payload as the mapping makes it, or as it came. One that a format cannot take is an error of its own;
 //! it never spoils the file. Numbers keep the digits that they came with.
 
+use std::{borrow::Cow, io};
+
 use serde::de::IgnoredAny;
 
 use super::{
-    Export, FileFormat, Named,
+    Export, FileFormat, Named, XmlOutput,
     cells::{Lines, Members, amount, members},
-    csv::DecimalMark,
+    csv::{DecimalMark, LineEnd},
+    fixed_width::FixedLines,
     frame::{Frame, Totals},
     sum::Amount,
+    xlsx::{self, Sheet},
 };
+use crate::{compression::Packer, mapping::Encoding};
 
 /// A record that the target's format cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,10 +27,10 @@ pub enum Unfit {
     )]
     NotJson,
     /// Not an object.
-    #[error("the record is not a JSON object, which format csv and sums need")]
+    #[error("the record is not a JSON object, which formats with columns or elements, and sums, need")]
     NotAnObject,
     /// A member that is an object or an array.
-    #[error("{0} is no single value, which a cell of a CSV file has to be")]
+    #[error("{0} is no single value, which a cell or an attribute has to be")]
     NotACell(String),
     /// A member that is no number, or one far too long.
     #[error("{0} is not a number that can be written out, which its column is for")]
@@ -42,6 +47,48 @@ pub enum Unfit {
     /// A text that a spreadsheet would run.
     #[error("{0} begins as a formula of a spreadsheet does, which the target's formula_cells refuses")]
     Formula(String),
+    /// A value that is longer than its column.
+    #[error("{column} has {length} characters, and its column takes {most}: nothing is cut")]
+    TooLong {
+        /// The member.
+        column: String,
+        /// Its characters.
+        length: usize,
+        /// The most there can be.
+        most: usize,
+    },
+    /// A value with a line end, or another control character, in a line of fixed width.
+    #[error("{0} has a line end or another control character, which a line of fixed width cannot have")]
+    LineBreak(String),
+    /// A value whose space at an end would be taken for what fills its column.
+    #[error("{0} has a space where its column is filled with them, so that nobody could tell the two apart")]
+    EdgedBySpace(String),
+    /// A number that a spreadsheet would change.
+    #[error("{0} has more than 15 digits, of which a spreadsheet would make up the rest; write it as text")]
+    TooManyDigits(String),
+    /// A date before those that spreadsheets know.
+    #[error("{0} is before 1900-03-01, from which on all spreadsheets count days alike")]
+    DateOutOfRange(String),
+    /// More records than a sheet has rows.
+    #[error("the sheet of its file is full: it takes 1048576 rows, and 3 GiB")]
+    SheetIsFull,
+    /// A member that cannot be called so in XML.
+    #[error("{0:?} is no name that XML can have; state another in names")]
+    NoXmlName(String),
+    /// A member that is there twice, of those that are attributes.
+    #[error("{0} is there twice, and an element has each attribute once")]
+    Twice(String),
+    /// Objects and arrays in one another, more than a reader can be expected to take.
+    #[error("{0} is nested too deep: 32 levels at most")]
+    TooDeep(String),
+    /// A character that XML does not have.
+    #[error("{column} has the character U+{:04X}, which XML does not have", u32::from(*character))]
+    NotInXml {
+        /// The member.
+        column: String,
+        /// The first such character.
+        character: char,
+    },
     /// A character that the file's encoding does not have.
     #[error("{column} has the character '{}' (U+{:04X}), which {encoding} does not have", character.escape_debug(), u32::from(*character))]
     NoSuchCharacter {
@@ -63,11 +110,50 @@ pub fn wants_json(format: FileFormat) -> bool {
 #[derive(Debug)]
 pub struct Rendering<'a> {
     export: &'a Export,
-    lines: Option<Lines<'a>>,
+    form: Form<'a>,
     header: Option<Frame>,
     footer: Option<Frame>,
     /// The columns whose sums are in one of the two.
     summed: Vec<String>,
+}
+
+/// A format with its settings, read.
+#[derive(Debug)]
+enum Form<'a> {
+    Payload,
+    Ndjson,
+    JsonArray,
+    Csv(Lines<'a>),
+    FixedWidth(FixedLines<'a>),
+    Xml(&'a XmlOutput),
+    Xlsx(Sheet<'a>),
+}
+
+impl<'a> Form<'a> {
+    fn of(export: &'a Export) -> Result<Self, String> {
+        let without = |format: &str| format!("format {format} has no settings");
+        Ok(match export.format {
+            FileFormat::Payload => Self::Payload,
+            FileFormat::Ndjson => Self::Ndjson,
+            FileFormat::JsonArray => Self::JsonArray,
+            FileFormat::Csv => Self::Csv(Lines::of(export.csv.as_ref().ok_or_else(|| without("csv"))?)?),
+            FileFormat::FixedWidth => {
+                let settings = export.fixed_width.as_ref().ok_or_else(|| without("fixed_width"))?;
+                Self::FixedWidth(FixedLines::of(settings)?)
+            }
+            FileFormat::Xml => Self::Xml(export.xml.as_ref().ok_or_else(|| without("xml"))?),
+            FileFormat::Xlsx => Self::Xlsx(Sheet::of(export.xlsx.as_ref().ok_or_else(|| without("xlsx"))?)?),
+        })
+    }
+
+    /// How lines around the records are written.
+    fn line(&self) -> Option<(Encoding, DecimalMark, LineEnd)> {
+        match self {
+            Self::Csv(lines) => Some(lines.line()),
+            Self::FixedWidth(lines) => Some(lines.frame()),
+            _ => None,
+        }
+    }
 }
 
 /// A record as it stands in a file, and what it adds to the file's totals.
@@ -91,11 +177,7 @@ impl<'a> Rendering<'a> {
     /// # Errors
     /// Says what in them cannot be used. Settings that were checked have nothing of that.
     pub fn of(export: &'a Export) -> Result<Self, String> {
-        let lines = match (export.format, &export.csv) {
-            (FileFormat::Csv, None) => return Err("format csv has no columns".into()),
-            (FileFormat::Csv, Some(csv)) => Some(Lines::of(csv)?),
-            _ => None,
-        };
+        let form = Form::of(export)?;
         let [header, footer] = [&export.header_line, &export.footer_line]
             .map(|line| line.as_deref().map(Frame::parse).transpose());
         let (header, footer) = (header?, footer?);
@@ -105,7 +187,7 @@ impl<'a> Rendering<'a> {
                 summed.push(column.into());
             }
         }
-        Ok(Self { export, lines, header, footer, summed })
+        Ok(Self { export, form, header, footer, summed })
     }
 
     /// Says whether the totals have to be known before the first record is written.
@@ -118,26 +200,27 @@ impl<'a> Rendering<'a> {
     /// # Errors
     /// When the encoding does not have a character of it.
     pub fn begin(&self, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
-        let mut begin = Vec::new();
-        let csv = self.lines.as_ref().zip(self.export.csv.as_ref());
-        if let Some((lines, _)) = csv.filter(|(_, csv)| csv.bom) {
-            begin.extend_from_slice(lines.encoding().byte_order_mark().unwrap_or_default());
-        }
+        let mut begin = match &self.form {
+            Form::Csv(lines) => lines.mark().to_vec(),
+            Form::JsonArray => b"[\n".to_vec(),
+            Form::Xml(xml) => xml.begin(),
+            Form::Xlsx(sheet) => sheet.begin(),
+            Form::Payload | Form::Ndjson | Form::FixedWidth(_) => Vec::new(),
+        };
         if let Some(header) = &self.header {
             begin.extend(self.frame(header, named, totals)?);
         }
-        if let Some((lines, _)) = csv.filter(|(_, csv)| csv.header) {
-            begin.extend(lines.header()?);
-        }
-        if self.export.format == FileFormat::JsonArray {
-            begin.extend_from_slice(b"[\n");
+        match &self.form {
+            Form::Csv(lines) => begin.extend(lines.header()?),
+            Form::FixedWidth(lines) => begin.extend(lines.header()?),
+            _ => {}
         }
         Ok(begin)
     }
 
     /// What stands between two records.
     pub fn between(&self) -> &'static [u8] {
-        if self.export.format == FileFormat::JsonArray { b",\n" } else { b"" }
+        if matches!(self.form, Form::JsonArray) { b",\n" } else { b"" }
     }
 
     /// What stands after the last record.
@@ -145,20 +228,22 @@ impl<'a> Rendering<'a> {
     /// # Errors
     /// When the encoding does not have a character of it.
     pub fn end(&self, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
-        match &self.footer {
-            Some(footer) => self.frame(footer, named, totals),
-            None if self.export.format == FileFormat::JsonArray => Ok(b"\n]\n".to_vec()),
-            None => Ok(Vec::new()),
+        match (&self.footer, &self.form) {
+            (Some(footer), _) => self.frame(footer, named, totals),
+            (None, Form::JsonArray) => Ok(b"\n]\n".to_vec()),
+            (None, Form::Xml(xml)) => Ok(xml.end()),
+            (None, Form::Xlsx(sheet)) => Ok(sheet.end()),
+            (None, _) => Ok(Vec::new()),
         }
     }
 
     fn frame(&self, frame: &Frame, named: &Named<'_>, totals: &Totals) -> Result<Vec<u8>, Unfit> {
-        let Some((lines, csv)) = self.lines.as_ref().zip(self.export.csv.as_ref()) else {
+        let Some((encoding, mark, line_end)) = self.form.line() else {
             let line = frame.line(named, totals, &self.summed, DecimalMark::Point);
             return Ok((line + "\n").into_bytes());
         };
-        let line = frame.line(named, totals, &self.summed, csv.decimal_mark) + csv.line_end.text();
-        let (mut out, encoding) = (Vec::new(), lines.encoding());
+        let line = frame.line(named, totals, &self.summed, mark) + line_end.text();
+        let mut out = Vec::new();
         encoding.encode(&line, &mut out).map_err(|character| Unfit::NoSuchCharacter {
             column: "the line before or behind the records".into(),
             character,
@@ -172,22 +257,57 @@ impl<'a> Rendering<'a> {
     /// # Errors
     /// When the format cannot take it.
     pub fn record(&self, record: &[u8]) -> Result<Piece, Unfit> {
-        let members = match self.lines.is_some() || !self.summed.is_empty() {
+        let has_columns = matches!(self.form, Form::Csv(_) | Form::FixedWidth(_) | Form::Xlsx(_));
+        let members = match has_columns || !self.summed.is_empty() {
             true => members(record)?,
             false => Members::new(),
         };
-        let bytes = match (self.export.format, &self.lines) {
-            (FileFormat::Payload, _) => record.to_vec(),
-            (FileFormat::Ndjson, _) => {
+        let bytes = match &self.form {
+            Form::Payload => record.to_vec(),
+            Form::JsonArray => compact(record)?,
+            Form::Ndjson => {
                 let mut line = compact(record)?;
                 line.push(b'\n');
                 line
             }
-            (FileFormat::Csv, Some(lines)) => lines.record(&members)?,
-            (FileFormat::JsonArray | FileFormat::Csv, _) => compact(record)?,
+            Form::Csv(lines) => lines.record(&members)?,
+            Form::FixedWidth(lines) => lines.record(&members)?,
+            Form::Xml(xml) => xml.record(record)?,
+            Form::Xlsx(sheet) => sheet.record(&members)?,
         };
         let amounts = self.summed.iter().map(|column| amount(&members, column)).collect::<Result<_, _>>()?;
         Ok(Piece { bytes, amounts })
+    }
+
+    /// A record's bytes behind so many others.
+    pub fn placed<'p>(&self, piece: &'p Piece, before: u64) -> Cow<'p, [u8]> {
+        match &self.form {
+            Form::Xlsx(sheet) => Cow::Owned(sheet.placed(&piece.bytes, before)),
+            _ => Cow::Borrowed(&piece.bytes),
+        }
+    }
+
+    /// Says whether a file takes one more record behind so many, of so many bytes before they are packed. One that it
+    /// does not take is [`Unfit::SheetIsFull`].
+    pub fn has_room(&self, records: u64, bytes: u64) -> bool {
+        match &self.form {
+            Form::Xlsx(sheet) => sheet.has_room(records, bytes),
+            _ => true,
+        }
+    }
+
+    /// What packs a file of this name, where it is to be packed.
+    ///
+    /// # Errors
+    /// When the name cannot be that of a member of an archive.
+    pub fn packer(&self, file_name: &str) -> io::Result<Option<Packer>> {
+        match (&self.export.xlsx, self.export.compression) {
+            (Some(settings), _) if matches!(self.form, Form::Xlsx(_)) => {
+                Packer::archive(&xlsx::parts(settings), xlsx::SHEET).map(Some)
+            }
+            (_, Some(compression)) => Packer::new(compression, file_name).map(Some),
+            (_, None) => Ok(None),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Dates and timestamps of records, in a stated format and zone.
 
 use jiff::{
-    Timestamp,
+    Timestamp, Zoned,
     civil::Date,
     fmt::{strtime, temporal::Pieces},
     tz::TimeZone,
@@ -47,18 +47,32 @@ impl MomentFormat {
 
     /// Writes a date, or a timestamp, of RFC 3339.
     pub(super) fn write(&self, value: &str) -> Result<String, NoMoment> {
-        if has_shape(value, DATE) {
-            let date: Date = value.parse().map_err(|_| NoMoment::Unreadable)?;
-            return strtime::format(&self.format, date).map_err(|_| NoMoment::DateOnly);
+        match Moment::read(value, self.zone.as_ref()).ok_or(NoMoment::Unreadable)? {
+            Moment::Date(date) => strtime::format(&self.format, date).map_err(|_| NoMoment::DateOnly),
+            Moment::At(at) => strtime::format(&self.format, &*at).map_err(|_| NoMoment::Unreadable),
         }
-        let at = timestamp(value).ok_or(NoMoment::Unreadable)?;
-        let zone = match &self.zone {
+    }
+}
+
+/// A date, or an instant on the clock of a zone.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Moment {
+    Date(Date),
+    At(Box<Zoned>),
+}
+
+impl Moment {
+    /// Reads what is of RFC 3339; without a zone a timestamp stays in the offset that it came with.
+    pub(super) fn read(value: &str, zone: Option<&TimeZone>) -> Option<Self> {
+        if has_shape(value, DATE) {
+            return value.parse().ok().map(Self::Date);
+        }
+        let at = timestamp(value)?;
+        let zone = match zone {
             Some(zone) => zone.clone(),
-            None => TimeZone::fixed(
-                Pieces::parse(value).ok().and_then(|p| p.to_numeric_offset()).ok_or(NoMoment::Unreadable)?,
-            ),
+            None => TimeZone::fixed(Pieces::parse(value).ok()?.to_numeric_offset()?),
         };
-        strtime::format(&self.format, &at.to_zoned(zone)).map_err(|_| NoMoment::Unreadable)
+        Some(Self::At(Box::new(at.to_zoned(zone))))
     }
 }
 

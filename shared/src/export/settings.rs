@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CsvOutput, FileName, frame::Frame, valid_name};
+use super::{CsvOutput, FileName, FixedWidthOutput, XlsxOutput, XmlOutput, frame::Frame, valid_name};
 use crate::{compression::Compression, mapping::Encoding, problem::FieldError};
 
 /// Why a name or a line cannot have the connection.
@@ -38,11 +38,11 @@ pub struct Export {
     /// Permissions of a file, octal, for example `0640`. A server that does not set them makes a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// Of formats `csv` and `ndjson`: a line before everything else. Text with `{records}`, `{sum:column}` (the exact sum
+    /// Of formats `csv`, `fixed_width` and `ndjson`: a line before everything else. Text with `{records}`, `{sum:column}` (the exact sum
     /// of a column), and what `file_name` may have; `{{` and `}}` are braces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header_line: Option<String>,
-    /// Of formats `csv` and `ndjson`: a line behind the last record, with the same.
+    /// Of formats `csv`, `fixed_width` and `ndjson`: a line behind the last record, with the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub footer_line: Option<String>,
     /// How a file is packed. Its name gets no ending by that: `file_name` states it. The member of a zip archive is called
@@ -54,6 +54,15 @@ pub struct Export {
     /// Of format `csv`: its columns and marks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvOutput>,
+    /// Of format `fixed_width`: its columns and their places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_width: Option<FixedWidthOutput>,
+    /// Of format `xml`: what its elements are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xml: Option<XmlOutput>,
+    /// Of format `xlsx`: its sheet and columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xlsx: Option<XlsxOutput>,
 }
 
 /// What goes into one file.
@@ -100,6 +109,12 @@ pub enum FileFormat {
     JsonArray,
     /// CSV, one record a line. Payloads must be JSON objects.
     Csv,
+    /// Lines of fixed width, one record a line. Payloads must be JSON objects.
+    FixedWidth,
+    /// XML, an element for each record. Payloads must be JSON objects.
+    Xml,
+    /// A workbook of one sheet, one record a row. Payloads must be JSON objects.
+    Xlsx,
     /// One file for each notification: its payload as the mapping makes it, or byte for byte as it came.
     Payload,
 }
@@ -150,18 +165,22 @@ impl Export {
     }
 
     fn check_line(&self, line: &str) -> Result<(), String> {
-        if !matches!(self.format, FileFormat::Csv | FileFormat::Ndjson) {
-            return Err("is for formats csv and ndjson only".into());
+        if !matches!(self.format, FileFormat::Csv | FileFormat::FixedWidth | FileFormat::Ndjson) {
+            return Err("is for formats csv, fixed_width and ndjson only".into());
         }
         let frame = Frame::parse(line)?;
         if self.files_per() == FilesPer::Batch && frame.has_connection() {
             return Err(ONE_CONNECTION.into());
         }
-        let Some(csv) = &self.csv else { return Ok(()) };
-        if let Some(unknown) = frame.summed().find(|sum| csv.columns.iter().all(|c| c.name() != *sum)) {
+        let (columns, encoding): (Vec<&str>, _) = match (&self.csv, &self.fixed_width) {
+            (Some(csv), _) => (csv.columns.iter().map(|c| c.name()).collect(), &csv.encoding),
+            (None, Some(fixed)) => (fixed.columns.iter().map(|c| c.name.as_str()).collect(), &fixed.encoding),
+            (None, None) => return Ok(()),
+        };
+        if let Some(unknown) = frame.summed().find(|sum| !columns.contains(sum)) {
             return Err(format!("sums '{unknown}', which is not among the columns"));
         }
-        let encoding = Encoding::named(&csv.encoding).ok(); // where it is none, that is said elsewhere
+        let encoding = Encoding::named(encoding).ok(); // where it is none, that is said elsewhere
         match encoding.map(|encoding| encoding.encode(line, &mut Vec::new())) {
             Some(Err(missing)) => {
                 Err(format!("has the character '{missing}', which its encoding does not have"))
@@ -197,13 +216,38 @@ impl Export {
                 errors.push(FieldError::new(format!("export.{field}"), why));
             }
         }
-        match (self.format, &self.csv) {
-            (FileFormat::Csv, None) => {
-                errors.push(FieldError::new("export.csv", "state columns, delimiter, header and line_end"));
+        self.check_format(errors);
+    }
+
+    /// Each format has settings of its own, and none of another's.
+    fn check_format(&self, errors: &mut Vec<FieldError>) {
+        for (format, name, is_there, wanted) in [
+            (FileFormat::Csv, "csv", self.csv.is_some(), "columns, delimiter, header and line_end"),
+            (FileFormat::FixedWidth, "fixed_width", self.fixed_width.is_some(), "columns and line_end"),
+            (FileFormat::Xml, "xml", self.xml.is_some(), "root and record"),
+            (FileFormat::Xlsx, "xlsx", self.xlsx.is_some(), "sheet, columns and header"),
+        ] {
+            let field = format!("export.{name}");
+            match (self.format == format, is_there) {
+                (true, false) => errors.push(FieldError::new(field, format!("state {wanted}"))),
+                (false, true) => {
+                    errors.push(FieldError::new(field, format!("is for format {name} only")));
+                }
+                _ => {}
             }
-            (FileFormat::Csv, Some(csv)) => csv.check(errors),
-            (_, Some(_)) => errors.push(FieldError::new("export.csv", "is for format csv only")),
-            (_, None) => {}
+        }
+        match self.format {
+            FileFormat::Csv => self.csv.iter().for_each(|csv| csv.check(errors)),
+            FileFormat::FixedWidth => self.fixed_width.iter().for_each(|fixed| fixed.check(errors)),
+            FileFormat::Xml => self.xml.iter().for_each(|xml| xml.check(errors)),
+            FileFormat::Xlsx => self.xlsx.iter().for_each(|xlsx| xlsx.check(errors)),
+            FileFormat::Ndjson | FileFormat::JsonArray | FileFormat::Payload => {}
+        }
+        if self.format == FileFormat::Xlsx && self.compression.is_some() {
+            errors.push(FieldError::new(
+                "export.compression",
+                "is not for format xlsx, which is packed as it is",
+            ));
         }
     }
 }
@@ -265,6 +309,24 @@ mod tests {
                 Some("export.file_name"),
             ),
             (json!({ "file_name": "a", "format": "csv" }), Some("export.csv")),
+            (json!({ "file_name": "a", "format": "xml" }), Some("export.xml")),
+            (json!({ "file_name": "a", "format": "xlsx" }), Some("export.xlsx")),
+            (json!({ "file_name": "a", "format": "fixed_width" }), Some("export.fixed_width")),
+            (json!({ "file_name": "a", "format": "xml", "xml": { "root": "a", "record": "b" } }), None),
+            (
+                json!({ "file_name": "a", "format": "ndjson", "xml": { "root": "a", "record": "b" } }),
+                Some("export.xml"),
+            ),
+            (
+                json!({ "file_name": "a", "format": "xml", "xml": { "root": "a", "record": "b" },
+                    "footer_line": "x" }),
+                Some("export.footer_line"),
+            ),
+            (
+                json!({ "file_name": "a", "format": "xlsx", "compression": "zip",
+                    "xlsx": { "sheet": "S", "columns": [{ "name": "a" }], "header": true } }),
+                Some("export.compression"),
+            ),
             (
                 json!({ "file_name": "a-{date}", "format": "ndjson", "realtime": true, "overwrite": "replace" }),
                 Some("export.file_name"),
