@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use shared::keys;
+use shared::{
+    keys,
+    mapping::{Mapping, Outcome, records},
+};
 use tests::{
     api::id,
     exports::{Exports, PUSH_WITHIN, ndjson},
@@ -107,6 +110,61 @@ async fn a_csv_file_has_the_stated_encoding_quotes_marks_and_dates_and_no_formul
 }
 
 #[tokio::test]
+async fn a_workbook_and_an_xml_file_arrive_whole_and_are_read_again() -> Result<()> {
+    let xlsx = json!({ "sheet": "Timer", "header": true, "columns": [
+        { "name": "id", "header": "Ansatt nr" }, { "name": "hours", "type": "number" }, { "name": "day", "type": "date" },
+    ] });
+    let export = json!({ "file_name": "timer.xlsx", "format": "xlsx", "xlsx": xlsx });
+    let flow = Exports::new(export, "in").await?;
+    let record =
+        |id: &str, hours: Value| json!({ "type": "t", "id": id, "hours": hours, "day": "2026-10-25" });
+    flow.buffered(&[
+        ("evt-1", record("00421234567890123456", json!("7.50"))),
+        ("evt-2", record("=1+1 & <b>", json!(-1))),
+    ])
+    .await?;
+    let (_, why) = why_dead(&flow, "evt-3", &record("3", json!("1234567890123456.5"))).await?;
+    ensure!(why.contains("hours has more than 15 digits"), "{why}");
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && count(&run, "created") == 2, "{run}");
+    let file = fs::read(flow.folder.join("timer.xlsx"))?;
+    ensure!(run["outputs"][0]["sha256"] == sha256(&file) && run["outputs"][0]["records"] == 2, "{run}");
+    let mapping: Mapping = serde_json::from_value(json!({
+        "name": "back", "input": { "format": "workbook", "sheet": "Timer", "header_row": 1 },
+        "columns": [
+            { "name": "id", "from": "Ansatt nr", "type": "text" },
+            { "name": "hours", "from": "hours", "type": "text" },
+            { "name": "day", "from": "day", "type": "date", "format": "%Y-%m-%d" },
+        ],
+    }))?;
+    let mapping = mapping.compile().map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    let mut read = Vec::new();
+    for outcome in records(&file[..], &mapping)? {
+        let Outcome::Record(record) = outcome? else { anyhow::bail!("a record does not fit") };
+        read.push(record.data);
+    }
+    let wanted = [
+        r#"{"id":"00421234567890123456","hours":"7.5","day":"2026-10-25"}"#,
+        r#"{"id":"=1+1 & <b>","hours":"-1","day":"2026-10-25"}"#,
+    ];
+    ensure!(read == wanted, "{read:?}");
+
+    flow.change_files(|t| {
+        t["export"] = json!({ "file_name": "timer.xml", "format": "xml", "compression": "gzip",
+            "xml": { "root": "Timer", "record": "Time", "attributes": ["id"], "namespace": "urn:timer" } });
+    })
+    .await?;
+    flow.buffered(&[("evt-4", record("<4>", json!(12345678901234567890u64)))]).await?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE", "{run}");
+    let file = String::from_utf8(unpack(&fs::read(flow.folder.join("timer.xml"))?)?)?;
+    let wanted = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Timer xmlns=\"urn:timer\">\n<Time id=\"&lt;4&gt;\"><type>t</type>\
+        <hours>12345678901234567890</hours><day>2026-10-25</day></Time>\n</Timer>\n";
+    ensure!(file == wanted, "{file}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_a_file_cannot_be_is_refused_when_the_target_is_saved() -> Result<()> {
     let flow = Exports::new(ndjson(), "in").await?;
     let target = flow.api.get(&format!("/v1/target-servers/{}", flow.files)).await?;
@@ -117,6 +175,19 @@ async fn what_a_file_cannot_be_is_refused_when_the_target_is_saved() -> Result<(
         (
             csv(json!([{ "name": "a", "date_format": "dd.mm.yyyy" }]), json!({})),
             "export.csv.columns[0].date_format",
+        ),
+        (
+            json!({ "file_name": "a", "format": "xml", "xml": { "root": "1", "record": "r" } }),
+            "export.xml.root",
+        ),
+        (
+            json!({ "file_name": "a", "format": "xlsx", "xlsx": { "sheet": "a/b", "columns": [{ "name": "a" }], "header": true } }),
+            "export.xlsx.sheet",
+        ),
+        (
+            json!({ "file_name": "a", "format": "fixed_width", "fixed_width": { "line_end": "lf",
+                "columns": [{ "name": "a", "width": 0, "align": "left" }] } }),
+            "export.fixed_width.columns[0].width",
         ),
         (json!({ "file_name": "a", "format": "ndjson", "done_file": "a/b" }), "export.done_file"),
         (json!({ "file_name": "a", "format": "ndjson", "mode": "0999" }), "export.mode"),
