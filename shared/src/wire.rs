@@ -57,6 +57,9 @@ pub struct StagedRecord {
     pub file: String,
     /// Line, from 1.
     pub line: u64,
+    /// What tells it from all other records of its file, where the line does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u64>,
     /// Name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -289,6 +292,7 @@ mod tests {
             ordinal,
             file: "f.csv".into(),
             line: ordinal + 1,
+            place: None,
             name: None,
             source_id: source_id.into(),
             action: Action::Create,

@@ -153,6 +153,7 @@ impl Scene {
             ordinal,
             file: "a.csv".into(),
             line: ordinal + 1,
+            place: None,
             name: None,
             source_id: ordinal.to_string(),
             action: Action::Create,

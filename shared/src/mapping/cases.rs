@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    compile::{Compiled, CompiledInput},
+    compile::Compiled,
     document::Mapping,
     duplicates::{Settled, settle},
     file_error::FileError,
@@ -85,11 +85,11 @@ impl Case {
 
 /// Puts a text into the encoding of the mapping's files.
 fn encoded(text: &str, compiled: &Compiled) -> Result<Vec<u8>, String> {
-    let CompiledInput::Csv(csv) = &compiled.input else { return Ok(text.into()) };
+    let encoding = compiled.input.encoding();
     let mut bytes = Vec::new();
-    csv.encoding
+    encoding
         .encode(text, &mut bytes)
-        .map_err(|missing| format!("has {missing:?}, which {} does not have", csv.encoding.name()))?;
+        .map_err(|missing| format!("has {missing:?}, which {} does not have", encoding.name()))?;
     Ok(bytes)
 }
 

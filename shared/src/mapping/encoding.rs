@@ -40,6 +40,11 @@ pub struct UnknownEncoding {
 }
 
 impl Encoding {
+    /// UTF-8, which formats are in that may be in no other.
+    pub const fn utf_8() -> Self {
+        Self(Kind::Utf8)
+    }
+
     /// Finds the encoding with this name, in any case: `utf-8`, `utf-16le`, `utf-16be`, `utf-32le`, `utf-32be`,
     /// `iso-8859-1`, `iso-8859-9`, `iso-8859-11`, `windows-1252`, another single-byte encoding by its WHATWG name, or a
     /// code page of DOS such as `cp850`.

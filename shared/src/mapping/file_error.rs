@@ -37,6 +37,43 @@ pub enum FileError {
     /// It is not JSON, or not JSON with records in it.
     #[error("the file is not JSON that can be mapped: {0}")]
     NotJson(String),
+    /// What the mapping says holds the records is not there.
+    #[error("the file has no records where the mapping says: {0}")]
+    NoRecords(String),
+    /// It is not XML, or not XML as it is read.
+    #[error("the file is not XML that can be mapped: {what} on line {line}")]
+    NotXml {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// It declares another encoding than the mapping states, or one that cannot be read.
+    #[error("the file declares its encoding as {declared}, but {instead}")]
+    DeclaredEncoding {
+        /// What it declares.
+        declared: String,
+        /// What was expected.
+        instead: String,
+    },
+    /// A record without line ends is malformed, so that where the next begins is unclear.
+    #[error(
+        "record {record} of the file is malformed in the stated encoding, so where it ends cannot be counted"
+    )]
+    UncountableRecord {
+        /// Which, from 1.
+        record: u64,
+    },
+    /// The file's own totals are not those of what is in it.
+    #[error("the file states {what} {stated}, but what is in it comes to {found}")]
+    ControlTotals {
+        /// Which of the totals.
+        what: &'static str,
+        /// What the file states.
+        stated: String,
+        /// What was found.
+        found: String,
+    },
     /// The first line, which tells the columns, cannot be read.
     #[error("the first record, on line {line}, cannot be read: {reason}")]
     UnreadableHeader {
@@ -68,7 +105,20 @@ impl FileError {
             Self::UnreadableHeader { .. } => "unreadable_header",
             Self::NotJson(_) => "not_json",
             Self::NoFileNamePart { .. } => "no_file_name_part",
+            Self::NoRecords(_) => "no_records",
+            Self::NotXml { .. } => "not_xml",
+            Self::DeclaredEncoding { .. } => "wrong_encoding",
+            Self::UncountableRecord { .. } => "uncountable_record",
+            Self::ControlTotals { .. } => "control_totals",
             Self::Read(_) => "read_failed",
+        }
+    }
+
+    /// Puts the error through a reader's.
+    pub(super) fn into_io(self) -> io::Error {
+        match self {
+            Self::Read(error) => error,
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
         }
     }
 
@@ -80,6 +130,10 @@ impl FileError {
 
 impl From<io::Error> for FileError {
     fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         let error = match error.downcast::<WrongEncoding>() {
             Ok(wrong) => return Self::WrongEncoding(wrong),
             Err(error) => error,

@@ -24,9 +24,9 @@ pub(super) fn fingerprint(tokens: &[u8]) -> u64 {
 
 impl Compiled {
     /// Tells who the record in `row` is.
-    pub(super) fn identity(&self, row: &Row, line: u64) -> Identity {
+    pub(super) fn identity(&self, row: &Row, place: u64) -> Identity {
         let token = |column: usize| &row.data[row.tokens[column].0..row.tokens[column].1];
-        let (source_id, key) = self.identify(line, token);
+        let (source_id, key) = self.identify(place, token);
         Identity { source_id, key, name: self.name_of(token) }
     }
 
@@ -40,7 +40,7 @@ impl Compiled {
                 if converted { token } else { "null".into() }
             })
             .collect();
-        let (source_id, key) = self.identify(record.line, |column| &tokens[column]);
+        let (source_id, key) = self.identify(record.place, |column| &tokens[column]);
         Identity { source_id, key, name: self.name_of(|column| &tokens[column]) }
     }
 
@@ -77,11 +77,11 @@ impl Compiled {
 
     fn identify<'t>(
         &self,
-        line: u64,
+        place: u64,
         token: impl Fn(usize) -> &'t str,
     ) -> (Option<String>, Option<RecordKey>) {
         if self.key.is_empty() {
-            return (Some(format!("line {line}")), None);
+            return (Some(self.input.shown(place)), None);
         }
         let mut source_id = String::new();
         let mut hash = Sha256::new();

@@ -25,6 +25,7 @@ mod encode;
 mod encoding;
 mod fields;
 mod file_error;
+mod formats;
 mod identity;
 mod incoming;
 mod input;
@@ -46,13 +47,16 @@ mod tests;
 pub use cases::{Case, Rejected};
 pub use compile::Compiled;
 pub use document::{
-    Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, EmptyRows, Filter, Input, JsonInput,
-    Mapping, Merged, NotListed, Notation, Otherwise, Part, Ragged, Rounding, RunField, SameTime, SheetChoice,
-    Shift, SignStyle, Source, SourceParts, Transform, Unit, WorkbookInput,
+    Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, EmptyRows, Filter, Input, Mapping,
+    Merged, NotListed, Notation, Otherwise, Part, Ragged, Rounding, RunField, SameTime, SheetChoice, Shift,
+    SignStyle, Source, SourceParts, Transform, Unit, WorkbookInput,
 };
 pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};
 pub use file_error::FileError;
+pub use formats::{
+    FixedColumn, FixedWidthInput, JsonInput, NdjsonInput, SaftEntity, SaftInput, ShortRecords, XmlInput,
+};
 pub use incoming::{Incoming, Provenance};
 pub use input::decode::{Utf8Reader, WrongEncoding};
 pub use input::workbook::WorkbookError;

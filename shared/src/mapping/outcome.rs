@@ -30,8 +30,11 @@ pub enum Outcome {
 pub struct Mapped {
     /// The line of the file on which it begins, from 1.
     pub line: u64,
-    /// The key column's text; several are joined by `|`, with `\` before `|` and `\`. `line N` where
-    /// the mapping has no key.
+    /// What tells it from all other records of its file: its line, or its number (from 1) in formats
+    /// that may have several records on a line.
+    pub place: u64,
+    /// The key column's text; several are joined by `|`, with `\` before `|` and `\`. `line N`, or
+    /// `record N` where lines may have several, where the mapping has no key.
     pub source_id: String,
     /// Its identity, where the mapping has a key.
     pub key: Option<RecordKey>,
@@ -48,6 +51,9 @@ pub struct Mapped {
 pub struct FilteredRecord {
     /// The line of the file on which it begins, from 1.
     pub line: u64,
+    /// What tells it from all other records of its file: its line, or its number (from 1) in formats
+    /// that may have several records on a line.
+    pub place: u64,
     /// As in [`Mapped`]; None where the key columns could not be read.
     pub source_id: Option<String>,
     /// As in [`Mapped`]; also None where the key columns could not be read.
@@ -65,6 +71,9 @@ pub struct FilteredRecord {
 pub struct RecordError {
     /// The line of the file on which it begins, from 1.
     pub line: u64,
+    /// What tells it from all other records of its file: its line, or its number (from 1) in formats
+    /// that may have several records on a line.
+    pub place: u64,
     /// As in [`Mapped`]; None where the key columns could not be read.
     pub source_id: Option<String>,
     /// As in [`Mapped`]; also None where the key columns could not be read.
@@ -86,6 +95,15 @@ impl Outcome {
             Self::Record(record) => record.line,
             Self::Filtered(record) => record.line,
             Self::Error(record) => record.line,
+        }
+    }
+
+    /// Returns what tells the record from all others of its file.
+    pub fn place(&self) -> u64 {
+        match self {
+            Self::Record(record) => record.place,
+            Self::Filtered(record) => record.place,
+            Self::Error(record) => record.place,
         }
     }
 
@@ -149,6 +167,12 @@ pub enum Reason {
     Inexact,
     /// A transform does not apply to the cell: nothing is captured, or there is no such part.
     TransformFailed,
+    /// The line is not a JSON object, or a text of it is malformed.
+    NotJson,
+    /// A JSON object has two members of one name.
+    RepeatedMember,
+    /// An XML element or attribute of which one is expected is there more than once.
+    RepeatedElement,
     /// An earlier record of the file has the same key.
     DuplicateKey,
     /// The cell of a workbook is an error value, such as `#N/A`.
@@ -188,6 +212,9 @@ impl Reason {
             Self::SpreadsheetNumber => "spreadsheet_number",
             Self::Inexact => "inexact",
             Self::TransformFailed => "transform_failed",
+            Self::NotJson => "not_json",
+            Self::RepeatedMember => "repeated_member",
+            Self::RepeatedElement => "repeated_element",
             Self::DuplicateKey => DUPLICATE_KEY,
             Self::ErrorCell => "error_cell",
             Self::FormulaWithoutValue => "formula_without_value",

@@ -35,8 +35,7 @@ impl Compiled {
     /// # Errors
     /// When any of its records does not fit: nothing of it goes out then.
     pub fn map_payload(&self, payload: &[u8]) -> Result<MappedPayload, Unmappable> {
-        let is_object = matches!(self.input, CompiledInput::Json)
-            && payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        let is_object = self.is_one_object(payload);
         let (mut mapped, mut filtered) = (Vec::new(), None);
         for (i, outcome) in records(payload, self)?.enumerate() {
             match outcome? {
@@ -52,6 +51,23 @@ impl Compiled {
             (1, _) if is_object => MappedPayload::Mapped(mapped.remove(0)),
             _ => MappedPayload::Mapped(format!("[{}]", mapped.join(","))),
         })
+    }
+}
+
+impl Compiled {
+    /// Whether a payload has its record as one object, not as an array.
+    fn is_one_object(&self, payload: &[u8]) -> bool {
+        let payload = payload.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(payload);
+        match &self.input {
+            CompiledInput::Json { records: None } => {
+                payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+            }
+            CompiledInput::Json { records: Some(pointer) } => {
+                let payload = serde_json::from_slice::<serde_json::Value>(payload).unwrap_or_default();
+                payload.pointer(pointer).is_some_and(serde_json::Value::is_object)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl<'r> Records<'r> {
 
     /// Tells who the record in the row is, for those that need no more of it.
     pub(super) fn identity(&self, line: u64) -> Identity {
-        self.mapping.identity(&self.row, line)
+        self.mapping.identity(&self.row, self.mapping.input.place(line, self.number))
     }
 
     /// The fingerprint of the key of the record in the row; None of one without a key.
@@ -139,7 +139,7 @@ impl<'r> Records<'r> {
                 self.state = State::Ended;
             } else if self.raw.flaw.is_none() {
                 let fields = Fields::one_by_one(&self.raw.bytes, &self.raw.spans);
-                let record = Record { layout: &self.layout, fields: &fields, line: self.raw.line };
+                let record = Record { layout: &self.layout, fields: &fields, line: self.raw.line, place: 0 };
                 let key = self.mapping.fingerprint_of_fields(record, &mut self.row);
                 if key.is_some() {
                     return Ok(key);
@@ -151,11 +151,12 @@ impl<'r> Records<'r> {
 
     fn map(&mut self) -> Step {
         let line = self.raw.line;
+        let place = self.mapping.input.place(line, self.number);
         if let Some(reason) = self.raw.flaw {
-            return Step::Other(Outcome::Error(whole(line, reason, self.raw.detail.clone())));
+            return Step::Other(Outcome::Error(whole(line, place, reason, self.raw.detail.clone())));
         }
         let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
-        let record = Record { layout: &self.layout, fields: &fields, line };
+        let record = Record { layout: &self.layout, fields: &fields, line, place };
         let who = || self.mapping.identity_of_fields(record);
         let verdict = self.mapping.map(record, &mut self.row);
         match self.explained(verdict) {
@@ -163,7 +164,16 @@ impl<'r> Records<'r> {
             Verdict::Failed { field, reason, detail } => {
                 let Identity { source_id, key, name } = who();
                 let field = Some(field);
-                Step::Other(Outcome::Error(RecordError { line, source_id, key, name, reason, field, detail }))
+                Step::Other(Outcome::Error(RecordError {
+                    line,
+                    place,
+                    source_id,
+                    key,
+                    name,
+                    reason,
+                    field,
+                    detail,
+                }))
             }
             Verdict::Filtered(at) => {
                 let Identity { source_id, key, name } = who();
@@ -171,7 +181,15 @@ impl<'r> Records<'r> {
                 let reason = filter.reason.clone();
                 let on = filter.column.as_ref().map(|column| format!(" on {column}")).unwrap_or_default();
                 let detail = format!("filter {}{on}", at + 1);
-                Step::Other(Outcome::Filtered(FilteredRecord { line, source_id, key, name, reason, detail }))
+                Step::Other(Outcome::Filtered(FilteredRecord {
+                    line,
+                    place,
+                    source_id,
+                    key,
+                    name,
+                    reason,
+                    detail,
+                }))
             }
         }
     }
@@ -193,14 +211,15 @@ impl Records<'_> {
 
 impl Compiled {
     /// Takes the record that is in the row.
-    pub(super) fn take(&self, row: &mut Row, line: u64) -> Mapped {
-        let Identity { source_id, key, name } = self.identity(row, line);
+    pub(super) fn take(&self, row: &mut Row, line: u64, number: u64) -> Mapped {
+        let place = self.input.place(line, number);
+        let Identity { source_id, key, name } = self.identity(row, place);
         // Records of a file are about as long as each other; not as long as the longest so far.
         let room = String::with_capacity(row.data.len() + row.data.len() / 8);
         let hash = self.hash(row);
         let data = std::mem::replace(&mut row.data, room);
         let source_id = source_id.expect("a record with an empty key column is never mapped");
-        Mapped { line, source_id, key, name, data, hash }
+        Mapped { line, place, source_id, key, name, data, hash }
     }
 
     /// Finds the columns that the mapping names among those of a file.
@@ -237,7 +256,9 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(match self.step()? {
-            Ok(Step::Mapped { line }) => Ok(Outcome::Record(self.mapping.take(&mut self.row, line))),
+            Ok(Step::Mapped { line }) => {
+                Ok(Outcome::Record(self.mapping.take(&mut self.row, line, self.number)))
+            }
             Ok(Step::Other(outcome)) => Ok(outcome),
             Err(error) => Err(error),
         })
@@ -245,6 +266,6 @@ impl Iterator for Records<'_> {
 }
 
 /// An error of a record whose fields cannot be told apart.
-fn whole(line: u64, reason: Reason, detail: String) -> RecordError {
-    RecordError { line, source_id: None, key: None, name: None, reason, field: None, detail }
+fn whole(line: u64, place: u64, reason: Reason, detail: String) -> RecordError {
+    RecordError { line, place, source_id: None, key: None, name: None, reason, field: None, detail }
 }

@@ -13,6 +13,8 @@ pub(super) struct Record<'a, 'r> {
     pub layout: &'a Layout,
     pub fields: &'a Fields<'r>,
     pub line: u64,
+    /// What tells it from all others of its file.
+    pub place: u64,
 }
 
 impl Compiled {

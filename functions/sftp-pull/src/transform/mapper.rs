@@ -121,7 +121,7 @@ impl Job {
     }
 
     fn is_wanted(&self, input: &Input, outcome: &Outcome) -> bool {
-        let place = || (input.path.clone(), input.taken_at.as_millisecond(), outcome.line());
+        let place = || (input.path.clone(), input.taken_at.as_millisecond(), outcome.place());
         self.only.as_ref().is_none_or(|only| only.contains(&place()))
     }
 
@@ -207,7 +207,7 @@ impl Out<'_> {
         // Without a key only the place names a record, and two files of a run have the same lines.
         let source_id = match key {
             Some(_) => record.source_id,
-            None => format!("{}:{}", input.path, record.line),
+            None => format!("{}:{}", input.path, record.place),
         };
         let change = match key.filter(|_| self.job.compare) {
             Some(key) => self.job.state.compare(key, hash, self.asserted_at(input)),
@@ -239,6 +239,7 @@ impl Out<'_> {
             ordinal: result.ordinal,
             file: result.file,
             line: result.line,
+            place: Some(record.place).filter(|place| *place != result.line),
             name: record.name,
             source_id,
             action,

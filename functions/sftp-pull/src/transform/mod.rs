@@ -83,7 +83,7 @@ async fn only(context: &Context, run: &Run) -> Result<Option<HashSet<mapper::Pla
     })?;
     let staged: StagedBatch =
         serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(&batch.object, e))?;
-    Ok(Some(staged.records.into_iter().map(|r| (r.file, r.taken_at, r.line)).collect()))
+    Ok(Some(staged.records.into_iter().map(|r| (r.file, r.taken_at, r.place.unwrap_or(r.line))).collect()))
 }
 
 /// Reads the state that the run pinned when it started.

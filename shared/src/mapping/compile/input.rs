@@ -1,16 +1,62 @@
 //! Resolves the input format, for example encoding, delimiter and quote.
 
+mod fixed;
+mod xml;
+
+pub(in crate::mapping) use fixed::CompiledFixed;
+pub(in crate::mapping) use xml::CompiledXml;
+
 use super::workbook::{self, CompiledWorkbook};
 use crate::mapping::document::{CsvInput, Input, Ragged};
 use crate::mapping::encoding::Encoding;
+use crate::mapping::input::json::is_pointer;
 use crate::problem::FieldError;
 
 /// An input format, resolved.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) enum CompiledInput {
     Csv(CompiledCsv),
-    Json,
+    Json {
+        /// A JSON pointer.
+        records: Option<String>,
+    },
+    Ndjson,
+    Fixed(CompiledFixed),
+    Xml(CompiledXml),
     Workbook(CompiledWorkbook),
+}
+
+impl CompiledInput {
+    /// Whether no two records of a file can have one line.
+    fn has_a_line_each(&self) -> bool {
+        !matches!(self, Self::Json { .. } | Self::Xml(_))
+    }
+
+    /// The encoding of texts that are made up for it.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Self::Csv(csv) => csv.encoding,
+            Self::Fixed(fixed) => fixed.encoding,
+            Self::Xml(xml) => xml.encoding.unwrap_or(Encoding::utf_8()),
+            Self::Json { .. } | Self::Ndjson | Self::Workbook(_) => Encoding::utf_8(),
+        }
+    }
+
+    /// What tells a record from all others of its file.
+    pub fn place(&self, line: u64, number: u64) -> u64 {
+        if self.has_a_line_each() { line } else { number }
+    }
+
+    /// Says where a record is.
+    pub fn at(&self, line: u64, number: u64) -> String {
+        if self.has_a_line_each() { format!("on line {line}") } else { format!("at number {number}") }
+    }
+
+    /// Names a record by what tells it from all others of its file.
+    pub fn shown(&self, place: u64) -> String {
+        let word = if self.has_a_line_each() { "line" } else { "record" };
+        format!("{word} {place}")
+    }
 }
 
 /// How a CSV file is written, resolved.
@@ -37,19 +83,23 @@ pub(in crate::mapping) struct Marks {
 pub(super) fn compile(input: &Input, errors: &mut Vec<FieldError>) -> Option<CompiledInput> {
     match input {
         Input::Csv(settings) => csv(settings, errors).map(CompiledInput::Csv),
-        Input::Json(_) => Some(CompiledInput::Json),
+        Input::Json(settings) => {
+            let records = settings.records.clone();
+            if let Some(pointer) = records.as_ref().filter(|pointer| !is_pointer(pointer)) {
+                errors.push(FieldError::new("input.records", not_a_pointer(pointer)));
+            }
+            Some(CompiledInput::Json { records })
+        }
+        Input::Ndjson(_) => Some(CompiledInput::Ndjson),
+        Input::FixedWidth(settings) => fixed::compile(settings, errors).map(CompiledInput::Fixed),
+        Input::Xml(settings) => xml::compile(settings, errors).map(CompiledInput::Xml),
+        Input::Saft(settings) => Some(CompiledInput::Xml(CompiledXml::saft(settings.entity))),
         Input::Workbook(settings) => workbook::compile(settings, errors).map(CompiledInput::Workbook),
     }
 }
 
 fn csv(csv: &CsvInput, errors: &mut Vec<FieldError>) -> Option<CompiledCsv> {
-    let encoding = match Encoding::named(&csv.encoding) {
-        Ok(encoding) => Some(encoding),
-        Err(error) => {
-            errors.push(FieldError::new("input.encoding", error.to_string()));
-            None
-        }
-    };
+    let encoding = encoding(&csv.encoding, errors);
     let mut mark = |field: &str, text: &Option<String>| {
         text.as_ref().and_then(|text| one_byte(&format!("input.{field}"), text, errors))
     };
@@ -76,7 +126,20 @@ fn csv(csv: &CsvInput, errors: &mut Vec<FieldError>) -> Option<CompiledCsv> {
     })
 }
 
-/// Checks that an input column can be found: by any name in a header, by its number without one.
+fn encoding(name: &str, errors: &mut Vec<FieldError>) -> Option<Encoding> {
+    Encoding::named(name)
+        .map_err(|error| errors.push(FieldError::new("input.encoding", error.to_string())))
+        .ok()
+}
+
+fn not_a_pointer(text: &str) -> String {
+    format!(
+        "{text:?} is not a JSON pointer of at most 64 names, such as /data/items with ~1 for / and ~0 for ~"
+    )
+}
+
+/// Checks that an input column can be found: by any name in a header, by its number without one, and
+/// otherwise as the format has it.
 pub(super) fn check_column_name(field: &str, name: &str, input: &Input, errors: &mut Vec<FieldError>) {
     let has_header = !matches!(input, Input::Csv(csv) if !csv.header);
     let is_number = name.parse::<u32>().is_ok_and(|number| number > 0 && number.to_string() == name);
@@ -85,8 +148,25 @@ pub(super) fn check_column_name(field: &str, name: &str, input: &Input, errors: 
     } else if !has_header && !is_number {
         let detail = format!("{name:?} is not a column number; without a header columns are called 1, 2, 3");
         errors.push(FieldError::new(field, detail));
-    } else if let Input::Workbook(workbook) = input {
-        workbook::check_column_name(field, name, workbook, errors);
+    } else if let Err(detail) = check_name_of_format(name, input) {
+        errors.push(FieldError::new(field, detail));
+    }
+}
+
+fn check_name_of_format(name: &str, input: &Input) -> Result<(), String> {
+    match input {
+        Input::Json(_) | Input::Ndjson(_) if name.starts_with('/') && !is_pointer(name) => {
+            Err(not_a_pointer(name))
+        }
+        Input::Csv(_) | Input::Json(_) | Input::Ndjson(_) => Ok(()),
+        Input::FixedWidth(settings) => fixed::check_name(name, settings),
+        Input::Workbook(workbook) => workbook::check_column_name(name, workbook),
+        // What is wrong with the format itself is said of it, once.
+        Input::Xml(settings) => match xml::compile(settings, &mut Vec::new()) {
+            Some(compiled) => compiled.paths(name).map(drop),
+            None => Ok(()),
+        },
+        Input::Saft(settings) => CompiledXml::saft(settings.entity).paths(name).map(drop),
     }
 }
 
@@ -94,8 +174,8 @@ pub(super) fn check_column_name(field: &str, name: &str, input: &Input, errors: 
 pub(super) fn may_repeat_names(input: &Input) -> bool {
     match input {
         Input::Csv(csv) => csv.header,
-        Input::Json(_) => false,
         Input::Workbook(workbook) => workbook.header_row.is_some(),
+        Input::Json(_) | Input::Ndjson(_) | Input::FixedWidth(_) | Input::Xml(_) | Input::Saft(_) => false,
     }
 }
 

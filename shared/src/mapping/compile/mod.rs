@@ -23,7 +23,7 @@ pub(super) use column::CompiledColumn;
 pub(super) use condition::{CompiledCondition, Test};
 pub(super) use draft::Wanted;
 pub(super) use filter::CompiledFilter;
-pub(super) use input::{CompiledCsv, CompiledInput, Marks};
+pub(super) use input::{CompiledCsv, CompiledFixed, CompiledInput, CompiledXml, Marks};
 pub(super) use shape::Node;
 pub(super) use source::{CompiledSource, Given, Recipe};
 pub(super) use workbook::CompiledWorkbook;

@@ -87,16 +87,11 @@ pub(super) fn uses(draft: &Draft<'_>) -> BTreeMap<String, ColumnUse> {
 }
 
 /// Checks that a column can be there: without a header columns are called by their letters.
-pub(super) fn check_column_name(
-    field: &str,
-    name: &str,
-    workbook: &WorkbookInput,
-    errors: &mut Vec<FieldError>,
-) {
-    if workbook.header_row.is_none() && column_index(name).is_none() {
-        let detail = format!("{name:?} is no column from A to XFD, as they are called without a header_row");
-        errors.push(FieldError::new(field, detail));
+pub(super) fn check_column_name(name: &str, workbook: &WorkbookInput) -> Result<(), String> {
+    if workbook.header_row.is_some() || column_index(name).is_some() {
+        return Ok(());
     }
+    Err(format!("{name:?} is no column from A to XFD, as they are called without a header_row"))
 }
 
 /// A column's index from 0, by its letters.

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cases::Case;
+use super::formats::{FixedWidthInput, JsonInput, NdjsonInput, SaftInput, XmlInput};
 pub use column::{Ambiguous, Column, ColumnType, Notation, Otherwise, Rounding, SameTime, SignStyle};
 pub use condition::{Condition, Filter};
 pub use source::{RunField, Source, SourceParts};
@@ -59,12 +60,15 @@ pub enum Input {
     Json(JsonInput),
     /// A sheet of a workbook: XLSX, XLS of Excel 97 or later, or ODS. Only files can be workbooks.
     Workbook(WorkbookInput),
+    /// One JSON object a line, in UTF-8. `from` of a column is as with `json`.
+    Ndjson(NdjsonInput),
+    /// Text with one record a line, or of a fixed length, and cells at fixed positions.
+    FixedWidth(FixedWidthInput),
+    /// XML. `from` of a column is a path from the record's element, for example `n:Name/@lang`, `../n:Id` or `.`.
+    Xml(XmlInput),
+    /// SAF-T Financial of Norway, versions 1.10 to 1.30. `from` of a column is a name of the entity's.
+    Saft(SaftInput),
 }
-
-/// What there is to say of JSON: nothing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct JsonInput {}
 
 /// How a CSV file is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -54,6 +54,7 @@ pub struct InPlace<'a> {
     mapping: &'a Compiled,
     row: &'a mut Row,
     line: u64,
+    number: u64,
 }
 
 impl InPlace<'_> {
@@ -69,7 +70,7 @@ impl InPlace<'_> {
 
     /// Takes it away, with who it is and its hash.
     pub fn take(self) -> Mapped {
-        self.mapping.take(self.row, self.line)
+        self.mapping.take(self.row, self.line, self.number)
     }
 }
 
@@ -157,8 +158,14 @@ impl<'o> Winners<'o> {
             What::Taken => return None,
         }
         Some(self.state.loss(file, read, mapping).map(|loss| match loss {
-            None => Settled::Mapped(InPlace { mapping, row: &mut read.row, line: read.line }),
-            Some(loss) => Settled::Other(lost(mapping.take(&mut read.row, read.line), loss)),
+            None => {
+                let (line, number) = (read.line, read.number);
+                Settled::Mapped(InPlace { mapping, row: &mut read.row, line, number })
+            }
+            Some(loss) => {
+                let record = mapping.take(&mut read.row, read.line, read.number);
+                Settled::Other(lost(record, loss, mapping))
+            }
         }))
     }
 }
@@ -174,7 +181,7 @@ impl State<'_> {
         }
         Ok(match self {
             State::First { policy, contested, seen } if contested.has(read.key) => {
-                mapping.identity(&read.row, place.line).key.and_then(|key| {
+                mapping.identity(&read.row, place.number).key.and_then(|key| {
                     let first = *seen.entry(key).or_insert(place);
                     (first != place).then_some(Loss::InFile(first, *policy))
                 })
@@ -213,24 +220,26 @@ fn first<'o>(
     Ok(State::First { policy, contested, seen })
 }
 
-fn lost(record: Mapped, loss: Loss) -> Outcome {
-    let Mapped { line, source_id, key, name, .. } = record;
+fn lost(record: Mapped, loss: Loss, mapping: &Compiled) -> Outcome {
+    let at = |winner: Place| mapping.input.at(winner.line, winner.number);
+    let Mapped { line, place, source_id, key, name, .. } = record;
     let source_id = Some(source_id);
     let (reason, detail) = match loss {
         Loss::InFile(winner, Duplicates::Error) => {
-            let detail = format!("the record on line {} has the same key and counts", winner.line);
+            let detail = format!("the record {} has the same key and counts", at(winner));
             let reason = Reason::DuplicateKey;
-            return Outcome::Error(RecordError { line, source_id, key, name, reason, field: None, detail });
+            let field = None;
+            return Outcome::Error(RecordError { line, place, source_id, key, name, reason, field, detail });
         }
         Loss::InFile(winner, _) => {
-            (DUPLICATE_KEY, format!("the record on line {} has the same key and counts", winner.line))
+            (DUPLICATE_KEY, format!("the record {} has the same key and counts", at(winner)))
         }
-        Loss::ToLaterFile(Place { file, line, .. }) => (
+        Loss::ToLaterFile(winner) => (
             SUPERSEDED_BY_LATER_FILE,
-            format!("file {} of the run has the same key on line {line}", file + 1),
+            format!("file {} of the run has the same key {}", winner.file + 1, at(winner)),
         ),
     };
-    Outcome::Filtered(FilteredRecord { line, source_id, key, name, reason: reason.into(), detail })
+    Outcome::Filtered(FilteredRecord { line, place, source_id, key, name, reason: reason.into(), detail })
 }
 
 impl Place {

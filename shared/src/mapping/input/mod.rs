@@ -3,12 +3,15 @@
 //! To add one: its settings in `document`, their check in `compile/input`, and here a module with its [`Rows`]. What a
 //! cell means, which cells go where, and what becomes of a record is not known here: that is the same for all.
 
+mod counted;
 pub(super) mod csv;
 pub(super) mod decode;
+mod fixed;
 pub(super) mod json;
 pub(super) mod raw_record;
 pub(super) mod scan;
 pub(super) mod workbook;
+pub(super) mod xml;
 
 use std::io::{self, Read};
 
@@ -35,13 +38,16 @@ pub(super) struct Opened<'r> {
 
 /// Reads a file as far as its columns. `named` are the columns that the mapping asks for.
 pub(super) fn open<'r, R: Read + 'r>(
-    input: &CompiledInput,
+    input: &'r CompiledInput,
     named: &[String],
     reader: R,
 ) -> Result<Opened<'r>, FileError> {
     match input {
         CompiledInput::Csv(settings) => csv::open(settings, reader),
-        CompiledInput::Json => json::open(named, reader),
+        CompiledInput::Json { records } => json::open(records.as_deref(), named, reader),
+        CompiledInput::Ndjson => json::lines::open(named, reader),
+        CompiledInput::Fixed(settings) => fixed::open(settings, named, reader),
+        CompiledInput::Xml(settings) => xml::open(settings, named, reader),
         CompiledInput::Workbook(settings) => workbook::open(settings, named, reader),
     }
 }

@@ -5,6 +5,7 @@ mod columns;
 mod decode;
 mod documented;
 mod duplicates;
+mod formats;
 mod properties;
 mod reading;
 mod real_files;

@@ -9,7 +9,7 @@ use super::{compile, report, settled};
 use crate::mapping::{Mapped, Outcome, records};
 
 /// Reads a file of `shared/data`; false with the stand-in.
-fn data(name: &str, stand_in: Vec<u8>) -> (Vec<u8>, bool) {
+pub(super) fn data(name: &str, stand_in: Vec<u8>) -> (Vec<u8>, bool) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
     match std::fs::read(&path) {
         Ok(bytes) => (bytes, true),

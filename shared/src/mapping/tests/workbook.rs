@@ -328,7 +328,7 @@ fn what_cannot_be_read_is_said_for_the_whole_file() {
             ods(
                 "<table name=\"S\"><table-row number-rows-repeated=\"2\"><table-cell value-type=\"string\"><p> a\n b </p><p>c</p><annotation><p>no</p></annotation></table-cell></table-row></table>",
             ),
-            "1 line 1 {\"A\":\"a b\\nc\"}\n2 line 2 {\"A\":\"a b\\nc\"}",
+            "1 line 1 {\"A\":\"a b \\nc\"}\n2 line 2 {\"A\":\"a b \\nc\"}",
         ),
         (archive(&[("mimetype", "x"), ("content.xml", "<d><b><text/></b></d>")]), "not_a_workbook: "),
         (

@@ -198,10 +198,11 @@ impl<R: Read> Table<'_, R> {
         Ok(head.value(text))
     }
 
-    /// Appends the paragraph that was begun last. Of white space in a row only the first counts, and none at its ends.
+    /// Appends the paragraph that was begun last. Of white space in a row only the first counts, and none at its begin; at
+    /// its end it counts unless a line ends in it: LibreOffice writes a last space as one, against the standard.
     fn push_paragraph(&mut self, out: &mut String) -> Result<(), WorkbookError> {
         let (outer, mut raw, mut is_spaced, mut skipped) = (self.xml.depth(), String::new(), true, None);
-        let mut floor = out.len();
+        let (mut floor, mut has_line_end) = (out.len(), false);
         while let Some((depth, event)) = self.xml.next()? {
             match &event {
                 Event::End(_) if depth == outer => break,
@@ -226,6 +227,7 @@ impl<R: Read> Table<'_, R> {
                     push(event, &mut raw)?;
                     for character in raw.chars() {
                         let is_space = matches!(character, ' ' | '\t' | '\r' | '\n');
+                        has_line_end = is_space && (has_line_end || matches!(character, '\r' | '\n'));
                         if !is_space {
                             out.push(character);
                         } else if !is_spaced {
@@ -236,7 +238,7 @@ impl<R: Read> Table<'_, R> {
                 }
             }
         }
-        if is_spaced && out.len() > floor && out.ends_with(' ') {
+        if has_line_end && is_spaced && out.len() > floor && out.ends_with(' ') {
             out.pop();
         }
         Ok(())
