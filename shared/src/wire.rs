@@ -401,7 +401,11 @@ mod tests {
         assert_eq!(answers.left_out(), [1]);
         assert_eq!(answers.outcome(), Outcome { deleted: 2, ..Outcome::default() });
         let rest = split(&batch, &[1, 2], "bat_2", "run_1").unwrap();
-        assert!(rest.body.get().contains(r#"[{"source_id":"b","action":"delete","data":null},{"target_id":"t-3""#));
+        assert!(
+            rest.body
+                .get()
+                .contains(r#"[{"source_id":"b","action":"delete","data":null},{"target_id":"t-3""#)
+        );
         assert_eq!(rest.data().unwrap().len(), 2);
     }
 

@@ -163,7 +163,7 @@ fn counts(left: &Left, expected: &Expected) -> Result<()> {
 }
 
 /// No row waits for anything, no one holds a lease, and no run holds the connection.
-fn nothing_is_stuck(world: &World, left: &Left) -> Result<()> {
+pub(super) fn nothing_is_stuck(world: &World, left: &Left) -> Result<()> {
     for row in &left.rows {
         let is_schedule = row["sk"].as_str().is_some_and(|sk| sk.starts_with("SCHEDULE#"));
         let named = format!("{} {}", row["pk"], row["sk"]);

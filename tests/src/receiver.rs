@@ -270,7 +270,10 @@ fn results(batch: &Value, left_out: &[String], refused: &[String]) -> Vec<Value>
                     Some("delete") => "deleted",
                     _ => "created",
                 };
-                json!({ "source_id": id, "result": result, "target_id": format!("t-{id}") })
+                match record["target_id"].as_str() {
+                    Some(target_id) if id.is_empty() => json!({ "target_id": target_id, "result": result }),
+                    _ => json!({ "source_id": id, "result": result, "target_id": format!("t-{id}") }),
+                }
             }
         })
         .collect()

@@ -85,7 +85,10 @@ impl Flow {
             for (i, record) in records.iter().enumerate() {
                 ensure!(record["ordinal"] == i + 1, "record {i} of {run_id} is out of order: {record}");
                 let explained = record["reason"].is_string() && record["detail"].is_string();
-                let settled = matches!(record["writer"].as_str(), Some("created" | "updated" | "deleted" | "unchanged"));
+                let settled = matches!(
+                    record["writer"].as_str(),
+                    Some("created" | "updated" | "deleted" | "unchanged")
+                );
                 ensure!(settled != explained, "a record of {run_id} is unexplained: {record}");
             }
             for (name, writer) in [

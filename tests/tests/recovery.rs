@@ -438,7 +438,8 @@ async fn a_run_whose_close_was_interrupted_after_the_state_moved_closes_the_same
 }
 
 #[tokio::test]
-async fn way_26_a_state_that_someone_else_replaced_meanwhile_is_merged_with_and_not_overwritten() -> Result<()> {
+async fn way_26_a_state_that_someone_else_replaced_meanwhile_is_merged_with_and_not_overwritten() -> Result<()>
+{
     let scene = Scene::new().await?;
     let (run, _) = scene.delivering(Manner::Status(500)).await?;
     let state = keys::state_object(&scene.flow.account, &scene.flow.connection, &scene.flow.target);

@@ -141,7 +141,10 @@ fn again(path: &Path, records: u64) -> Result<()> {
         }
     }
     let part = records / ONE_IN;
-    ensure!((creates, updates, unchanged) == (part, part, records - 2 * part), "{creates} {updates} {unchanged}");
+    ensure!(
+        (creates, updates, unchanged) == (part, part, records - 2 * part),
+        "{creates} {updates} {unchanged}"
+    );
     let missing = state.missing().count() as u64;
     ensure!(missing == part, "{missing} are missing");
     for n in (0..records).step_by(ONE_IN as usize) {

@@ -1,7 +1,10 @@
 //! The object that a connection's state lies in: read as it comes, and refused where it would not fit into memory.
 
 use shared::{
-    aws::{AwsError, objects::{Expect, Replaced}},
+    aws::{
+        AwsError,
+        objects::{Expect, Replaced},
+    },
     change::{Decoder, State},
 };
 

@@ -88,6 +88,10 @@ async fn next(
     sending: &mut JoinSet<Result<CompletedPart, AwsError>>,
 ) -> Result<Option<CompletedPart>, AwsError> {
     let Some(sent) = sending.join_next().await else { return Ok(None) };
-    sent.map_err(|e| AwsError::Call { call: "s3:UploadPart", code: "task ended".into(), source: Box::new(e) })?
-        .map(Some)
+    sent.map_err(|e| AwsError::Call {
+        call: "s3:UploadPart",
+        code: "task ended".into(),
+        source: Box::new(e),
+    })?
+    .map(Some)
 }

@@ -153,7 +153,9 @@ impl Bucket {
         };
         match put.send().await {
             Ok(_) => Ok(Replaced::Yes),
-            Err(e) if e.raw_response().is_some_and(|r| is_changed(r.status().as_u16())) => Ok(Replaced::Changed),
+            Err(e) if e.raw_response().is_some_and(|r| is_changed(r.status().as_u16())) => {
+                Ok(Replaced::Changed)
+            }
             Err(e) => Err(AwsError::call("s3:PutObject")(e)),
         }
     }

@@ -1,6 +1,9 @@
 //! Writes the object piece by piece: what was read and what came since, merged by key.
 
-use super::{DELETED, Header, MAGIC, State, entry::{self, Entry}};
+use super::{
+    DELETED, Header, MAGIC, State,
+    entry::{self, Entry},
+};
 
 /// The object's pieces, in order.
 pub struct Chunks<'a> {

@@ -102,7 +102,9 @@ pub enum Damaged {
         found: u64,
     },
     /// It is over 4 GiB.
-    #[error("the state object is over 4 GiB, which is more than a connection may have; part its records over several")]
+    #[error(
+        "the state object is over 4 GiB, which is more than a connection may have; part its records over several"
+    )]
     TooLarge,
 }
 

@@ -127,7 +127,8 @@ impl Rules for Connection {
                 let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
                 let Some(server) = found.map(|f| f.resource.settings) else { continue };
                 if server.kind == TargetServerKind::SftpExport && self.deletes == Deletes::Infer {
-                    let detail = "infer is for a target of kind webservice: a file cannot say that a record is gone";
+                    let detail =
+                        "infer is for a target of kind webservice: a file cannot say that a record is gone";
                     errors.push(FieldError::new("deletes", detail));
                 }
                 if !kinds.iter().any(|(k, _)| *k == server.kind) {

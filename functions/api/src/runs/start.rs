@@ -105,7 +105,9 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
         Admission::AlreadyClaimed => {
             let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
             let found = found.ok_or_else(|| Problem::not_found("run"))?;
-            if found.scope != run.scope || found.deletes_confirmed_by.is_some() != run.deletes_confirmed_by.is_some() {
+            if found.scope != run.scope
+                || found.deletes_confirmed_by.is_some() != run.deletes_confirmed_by.is_some()
+            {
                 let detail = "another request was made with this Idempotency-Key";
                 return conflict("idempotency_conflict", detail.into());
             }

@@ -51,9 +51,14 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
             break counts;
         }
         races += 1;
-        tracing::warn!(races, "somebody else replaced the state meanwhile; what the target said goes into theirs");
+        tracing::warn!(
+            races,
+            "somebody else replaced the state meanwhile; what the target said goes into theirs"
+        );
         if races == MOST_RACES {
-            return Err(Stop::Broken("the state was replaced again and again while the run was closed".into()));
+            return Err(Stop::Broken(
+                "the state was replaced again and again while the run was closed".into(),
+            ));
         }
     };
     let failure = run.failure.clone();

@@ -89,7 +89,8 @@ async fn take_due(
     }
     let is_input = |file: &RemoteFile| run.inputs.iter().any(|input| is_of(input, file));
     let not_taken = listed.iter().find(|file| !is_input(file));
-    run.left_behind = left_behind.or_else(|| not_taken.map(|file| format!("{} was not taken yet", file.path)));
+    run.left_behind =
+        left_behind.or_else(|| not_taken.map(|file| format!("{} was not taken yet", file.path)));
     taken
 }
 
@@ -97,7 +98,10 @@ async fn take_due(
 fn left_behind(run: &Run, selected: &Selected) -> Option<String> {
     let of_others = selected.taken_before.iter().find(|(_, entry)| entry.run != run.id);
     let earlier = |file: &RemoteFile| {
-        format!("{} is there still, and an earlier run took it; have files moved or deleted once taken", file.path)
+        format!(
+            "{} is there still, and an earlier run took it; have files moved or deleted once taken",
+            file.path
+        )
     };
     let not_ready = selected.not_ready.as_ref().map(|path| format!("{path} was not ready to be taken"));
     of_others.map(|(file, _)| earlier(file)).or(not_ready)

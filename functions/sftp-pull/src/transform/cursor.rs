@@ -37,7 +37,8 @@ impl Boundary {
     /// Says in words why a record is not read, where it is not.
     pub(super) fn is_before(&self, at: Option<Timestamp>) -> Option<String> {
         let (at, from) = (at?, self.from?);
-        (at < from).then(|| format!("{} is {at}; the target has it, and records are read from {from}", self.column))
+        (at < from)
+            .then(|| format!("{} is {at}; the target has it, and records are read from {from}", self.column))
     }
 }
 

@@ -100,7 +100,9 @@ fn why_not_all(run: &Run, mapped: &[&Input], left_out: &[String]) -> Option<Stri
     }
     let is_mapped = |input: &Input| mapped.iter().any(|m| m.sha256 == input.sha256);
     let skipped = run.inputs.iter().find(|input| input.same_content_as.is_some() && !is_mapped(input));
-    let same = |input: &Input| format!("{} is as it was when it was read before, and was not read again", input.path);
+    let same = |input: &Input| {
+        format!("{} is as it was when it was read before, and was not read again", input.path)
+    };
     run.left_behind.clone().or_else(|| skipped.map(same))
 }
 
@@ -118,7 +120,9 @@ impl Out<'_> {
             return Ok(None); // nothing was read
         }
         if let Some(why) = not_whole.or_else(|| why_not_all(&self.job.run, mapped, left_out)) {
-            return Ok(Some(format!("nothing is deleted, since not every record is known to be read: {why}")));
+            return Ok(Some(format!(
+                "nothing is deleted, since not every record is known to be read: {why}"
+            )));
         }
         let state = std::mem::take(&mut self.state);
         let (missing, known) = (state.missing().count() as u64, state.len() as u64);

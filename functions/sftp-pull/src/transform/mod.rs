@@ -79,7 +79,12 @@ pub(crate) async fn transform(
         context.table.forget_content(run, path).await?;
     }
     store::index(context, &keys::records_index(&run.account, &run.id, "read"), stored.parts).await?;
-    Ok(Transformed { counts: mapped.counts, failure: mapped.failure, warning: mapped.warning, batches: stored.batches })
+    Ok(Transformed {
+        counts: mapped.counts,
+        failure: mapped.failure,
+        warning: mapped.warning,
+        batches: stored.batches,
+    })
 }
 
 /// For a run that takes a dead batch again: where the batch's records are.
