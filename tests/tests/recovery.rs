@@ -470,7 +470,7 @@ async fn way_26_a_state_that_someone_else_replaced_meanwhile_is_merged_with_and_
     assert_eq!((merged.len(), merged.target_id(Hash([7; 16]))), (4, Some("t-theirs")));
     assert!(merged.is_settled(Hash(key_of("1"))) && !merged.is_settled(Hash(key_of("2"))));
     // What the target took is known, but for what somebody else may have sent it after that.
-    scene.flow.put("a.csv", THREE)?;
+    scene.flow.put("a.csv", "id;value\r\n2;b\r\n1;a\r\n3;c\r\n")?;
     let next = scene.flow.run().await?;
     expect(&next, "COMPLETE", &[("read", 3), ("updated", 1), ("unchanged", 2)]);
     scene.flow.agrees(&[&report, &next]).await
