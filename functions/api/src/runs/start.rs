@@ -72,7 +72,7 @@ pub(crate) async fn rerun(
         return Err(Problem::new(409, "no_inputs", "the run took no file; start a new run instead"));
     }
     let mut run = new_run(&context, &caller, &request, &old.connection);
-    if body.confirm_deletes && !old.failure.is_some_and(|failure| failure.code == "too_many_deletes") {
+    if body.confirm_deletes && old.failure.is_none_or(|failure| failure.code != "too_many_deletes") {
         let detail = "the run was not refused for its deletes; rerun it without confirm_deletes";
         return Err(Problem::new(409, "nothing_to_confirm", detail));
     }
