@@ -24,9 +24,15 @@ fn main() -> Result<()> {
     {
         return sftp::run_client(rest);
     }
+    if let [child, rest @ ..] = arguments.as_slice()
+        && child == mapping::compare::CHILD
+    {
+        return mapping::compare::child(rest);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match arguments.first().map(String::as_str) {
+            Some("compare") => mapping::compare::run(),
             Some("cost") => cost::run().await,
             Some("dispatch") => dispatch_simulation::run().await,
             Some("functions") => functions::run().await,
@@ -35,7 +41,7 @@ fn main() -> Result<()> {
             Some("webhooks") => webhooks::run().await,
             other => {
                 bail!(
-                    "AREA={} is none of: dispatch, functions, mapping, sftp, webhooks",
+                    "AREA={} is none of: compare, dispatch, functions, mapping, sftp, webhooks",
                     other.unwrap_or_default()
                 )
             }

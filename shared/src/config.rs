@@ -7,6 +7,9 @@ use std::env;
 #[error("environment variable {0} is not set; the template sets it")]
 pub struct Missing(&'static str);
 
+/// Where Lambda says how much memory a function has, in MiB.
+const MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn required(name: &'static str) -> Result<String, Missing> {
     env::var(name).ok().filter(|v| !v.is_empty()).ok_or(Missing(name))
@@ -55,6 +58,8 @@ pub struct PullConfig {
     pub bucket: String,
     /// URL of the queue `deliveries`.
     pub deliveries_queue_url: String,
+    /// Memory of the function, in MiB, as Lambda says.
+    pub memory_mib: u64,
 }
 
 impl PullConfig {
@@ -67,6 +72,7 @@ impl PullConfig {
             table: required("CROSSDOCK_TABLE")?,
             bucket: required("CROSSDOCK_BUCKET")?,
             deliveries_queue_url: required("CROSSDOCK_DELIVERIES_QUEUE_URL")?,
+            memory_mib: required(MEMORY)?.parse().map_err(|_| Missing(MEMORY))?,
         })
     }
 }

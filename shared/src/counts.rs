@@ -77,6 +77,18 @@ impl Counts {
         self.owed += 1;
     }
 
+    /// Counts one record that a complete read no longer had, and whose delete is owed to the target from now on.
+    pub fn add_missing(&mut self) {
+        self.missing += 1;
+        self.owed += 1;
+    }
+
+    /// Counts one record that a complete read no longer had, and of which the target cannot be told.
+    pub fn add_missing_error(&mut self) {
+        self.missing += 1;
+        self.errors += 1;
+    }
+
     /// Moves `records` from owed to how they ended.
     ///
     /// # Errors
@@ -103,6 +115,16 @@ impl Counts {
         self.filtered + self.unchanged + self.written() + self.errors + self.owed - self.missing
     }
 
+    /// Records in the state that a complete read no longer had.
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// Records that the report has a line for: those that were read, and those that were missing.
+    pub fn reported(&self) -> u64 {
+        self.read() + self.missing
+    }
+
     /// Records that the target took: created, updated and deleted.
     pub fn written(&self) -> u64 {
         self.created + self.updated + self.deleted
@@ -126,6 +148,11 @@ impl Counts {
     /// Records that the target updated.
     pub fn updated(&self) -> u64 {
         self.updated
+    }
+
+    /// Records that the target removed.
+    pub fn deleted(&self) -> u64 {
+        self.deleted
     }
 
     /// Records in error.
@@ -215,6 +242,8 @@ mod tests {
         Unchanged,
         Error,
         Owed,
+        Missing,
+        MissingError,
         Settle(Settled, u64),
     }
 
@@ -232,6 +261,8 @@ mod tests {
             Just(Step::Unchanged),
             Just(Step::Error),
             Just(Step::Owed),
+            Just(Step::Missing),
+            Just(Step::MissingError),
             (settled, 0..3u64).prop_map(|(how, n)| Step::Settle(how, n)),
         ]
     }
@@ -240,13 +271,15 @@ mod tests {
         #[test]
         fn no_sequence_of_steps_breaks_the_sum(steps in prop::collection::vec(step(), 0..200)) {
             let mut counts = Counts::default();
-            let mut read = 0;
+            let (mut read, mut missing) = (0, 0);
             for step in steps {
                 match step {
                     Step::Filtered => { counts.add_filtered(); read += 1 }
                     Step::Unchanged => { counts.add_unchanged(); read += 1 }
                     Step::Error => { counts.add_error(); read += 1 }
                     Step::Owed => { counts.add_owed(); read += 1 }
+                    Step::Missing => { counts.add_missing(); missing += 1 }
+                    Step::MissingError => { counts.add_missing_error(); missing += 1 }
                     Step::Settle(how, n) => {
                         let before = counts;
                         if counts.settle(how, n).is_err() {
@@ -255,7 +288,8 @@ mod tests {
                         }
                     }
                 }
-                prop_assert_eq!(counts.read(), read);
+                prop_assert_eq!((counts.read(), counts.missing()), (read, missing));
+                prop_assert_eq!(counts.reported(), read + missing);
             }
             let text = serde_json::to_string(&counts).unwrap();
             prop_assert_eq!(serde_json::from_str::<Counts>(&text).unwrap(), counts);

@@ -62,9 +62,9 @@ impl From<Settled> for Writer {
 pub struct RecordResult {
     /// Position in the run, from 1.
     pub ordinal: u64,
-    /// Remote path of the file.
+    /// Remote path of the file; empty for a record that no file has any more.
     pub file: String,
-    /// Line of the file on which the record begins, from 1.
+    /// Line of the file on which the record begins, from 1; 0 for a record that no file has any more.
     pub line: u64,
     /// What the mapping calls the record's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -187,6 +187,9 @@ pub struct Run {
     /// The run whose inputs this one takes again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<String>,
+    /// The id of the API key by which a person confirmed the deletes that the run in `rerun_of` was refused for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes_confirmed_by: Option<String>,
     /// The dead batch whose records alone this run takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RetryOf>,
@@ -227,6 +230,9 @@ pub struct Run {
     /// Whether `inputs` is complete: nothing more is taken from the server.
     #[serde(default)]
     pub inputs_complete: bool,
+    /// Why its files are not all that the connection selects, where they are not: then no record is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_behind: Option<String>,
     /// The mapping and its version, pinned at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<PinnedMapping>,
@@ -319,6 +325,7 @@ impl Run {
             schedule: None,
             scope: None,
             rerun_of: None,
+            deletes_confirmed_by: None,
             retry_of: None,
             status: RunStatus::Queued,
             scheduled_for: None,
@@ -333,6 +340,7 @@ impl Run {
             partial_input: None,
             outputs: Vec::new(),
             inputs_complete: false,
+            left_behind: None,
             mapping: None,
             settings: None,
             state_etag: None,
@@ -403,7 +411,7 @@ pub fn ending(counts: &Counts, failure: Option<Failure>) -> (RunStatus, Option<F
     debug_assert_eq!(counts.owed(), 0);
     match (counts.errors(), failure) {
         (0, None) => (RunStatus::Complete, None),
-        (n, failure) if n > 0 && n == counts.read() => {
+        (n, failure) if n > 0 && n == counts.reported() => {
             let message = "every record is in error; the record results say why";
             let every = Failure::new(Origin::Mapping, "every_record_failed", message, false);
             (RunStatus::Error, failure.or(Some(every)))

@@ -1,6 +1,7 @@
 //! A batch on the wire: what is posted to a target, and what its answer means.
 //!
-//! Request: `{"batch_id", "run_id", "records": [{"source_id", "action", "data"}]}`. Answer:
+//! Request: `{"batch_id", "run_id", "records": [{"source_id", "action", "data"}]}`; a `delete` has `data: null`, and
+//! `target_id` where the target told one. Answer:
 //! `{"results": [{"source_id", "result", "target_id", "error"}]}`; records that such an answer leaves
 //! out stay owed; a 2xx answer without `results` counts for all.
 
@@ -27,6 +28,8 @@ pub enum Action {
     Create,
     /// Change it.
     Update,
+    /// Remove it: the source no longer has it.
+    Delete,
 }
 
 impl Action {
@@ -35,6 +38,7 @@ impl Action {
         match self {
             Self::Create => Settled::Created,
             Self::Update => Settled::Updated,
+            Self::Delete => Settled::Deleted,
         }
     }
 }
@@ -53,9 +57,9 @@ pub struct StagedBatch {
 pub struct StagedRecord {
     /// Position in the run, from 1.
     pub ordinal: u64,
-    /// Remote path of its file.
+    /// Remote path of its file; empty for a delete.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 for a delete.
     pub line: u64,
     /// What tells it from all other records of its file, where the line does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,8 +67,11 @@ pub struct StagedRecord {
     /// Name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Key in the source.
+    /// Key in the source; empty for a delete of which only the target's id is known.
     pub source_id: String,
+    /// Of a delete, the record's id at the target, where that told one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<String>,
     /// What the target is asked to do.
     pub action: Action,
     /// Hash of the key, for the connection's state; absent without comparison.
@@ -72,8 +79,11 @@ pub struct StagedRecord {
     pub key: Option<crate::change::Hash>,
     /// Hash of the data.
     pub hash: crate::change::Hash,
-    /// When its file was taken, milliseconds since 1970.
+    /// When its file was taken, milliseconds since 1970; of a delete, when the last file of its run was.
     pub taken_at: i64,
+    /// What it has in the column of the connection's cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<jiff::Timestamp>,
 }
 
 impl StagedBatch {
@@ -110,7 +120,10 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 struct BodyRecord<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     source_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_id: Option<&'a str>,
     action: Action,
     data: &'a RawValue,
 }
@@ -130,7 +143,12 @@ pub fn stage(
         batch_id,
         run_id,
         records: lines
-            .map(|(r, data)| BodyRecord { source_id: &r.source_id, action: r.action, data })
+            .map(|(r, data)| BodyRecord {
+                source_id: &r.source_id,
+                target_id: r.target_id.as_deref(),
+                action: r.action,
+                data,
+            })
             .collect(),
     };
     Ok(StagedBatch { body: serde_json::value::to_raw_value(&body)?, records })
@@ -232,6 +250,7 @@ struct Reply<'a> {
 
 #[derive(Deserialize)]
 struct ReplyRecord<'a> {
+    #[serde(default)]
     source_id: String,
     result: String,
     #[serde(borrow, default)]
@@ -256,10 +275,24 @@ pub fn read_answer(body: &[u8], records: &[StagedRecord]) -> Meaning {
             Some(Reply { results: Some(results) }) => answers(results.get()),
             None => HashMap::new(),
         };
-    Meaning::Each(Answers { records: records.iter().map(|r| said.remove(&r.source_id)).collect() })
+    Meaning::Each(Answers { records: records.iter().map(|r| said.remove(&named(r))).collect() })
 }
 
-fn answers(results: &str) -> HashMap<String, Answer> {
+/// What an answer names a record by: its key in the source, or, where that is not known, its id at the target.
+#[derive(PartialEq, Eq, Hash)]
+enum Named {
+    Source(String),
+    Target(String),
+}
+
+fn named(record: &StagedRecord) -> Named {
+    match &record.target_id {
+        Some(id) if record.source_id.is_empty() => Named::Target(id.clone()),
+        _ => Named::Source(record.source_id.clone()),
+    }
+}
+
+fn answers(results: &str) -> HashMap<Named, Answer> {
     let results: Vec<ReplyRecord> = serde_json::from_str(results).unwrap_or_default();
     let answer = |record: ReplyRecord| {
         let result = match record.result.as_str() {
@@ -271,8 +304,11 @@ fn answers(results: &str) -> HashMap<String, Answer> {
             _ => return None,
         };
         let (target_id, error) = (record.target_id.map(text), record.error.map(text));
-        let answer = Answer { result, target_id, error, is_unfit: false };
-        Some((record.source_id, answer))
+        let name = match &target_id {
+            Some(id) if record.source_id.is_empty() => Named::Target(id.clone()),
+            _ => Named::Source(record.source_id),
+        };
+        Some((name, Answer { result, target_id, error, is_unfit: false }))
     };
     results.into_iter().filter_map(answer).collect()
 }
@@ -295,10 +331,12 @@ mod tests {
             place: None,
             name: None,
             source_id: source_id.into(),
+            target_id: None,
             action: Action::Create,
             key: None,
             hash: crate::change::Hash([0; 16]),
             taken_at: 0,
+            cursor: None,
         }
     }
 
@@ -346,6 +384,33 @@ mod tests {
             r#"{"batch_id":"bat_2","run_id":"run_1","records":[{"source_id":"a","action":"create","data":{"n":1.50}},{"source_id":"c","action":"create","data":{"n":3}}]}"#
         );
         assert_eq!(rest.records.iter().map(|r| r.ordinal).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_delete_names_the_record_by_what_is_known_and_is_answered_by_the_same() {
+        let delete = |source_id: &str, target_id: Option<&str>| StagedRecord {
+            action: Action::Delete,
+            target_id: target_id.map(Into::into),
+            ..record(1, source_id)
+        };
+        let records = vec![delete("a", Some("t-1")), delete("b", None), delete("", Some("t-3"))];
+        let nulls = [raw("null"), raw("null"), raw("null")];
+        let batch = stage("bat_1", "run_1", records, &nulls).unwrap();
+        assert_eq!(
+            batch.body.get(),
+            r#"{"batch_id":"bat_1","run_id":"run_1","records":[{"source_id":"a","target_id":"t-1","action":"delete","data":null},{"source_id":"b","action":"delete","data":null},{"target_id":"t-3","action":"delete","data":null}]}"#
+        );
+        let answer = br#"{"results":[{"target_id":"t-3","result":"deleted"},{"source_id":"a","target_id":"t-1","result":"deleted"}]}"#;
+        let Meaning::Each(answers) = read_answer(answer, &batch.records) else { panic!("has results") };
+        assert_eq!(answers.left_out(), [1]);
+        assert_eq!(answers.outcome(), Outcome { deleted: 2, ..Outcome::default() });
+        let rest = split(&batch, &[1, 2], "bat_2", "run_1").unwrap();
+        assert!(
+            rest.body
+                .get()
+                .contains(r#"[{"source_id":"b","action":"delete","data":null},{"target_id":"t-3""#)
+        );
+        assert_eq!(rest.data().unwrap().len(), 2);
     }
 
     #[test]

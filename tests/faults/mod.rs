@@ -15,6 +15,7 @@
 pub mod batches;
 mod clockwork;
 pub mod cloud;
+mod deletes;
 pub mod notifications;
 pub mod plan;
 pub mod promises;

@@ -163,7 +163,7 @@ fn counts(left: &Left, expected: &Expected) -> Result<()> {
 }
 
 /// No row waits for anything, no one holds a lease, and no run holds the connection.
-fn nothing_is_stuck(world: &World, left: &Left) -> Result<()> {
+pub(super) fn nothing_is_stuck(world: &World, left: &Left) -> Result<()> {
     for row in &left.rows {
         let is_schedule = row["sk"].as_str().is_some_and(|sk| sk.starts_with("SCHEDULE#"));
         let named = format!("{} {}", row["pk"], row["sk"]);
@@ -236,6 +236,7 @@ pub(super) async fn state(world: &World, left: &Left, target: &str) -> Result<()
                 key,
                 payload: record.hash,
                 taken_at: record.taken_at,
+                source_id: record.source_id,
                 target_id,
             });
         }
@@ -246,7 +247,7 @@ pub(super) async fn state(world: &World, left: &Left, target: &str) -> Result<()
 
 /// A run that read something has a report with as many records.
 pub(super) async fn report(world: &World, left: &Left) -> Result<()> {
-    for run in left.runs.iter().filter(|run| run.counts.read() > 0) {
+    for run in left.runs.iter().filter(|run| run.counts.reported() > 0) {
         let key = keys::records_index(world.account(), &run.id, "final");
         let index = world.bucket.get(&key).await?.context("there is none")?;
         let index: RecordsIndex = serde_json::from_slice(&index.bytes)?;
@@ -255,7 +256,7 @@ pub(super) async fn report(world: &World, left: &Left) -> Result<()> {
             let bytes = world.bucket.get(&part.object).await?.context("a part")?.bytes;
             ordinals.extend(shared::record::read_part(&bytes)?.into_iter().map(|record| record.ordinal));
         }
-        let wanted: BTreeSet<_> = (1..=run.counts.read()).collect();
+        let wanted: BTreeSet<_> = (1..=run.counts.reported()).collect();
         ensure!(ordinals == wanted, "{}: {ordinals:?}", run.id);
     }
     Ok(())

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::{
-    Plan, batches, notifications,
+    Plan, batches, deletes, notifications,
     plan::{Boundary, Point},
     promises::{self, Expected, FILE, Left},
     pushes,
@@ -60,11 +60,13 @@ pub enum Path {
     BufferBatches,
     /// `sftp-pull`: a run whose target is one of files, from its first message to its end.
     PullPushed,
+    /// `sftp-pull`: a run that deletes what is gone, from its first message to its end.
+    Deletes,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -83,11 +85,12 @@ impl Path {
         Self::PushBatches,
         Self::BufferBatches,
         Self::PullPushed,
+        Self::Deletes,
     ];
 
     fn under(self) -> &'static str {
         match self {
-            Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed => "sftp-pull",
+            Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed | Self::Deletes => "sftp-pull",
             Self::Deliver | Self::Notify | Self::Buffer | Self::BufferBatches => "deliver",
             Self::Push
             | Self::PushReplace
@@ -105,7 +108,7 @@ impl Path {
         match self {
             Self::PullLarge => call.contains("Multipart") || call.contains("UploadPart"),
             // What a pull does over SFTP is walked with a webservice behind it.
-            Self::PullPushed => !call.starts_with("sftp:"),
+            Self::PullPushed | Self::Deletes => !call.starts_with("sftp:"),
             _ => true,
         }
     }
@@ -149,6 +152,7 @@ impl fmt::Display for Path {
             Self::PushBatches => "push of batches",
             Self::BufferBatches => "buffer of batches",
             Self::PullPushed => "pull that is pushed",
+            Self::Deletes => "pull that deletes",
         })
     }
 }
@@ -187,7 +191,7 @@ struct Begin {
 /// When a promise is broken even so.
 pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
     let begin = match path {
-        Path::Close | Path::Deliver => Some(begin(setting, path).await?),
+        Path::Close | Path::Deliver | Path::Deletes => Some(begin(setting, path).await?),
         _ => None,
     };
     let mut route = Route { path, calls: BTreeMap::new(), begin };
@@ -199,10 +203,14 @@ pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
 
 async fn begin(setting: &Arc<Setting>, path: Path) -> Result<Begin> {
     let mut world = World::new(setting, 0, "none", Plan::new(None)).await?;
-    world.put(FILE, path.expected().content)?;
-    world.schedule_is_due().await?;
-    world.admit(true).await?;
-    world.pull_next().await?;
+    if path == Path::Deletes {
+        deletes::begin(&mut world, &path.expected().content).await?;
+    } else {
+        world.put(FILE, path.expected().content)?;
+        world.schedule_is_due().await?;
+        world.admit(true).await?;
+        world.pull_next().await?;
+    }
     while path == Path::Close && world.deliver_next(1).await? {}
     let begin = Begin { snapshot: Snapshot::of(&world).await?, taken: world.receiver.taken()? };
     world.end().await?;
@@ -311,6 +319,11 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         Path::PushBatches | Path::BufferBatches | Path::PullPushed => {
             batches::play(world, route.path).await?;
         }
+        Path::Deletes => {
+            let begin = route.begin.as_ref().context("the run before")?;
+            begin_with(world, route, begin).await?;
+            deletes::play(world, &begin.taken).await?;
+        }
         _ => play_run(world, route).await?,
     }
     let planned = world.plan.point().is_some();
@@ -320,14 +333,16 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
     Ok(())
 }
 
+async fn begin_with(world: &World, route: &Route, begin: &Begin) -> Result<()> {
+    world.begin_with(&begin.snapshot).await?;
+    world.receiver.remember(&begin.taken)?;
+    world.put_moved(FILE, route.path.expected().content)
+}
+
 async fn play_run(world: &mut World, route: &Route) -> Result<()> {
     let expected = route.path.expected();
     match &route.begin {
-        Some(begin) => {
-            world.begin_with(&begin.snapshot).await?;
-            world.receiver.remember(&begin.taken)?;
-            world.put_moved(FILE, &expected.content)?;
-        }
+        Some(begin) => begin_with(world, route, begin).await?,
         None => {
             world.put(FILE, &expected.content)?;
             world.schedule_is_due().await?;

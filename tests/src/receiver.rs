@@ -55,9 +55,9 @@ pub struct Taken {
     pub run: String,
     /// Key in the source.
     pub source_id: String,
-    /// `create` or `update`.
+    /// `create`, `update` or `delete`.
     pub action: String,
-    /// The record.
+    /// The record; null for one that is deleted.
     pub data: Value,
 }
 
@@ -174,7 +174,14 @@ impl Receiver {
     /// # Errors
     /// When the log cannot be read.
     pub fn holds(&self) -> Result<BTreeMap<String, Value>> {
-        Ok(self.taken()?.into_iter().map(|t| (t.source_id, t.data)).collect())
+        let mut holds = BTreeMap::new();
+        for taken in self.taken()? {
+            match taken.action.as_str() {
+                "delete" => holds.remove(&taken.source_id),
+                _ => holds.insert(taken.source_id, taken.data),
+            };
+        }
+        Ok(holds)
     }
 }
 
@@ -258,8 +265,15 @@ fn results(batch: &Value, left_out: &[String], refused: &[String]) -> Vec<Value>
         .map(|(id, record)| match refused.iter().any(|r| r == id) {
             true => json!({ "source_id": id, "result": "error", "error": "no such department" }),
             false => {
-                let result = if record["action"] == "update" { "updated" } else { "created" };
-                json!({ "source_id": id, "result": result, "target_id": format!("t-{id}") })
+                let result = match record["action"].as_str() {
+                    Some("update") => "updated",
+                    Some("delete") => "deleted",
+                    _ => "created",
+                };
+                match record["target_id"].as_str() {
+                    Some(target_id) if id.is_empty() => json!({ "target_id": target_id, "result": result }),
+                    _ => json!({ "source_id": id, "result": result, "target_id": format!("t-{id}") }),
+                }
             }
         })
         .collect()

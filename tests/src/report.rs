@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use crate::{api::id, flow::Flow};
+use crate::{
+    api::id,
+    flow::{Flow, count},
+};
 
 /// Holds a report's status and all its counts against what is expected; a count that is not named must be 0.
 ///
-/// `written` need not be named: it is `created` and `updated`.
+/// `written` need not be named: it is `created`, `updated` and `deleted`.
 ///
 /// # Panics
 /// When they differ.
@@ -31,7 +34,7 @@ pub fn expect(run: &Value, status: &str, counts: &[(&str, u64)]) {
     .map(|name| (name, 0))
     .into();
     expected.extend(counts.iter().copied());
-    expected.insert("written", expected["created"] + expected["updated"]);
+    expected.insert("written", expected["created"] + expected["updated"] + expected["deleted"]);
     let got: BTreeMap<&str, u64> =
         expected.keys().map(|name| (*name, run["counts"][*name].as_u64().unwrap_or(u64::MAX))).collect();
     assert_eq!(got, expected, "{run:#}");
@@ -75,19 +78,23 @@ impl Flow {
             let run_id = id(run);
             let records = self.records(run).await?;
             ensure!(
-                Some(records.len() as u64) == run["counts"]["read"].as_u64(),
+                records.len() as u64 == count(run, "read") + count(run, "missing"),
                 "{}: {run:#}",
                 records.len()
             );
             for (i, record) in records.iter().enumerate() {
                 ensure!(record["ordinal"] == i + 1, "record {i} of {run_id} is out of order: {record}");
                 let explained = record["reason"].is_string() && record["detail"].is_string();
-                let settled = matches!(record["writer"].as_str(), Some("created" | "updated" | "unchanged"));
+                let settled = matches!(
+                    record["writer"].as_str(),
+                    Some("created" | "updated" | "deleted" | "unchanged")
+                );
                 ensure!(settled != explained, "a record of {run_id} is unexplained: {record}");
             }
             for (name, writer) in [
                 ("created", "created"),
                 ("updated", "updated"),
+                ("deleted", "deleted"),
                 ("unchanged", "unchanged"),
                 ("errors", "error"),
             ] {
@@ -104,6 +111,7 @@ impl Flow {
                 .filter_map(|r| match r["writer"].as_str() {
                     Some("created") => Some(who(r, "create")),
                     Some("updated") => Some(who(r, "update")),
+                    Some("deleted") => Some(who(r, "delete")),
                     _ => None,
                 })
                 .collect();
@@ -119,7 +127,7 @@ impl Flow {
             );
             let owed: BTreeSet<_> = records
                 .iter()
-                .filter(|r| matches!(r["processor"].as_str(), Some("create" | "update")))
+                .filter(|r| matches!(r["processor"].as_str(), Some("create" | "update" | "delete")))
                 .map(|r| r["source_id"].to_string())
                 .collect();
             known.insert((run_id, owed));

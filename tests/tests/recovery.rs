@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::{
     aws::{
         Table,
@@ -13,7 +14,7 @@ use shared::{
         objects::Expect,
         runs::Admission,
     },
-    change::Hash,
+    change::{Acknowledged, Hash, State},
     connection::Connection,
     delivery::{Batch, DeliveryState, Outcome, WaitingFor},
     id::{derived, hash128, hex},
@@ -156,10 +157,12 @@ impl Scene {
             place: None,
             name: None,
             source_id: ordinal.to_string(),
+            target_id: None,
             action: Action::Create,
             key: Some(Hash([ordinal as u8; 16])),
             hash: Hash([0; 16]),
             taken_at: past_ms(),
+            cursor: None,
         };
         let batch_id = derived("bat", &[&run.id, &ordinal.to_string()]);
         let data = serde_json::value::to_raw_value(&json!({ "id": ordinal.to_string(), "value": "stale" }))?;
@@ -436,22 +439,41 @@ async fn a_run_whose_close_was_interrupted_after_the_state_moved_closes_the_same
 }
 
 #[tokio::test]
-async fn way_26_a_state_that_someone_else_replaced_meanwhile_is_not_overwritten() -> Result<()> {
+async fn way_26_a_state_that_someone_else_replaced_meanwhile_is_merged_with_and_not_overwritten() -> Result<()>
+{
     let scene = Scene::new().await?;
     let (run, _) = scene.delivering(Manner::Status(500)).await?;
     let state = keys::state_object(&scene.flow.account, &scene.flow.connection, &scene.flow.target);
-    let other = shared::change::State::default().encode();
-    scene.flow.stack.bucket().await?.replace(&state, other, Expect::Nothing, "someone else").await?;
+    let bucket = scene.flow.stack.bucket().await?;
+    // Theirs has a record that this run does not, and one that it has too, from a file that was taken later.
+    let theirs = |key: [u8; 16], taken_at| Acknowledged {
+        key: Hash(key),
+        payload: Hash([7; 16]),
+        taken_at,
+        source_id: "theirs".into(),
+        target_id: Some("t-theirs".into()),
+    };
+    let key_of = |id: &str| {
+        let mut bytes = (id.len() as u32).to_be_bytes().to_vec();
+        bytes.extend_from_slice(id.as_bytes());
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        *hash.first_chunk::<16>().expect("32 bytes")
+    };
+    let mut other = State::default();
+    other.acknowledge(theirs([7; 16], 1));
+    other.acknowledge(theirs(key_of("2"), i64::MAX));
+    bucket.replace(&state, other.encode(), Expect::Nothing, "someone else").await?;
     scene.flow.let_time_pass(&run).await?;
     let report = scene.flow.ended(&run).await?;
-    expect(&report, "PARTIAL", &[("read", 3), ("created", 3)]);
-    expect_failure(&report, "hub", "state_changed", true, &["the next run sends them again"]);
-    let by = scene.flow.stack.bucket().await?.written_by(&state).await?;
-    assert_eq!(by.as_deref(), Some("someone else"));
-    // What the hub does not know the target to have goes again.
-    scene.flow.put("a.csv", THREE)?;
+    expect(&report, "COMPLETE", &[("read", 3), ("created", 3)]);
+    assert_eq!(bucket.written_by(&state).await?.as_deref(), Some(run.as_str()));
+    let merged = State::decode(&bucket.get(&state).await?.context("the state")?.bytes)?;
+    assert_eq!((merged.len(), merged.target_id(Hash([7; 16]))), (4, Some("t-theirs")));
+    assert!(merged.is_settled(Hash(key_of("1"))) && !merged.is_settled(Hash(key_of("2"))));
+    // What the target took is known, but for what somebody else may have sent it after that.
+    scene.flow.put("a.csv", "id;value\r\n2;b\r\n1;a\r\n3;c\r\n")?;
     let next = scene.flow.run().await?;
-    expect(&next, "COMPLETE", &[("read", 3), ("created", 3)]);
+    expect(&next, "COMPLETE", &[("read", 3), ("updated", 1), ("unchanged", 2)]);
     scene.flow.agrees(&[&report, &next]).await
 }
 

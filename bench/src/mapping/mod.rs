@@ -4,6 +4,7 @@
 //! the same, byte for byte. All take turns. pandas and Miller, which are slower by far, have a shorter file of the same
 //! rows; theirs are rows a second too.
 
+pub(crate) mod compare;
 mod punches;
 mod tools;
 

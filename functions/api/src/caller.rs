@@ -7,6 +7,8 @@ use shared::account::Role;
 pub(crate) struct Caller {
     /// The account of the key, which scopes every query.
     pub(crate) account: String,
+    /// The id of the key.
+    pub(crate) key: String,
     /// What the key may do.
     pub(crate) role: Role,
 }

@@ -284,6 +284,7 @@ pub fn routes() -> Vec<Route> {
             |c, who, r| Box::pin(runs::rerun(c, who, r)),
         )
         .idempotent()
+        .body::<runs::Rerun>()
         .answer::<runs::RunView>(202),
         route("GET", "/v1/deliveries", Admin, "Lists what a target owes, oldest first", |c, who, r| {
             Box::pin(deliveries::list(c, who, r))

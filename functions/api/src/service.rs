@@ -50,7 +50,7 @@ fn find<'a>(routes: &'a [Route], request: &mut Request) -> Result<&'a Route, Pro
 
 async fn admit(context: &Context, route: &Route, request: &Request) -> Result<Caller, Problem> {
     if route.access == Access::Public {
-        return Ok(Caller { account: String::new(), role: Role::Admin });
+        return Ok(Caller { account: String::new(), key: String::new(), role: Role::Admin });
     }
     let refused =
         || Problem::new(401, "unauthorized", "send a valid API key as 'Authorization: Bearer cdk_…'");
@@ -58,7 +58,7 @@ async fn admit(context: &Context, route: &Route, request: &Request) -> Result<Ca
     let presented = Presented::parse(text.trim()).ok_or_else(refused)?;
     let stored = context.table.api_key(presented.account, presented.id).await.map_err(unavailable)?;
     let stored = stored.filter(|s| presented.is(s, (context.clock)())).ok_or_else(refused)?;
-    let caller = Caller { account: stored.account, role: stored.role };
+    let caller = Caller { account: stored.account, key: presented.id.into(), role: stored.role };
     let may = match route.access {
         Access::Public => true,
         Access::Operator => caller.role == Role::Operator,

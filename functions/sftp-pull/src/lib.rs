@@ -9,6 +9,7 @@
 mod close;
 mod error;
 mod limit;
+mod state_object;
 mod take;
 mod transform;
 
@@ -40,6 +41,8 @@ pub struct Context {
     bucket: Bucket,
     deliveries: Queue<DeliveryMessage>,
     vault: Vault,
+    /// Memory that the function has.
+    memory_mib: u64,
     clock: fn() -> Timestamp,
 }
 
@@ -52,6 +55,7 @@ impl Context {
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             deliveries: Queue::new(clients::sqs(sdk), config.deliveries_queue_url),
             vault: Vault::new(clients::kms(sdk)),
+            memory_mib: config.memory_mib,
             clock: Timestamp::now,
         }
     }
@@ -172,6 +176,7 @@ async fn pull(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<()
     };
     let counts = transformed.counts;
     run.failure = run.failure.take().or(transformed.failure);
+    transformed.warning.into_iter().for_each(|warning| run.warn(warning));
     tracing::info!(read = counts.read(), owed = counts.owed(), batches = transformed.batches.len(), "mapped");
     if transformed.batches.is_empty() {
         let (status, failure) = ending(&counts, run.failure.clone());
@@ -266,6 +271,12 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
     let version = context.table.find_version::<Mapping>(&run.account, &pinned.id, pinned.version).await?;
     let version =
         version.ok_or_else(|| Stop::settings("no_mapping", "the mapping's version has been removed"))?;
+    if let Some(cursor) = &connection.cursor
+        && !cursor.is_column_of(&version.settings)
+    {
+        let why = "the mapping has no column of type timestamp or date that is called as the connection's cursor says";
+        return Err(Stop::settings("cursor_column", why));
+    }
     let compiled = version.settings.compile().map_err(|errors| {
         let text = shared::problem::Problem::invalid(errors).detail;
         Stop::settings("mapping_unusable", &text)

@@ -135,6 +135,7 @@ fn fate(
     let (processor, writer, reason, detail) = match (not_sent, action) {
         (None, Action::Create) => (Processor::Create, Writer::Created, None, None),
         (None, Action::Update) => (Processor::Update, Writer::Updated, None, None),
+        (None, Action::Delete) => (Processor::Delete, Writer::Deleted, None, None),
         (Some((DeathCause::Filtered, why)), _) => {
             (Processor::Filter, Writer::None, Some("exists".to_string()), Some(why))
         }

@@ -14,6 +14,8 @@ pub mod due;
 pub mod emf;
 mod error;
 pub mod gates;
+#[cfg(feature = "s3")]
+mod in_pieces;
 mod lazy_http;
 pub mod ledger;
 pub mod notifications;

@@ -23,8 +23,8 @@ use crate::keys;
 /// The bucket and the client that reaches it.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    client: Client,
-    name: String,
+    pub(super) client: Client,
+    pub(super) name: String,
 }
 
 /// A whole object.
@@ -153,8 +153,7 @@ impl Bucket {
         };
         match put.send().await {
             Ok(_) => Ok(Replaced::Yes),
-            // 412: something else is there; 404: the object that was read is gone.
-            Err(e) if matches!(e.raw_response().map(|r| r.status().as_u16()), Some(412 | 404)) => {
+            Err(e) if e.raw_response().is_some_and(|r| is_changed(r.status().as_u16())) => {
                 Ok(Replaced::Changed)
             }
             Err(e) => Err(AwsError::call("s3:PutObject")(e)),
@@ -354,6 +353,10 @@ pub struct Upload {
 }
 
 impl Upload {
+    pub(super) fn known(bucket: Bucket, key: &str, id: String) -> Self {
+        Self { bucket, key: key.into(), id }
+    }
+
     /// Its id, by which it can be resumed.
     pub fn id(&self) -> &str {
         &self.id
@@ -419,6 +422,11 @@ impl Upload {
     }
 }
 
-fn tag(key: &str) -> String {
+/// 412: something else is there; 409: something else is just being written; 404: the object that was read is gone.
+pub(super) fn is_changed(status: u16) -> bool {
+    matches!(status, 404 | 409 | 412)
+}
+
+pub(super) fn tag(key: &str) -> String {
     format!("folder={}", keys::folder(key))
 }

@@ -1,5 +1,6 @@
 //! A connection: source side + mapping + target side.
 
+mod changes;
 mod condition;
 mod files;
 mod notifications;
@@ -14,6 +15,7 @@ use crate::{
     resource::{Reference, Settings},
 };
 
+pub use changes::{CursorSide, Deletes, Reading};
 pub use condition::Condition;
 pub use files::{FilesSide, PostAction, SameContent};
 pub use notifications::{HUB, Incoming, NotificationsSide};
@@ -136,6 +138,20 @@ pub struct Connection {
     /// the target is one of files, they then carry what is new or changed, and do not say which.
     #[serde(default = "default_compare")]
     pub compare: bool,
+    /// Of files: whether the files of one run together have every record, or only what has changed.
+    #[serde(default, skip_serializing_if = "Reading::is_full")]
+    pub reading: Reading,
+    /// What becomes of records that the target has and that a complete full read no longer has.
+    #[serde(default, skip_serializing_if = "Deletes::is_none")]
+    pub deletes: Deletes,
+    /// A run that would delete a larger share than this of the records that the target has, in percent, is refused as a
+    /// whole until a person confirms it. 0 to 100.
+    #[serde(default = "changes::default_ceiling", skip_serializing_if = "changes::is_default_ceiling")]
+    pub delete_ceiling_percent: u8,
+    /// Where reading is incremental: the column that says when a record was changed. One that the target has, and that
+    /// comes again as it was well before what the target took last, is then filtered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorSide>,
 }
 
 fn default_batch_size() -> u32 {
@@ -172,6 +188,7 @@ impl Settings for Connection {
             }
             SourceSide::Notifications(notifications) => notifications.check(&mut errors),
         }
+        self.check_changes(&mut errors);
         errors
     }
 

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use shared::{
-    connection::Connection,
+    connection::{Connection, Deletes},
     export::FilesPer,
     mapping::Mapping,
     problem::{FieldError, Problem},
@@ -126,6 +126,11 @@ impl Rules for Connection {
                 }
                 let found = context.table.find::<TargetServer>(account, id).await.map_err(unavailable)?;
                 let Some(server) = found.map(|f| f.resource.settings) else { continue };
+                if server.kind == TargetServerKind::SftpExport && self.deletes == Deletes::Infer {
+                    let detail =
+                        "infer is for a target of kind webservice: a file cannot say that a record is gone";
+                    errors.push(FieldError::new("deletes", detail));
+                }
                 if !kinds.iter().any(|(k, _)| *k == server.kind) {
                     let names: Vec<_> = kinds.iter().map(|(_, name)| *name).collect();
                     let detail = format!("must be a target server of kind {}", names.join(" or "));
@@ -145,6 +150,12 @@ impl Rules for Connection {
             let mapping = context.table.find::<Mapping>(account, mapping).await.map_err(unavailable)?;
             if self.files().is_none() {
                 return Ok(errors);
+            }
+            if let (Some(cursor), Some(mapping)) = (&self.cursor, &mapping)
+                && !cursor.is_column_of(&mapping.resource.settings)
+            {
+                let detail = "must name a column of the mapping, of type timestamp or date";
+                errors.push(FieldError::new("cursor.column", detail));
             }
             if self.compare && mapping.is_some_and(|m| m.resource.settings.key.is_empty()) {
                 errors.push(FieldError::new(

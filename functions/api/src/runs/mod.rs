@@ -10,5 +10,5 @@ mod view;
 pub(crate) use cancel::cancel;
 pub(crate) use csv::{CsvLink, records_csv};
 pub(crate) use records::{RecordPage, records};
-pub(crate) use start::{StartRun, accepted, admit, rerun, run_id, start};
+pub(crate) use start::{Rerun, StartRun, accepted, admit, rerun, run_id, start};
 pub(crate) use view::{RunPageView, RunView, list, show};

@@ -28,6 +28,16 @@ pub(crate) struct StartRun {
     scope: Option<String>,
 }
 
+/// What a caller may say about taking a run's files again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rerun {
+    /// Of a run that was refused with `too_many_deletes`: whether the records that it named are to be deleted all the
+    /// same. Holds as long as nothing else has been delivered since.
+    #[serde(default)]
+    confirm_deletes: bool,
+}
+
 /// Starts a run of a connection. It takes the same admission as a scheduled one, and moves no schedule.
 pub(crate) async fn start(
     context: Arc<Context>,
@@ -50,6 +60,10 @@ pub(crate) async fn rerun(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
+    let body: Rerun = match request.body.is_empty() {
+        true => Rerun::default(),
+        false => http::parse(&request.body)?,
+    };
     let old = find(&context, &caller, &request).await?;
     if !old.status.is_final() {
         return Err(Problem::new(409, "run_active", "the run has not ended yet"));
@@ -58,7 +72,13 @@ pub(crate) async fn rerun(
         return Err(Problem::new(409, "no_inputs", "the run took no file; start a new run instead"));
     }
     let mut run = new_run(&context, &caller, &request, &old.connection);
+    if body.confirm_deletes && old.failure.is_none_or(|failure| failure.code != "too_many_deletes") {
+        let detail = "the run was not refused for its deletes; rerun it without confirm_deletes";
+        return Err(Problem::new(409, "nothing_to_confirm", detail));
+    }
     run.rerun_of = Some(old.id);
+    run.deletes_confirmed_by = body.confirm_deletes.then(|| caller.key.clone());
+    run.left_behind = old.left_behind;
     run.retry_of = old.retry_of;
     run.inputs = old.inputs;
     run.inputs_complete = true;
@@ -85,7 +105,9 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
         Admission::AlreadyClaimed => {
             let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
             let found = found.ok_or_else(|| Problem::not_found("run"))?;
-            if found.scope != run.scope {
+            if found.scope != run.scope
+                || found.deletes_confirmed_by.is_some() != run.deletes_confirmed_by.is_some()
+            {
                 let detail = "another request was made with this Idempotency-Key";
                 return conflict("idempotency_conflict", detail.into());
             }

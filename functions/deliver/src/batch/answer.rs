@@ -137,6 +137,7 @@ pub(crate) fn everything(staged: &StagedBatch) -> Outcome {
     for record in &staged.records {
         match record.action.settled() {
             Settled::Updated => outcome.updated += 1,
+            Settled::Deleted => outcome.deleted += 1,
             _ => outcome.created += 1,
         }
     }

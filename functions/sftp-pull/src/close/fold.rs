@@ -51,8 +51,8 @@ pub(super) async fn fold(
         report.add(&rest).await?;
     }
     let reported = report.finish().await?;
-    if counts.owed() != 0 || reported != counts.read() {
-        let detail = format!("{} owed, {reported} reported of {} read", counts.owed(), counts.read());
+    if counts.owed() != 0 || reported != counts.reported() {
+        let detail = format!("{} owed, {reported} reported of {}", counts.owed(), counts.reported());
         return Err(damaged("the run's batches", detail));
     }
     Ok(counts)

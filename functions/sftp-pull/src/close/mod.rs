@@ -26,6 +26,9 @@ use crate::{Context, error::Stop, limit::Limit, send_all};
 const LOOK_AGAIN: (SignedDuration, SignedDuration) =
     (SignedDuration::from_mins(1), SignedDuration::from_mins(15));
 
+/// So often the state is read again in one invocation that somebody else replaces meanwhile.
+const MOST_RACES: u32 = 5;
+
 /// Batches of a cancelled run that are ended at once.
 const CANCELLED_AT_ONCE: usize = 8;
 
@@ -37,13 +40,28 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
     }
     let was_cancelled = was_cancelled(run, &batches);
     let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
-    let mut state = state::StateUpdate::open(context, run, settings).await?;
-    let counts = match fold::fold(context, run, batches, &mut state, limit).await {
-        Err(Stop::OutOfTime(_)) if limit.was_in_vain(run) => return give_up(context, run, limit).await,
-        counts => counts?,
+    let mut races = 0;
+    let counts = loop {
+        let mut state = state::StateUpdate::open(context, run, &settings).await?;
+        let counts = match fold::fold(context, run, batches.clone(), &mut state, limit).await {
+            Err(Stop::OutOfTime(_)) if limit.was_in_vain(run) => return give_up(context, run, limit).await,
+            counts => counts?,
+        };
+        if state.write(context, run).await? {
+            break counts;
+        }
+        races += 1;
+        tracing::warn!(
+            races,
+            "somebody else replaced the state meanwhile; what the target said goes into theirs"
+        );
+        if races == MOST_RACES {
+            return Err(Stop::Broken(
+                "the state was replaced again and again while the run was closed".into(),
+            ));
+        }
     };
-    let failure = state.write(context, run).await?;
-    let failure = failure.or_else(|| run.failure.clone());
+    let failure = run.failure.clone();
     let (status, failure) = match was_cancelled {
         true => (RunStatus::Cancelled, failure),
         false => ending(&counts, failure.or_else(|| nothing_arrived(&counts))),
@@ -63,7 +81,7 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
 /// The failure of a run whose target took no record, although some were sent.
 fn nothing_arrived(counts: &Counts) -> Option<Failure> {
     let message = "the target took no record; the record results say why; rerun this once it takes them";
-    (counts.errors() == counts.read())
+    (counts.errors() == counts.reported())
         .then(|| Failure::new(Origin::Target, "every_record_failed", message, true))
 }
 

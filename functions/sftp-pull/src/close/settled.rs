@@ -1,5 +1,6 @@
 //! What became of the records of a batch, from its row, its payload and the target's answers.
 
+use jiff::Timestamp;
 use shared::{
     change::Hash,
     counts::Settled,
@@ -23,6 +24,9 @@ pub(super) struct SettledRecord {
     pub(super) how: Settled,
     /// Whether the target said no: then it has not taken it.
     pub(super) is_refused: bool,
+    pub(super) action: Action,
+    /// What it has in the column of the connection's cursor.
+    pub(super) cursor: Option<Timestamp>,
     pub(super) key: Option<Hash>,
     pub(super) hash: Hash,
     /// Whether the target may have got it.
@@ -70,11 +74,14 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                 (Settled::Filtered, _) => Processor::Filter,
                 (_, Action::Create) => Processor::Create,
                 (_, Action::Update) => Processor::Update,
+                (_, Action::Delete) => Processor::Delete,
             };
             let is_written = !matches!(how, Settled::Error | Settled::Filtered);
             settled.push(SettledRecord {
                 how,
                 is_refused: reason == Some("refused_by_target"),
+                action: record.action,
+                cursor: record.cursor,
                 key: record.key,
                 hash: record.hash,
                 was_sent: batch.attempts > 0 && reason != Some(UNFIT),
@@ -84,8 +91,8 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                     file: record.file,
                     line: record.line,
                     name: record.name,
-                    source_id: Some(record.source_id),
-                    target_id: answer,
+                    source_id: Some(record.source_id).filter(|id| !id.is_empty()),
+                    target_id: answer.or(record.target_id),
                     processor,
                     writer: Writer::from(how),
                     reason: reason.map(Into::into),

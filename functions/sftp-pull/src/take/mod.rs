@@ -23,7 +23,7 @@ use shared::{
 
 use crate::{Context, error::Stop, limit::Limit};
 use remote::Remote;
-use select::fingerprint;
+use select::{Selected, fingerprint};
 use stage::Staged;
 
 /// Most files of one run: their list is part of the run's row, which has 400 KB.
@@ -69,6 +69,7 @@ async fn take_due(
         post_action::finish(context, run, source, remote, file, entry).await?;
     }
     gone::note(context, run, source, remote).await?;
+    let (listed, left_behind) = (selected.new.clone(), left_behind(run, &selected));
     let settled = settle(run, source, remote, selected.new, limit).await?;
     if settled.is_empty() && run.inputs.is_empty() {
         run.warn(format!("no new file matches {} in {}", source.files, remote.folder));
@@ -86,7 +87,28 @@ async fn take_due(
     if let Some(beside) = beside {
         beside.leave(context).await;
     }
+    let is_input = |file: &RemoteFile| run.inputs.iter().any(|input| is_of(input, file));
+    let not_taken = listed.iter().find(|file| !is_input(file));
+    run.left_behind =
+        left_behind.or_else(|| not_taken.map(|file| format!("{} was not taken yet", file.path)));
     taken
+}
+
+/// Why the new files of a look at the folder are not all that the connection selects, where they are not.
+fn left_behind(run: &Run, selected: &Selected) -> Option<String> {
+    let of_others = selected.taken_before.iter().find(|(_, entry)| entry.run != run.id);
+    let earlier = |file: &RemoteFile| {
+        format!(
+            "{} is there still, and an earlier run took it; have files moved or deleted once taken",
+            file.path
+        )
+    };
+    let not_ready = selected.not_ready.as_ref().map(|path| format!("{path} was not ready to be taken"));
+    of_others.map(|(file, _)| earlier(file)).or(not_ready)
+}
+
+fn is_of(input: &Input, file: &RemoteFile) -> bool {
+    input.path == file.path && input.size_bytes == file.size_bytes && input.mtime == file.mtime
 }
 
 /// Takes files in their order: small ones together, and two large ones side by side where there is a second session.

@@ -19,6 +19,8 @@ pub(super) struct Selected {
     pub(super) new: Vec<RemoteFile>,
     /// Taken before, by this run or an earlier one, and still there, with or without a done-file.
     pub(super) taken_before: Vec<(RemoteFile, LedgerEntry)>,
+    /// The first that was never taken, and that this run does not take: it has no done-file, or no name in UTF-8.
+    pub(super) not_ready: Option<String>,
 }
 
 /// Lists the folder and leaves out what does not match, has no done-file, or was taken before.
@@ -39,11 +41,12 @@ pub(super) async fn select(
     let candidates = candidates(listed.files, source)?;
     let fingerprints: Vec<_> = candidates.iter().map(|(file, _)| fingerprint(file)).collect();
     let mut taken = context.table.taken_files(&run.account, &run.connection, &fingerprints).await?;
-    let mut selected = Selected { new: Vec::new(), taken_before: Vec::new() };
+    let not_ready = listed.unreadable.into_iter().next();
+    let mut selected = Selected { new: Vec::new(), taken_before: Vec::new(), not_ready };
     for ((file, is_ready), fingerprint) in candidates.into_iter().zip(fingerprints) {
         match taken.remove(&fingerprint) {
             None if is_ready => selected.new.push(file),
-            None => {}
+            None => selected.not_ready = Some(file.path),
             Some(entry) => selected.taken_before.push((file, entry)),
         }
     }

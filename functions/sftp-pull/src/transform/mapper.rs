@@ -15,7 +15,11 @@ use shared::{
 };
 use tokio::{runtime::Handle, sync::mpsc::Sender};
 
-use crate::{error::Stop, limit::Limit};
+use super::{
+    cursor::Boundary,
+    deletes::{self, Inferring},
+};
+use crate::{error::Stop, limit::Limit, state_object};
 
 /// Bytes of data at which a batch is closed, however few records it has.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -25,6 +29,12 @@ const UNPACKED_FACTOR: u64 = 10;
 
 /// Reason of a record whose key a later run has delivered with other data.
 const SUPERSEDED_BY_LATER_RUN: &str = "superseded_by_later_run";
+
+/// Reason of a record that the target has, and that was changed well before what the target took last.
+const BEFORE_CURSOR: &str = "before_cursor";
+
+/// Bytes that a new record comes to in the state without its source id: its head, and a target id of some length.
+const ENTRY_BYTES: usize = 44 + 24;
 
 /// What the blocking side hands over to be stored.
 pub(super) enum Piece {
@@ -45,6 +55,12 @@ pub(super) struct Job {
     pub(super) batch_size: u64,
     pub(super) mapping: Arc<Compiled>,
     pub(super) state: State,
+    /// Where set, records that are missing are deleted.
+    pub(super) deletes: Option<Inferring>,
+    /// Where set, records are held against the connection's cursor.
+    pub(super) cursor: Option<Boundary>,
+    /// Memory of the function.
+    pub(super) memory_mib: u64,
     /// Where set, the records that this run is about; the rest of its files is passed over.
     pub(super) only: Option<HashSet<Place>>,
     pub(super) limit: Limit,
@@ -58,7 +74,8 @@ impl Job {
     ///
     /// A file that cannot be unpacked, or read as the mapping states, is left out as a whole, before its first record: the
     /// others go on their way, and the failure says which it was. Where none can be read, the run fails.
-    pub(super) fn run(self, sender: Sender<Piece>) -> Result<Mapping, Stop> {
+    pub(super) fn run(mut self, sender: Sender<Piece>) -> Result<Mapping, Stop> {
+        let state = std::mem::take(&mut self.state);
         let all: Vec<_> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
         let files = all.len();
         let (inputs, mut left_out) = self.sound(all)?;
@@ -66,6 +83,8 @@ impl Job {
         let mut out = Out {
             job: &self,
             sender,
+            state_bytes: state.size_bytes(),
+            state,
             counts: Counts::default(),
             ordinal: 0,
             bytes: 0,
@@ -73,7 +92,7 @@ impl Job {
             records: Vec::new(),
             data: Vec::new(),
         };
-        let mut found = 0;
+        let (mut found, mut not_whole) = (0, None);
         for (i, input) in inputs.iter().enumerate() {
             let mut records = match records(self.open(input)?, &self.mapping) {
                 Ok(records) => records,
@@ -82,6 +101,7 @@ impl Job {
                     continue;
                 }
             };
+            let before = out.ordinal;
             while let Some(settled) = winners.read(i, &mut records) {
                 let outcome = match settled.map_err(|e| Stop::file(&input.path, e))? {
                     Settled::Mapped(record) => Outcome::Record(record.take()),
@@ -91,6 +111,9 @@ impl Job {
                     found += 1;
                     out.take(input, outcome)?;
                 }
+            }
+            if out.ordinal == before || !records.is_complete() {
+                not_whole = not_whole.or_else(|| Some(deletes::why_not_whole(input, out.ordinal > before)));
             }
         }
         let (left_out, failures): (Vec<String>, Vec<Failure>) = left_out.into_iter().unzip();
@@ -102,7 +125,8 @@ impl Job {
             Some(failure) if left_out.len() == files => Err(Stop::Failed(failure)),
             failure => {
                 let failure = failure.or_else(|| self.not_found(found));
-                Ok(Mapping { counts: out.finish()?, left_out, failure })
+                let warning = out.infer_deletes(&inputs, &left_out, not_whole)?;
+                Ok(Mapping { counts: out.finish()?, left_out, failure, warning })
             }
         }
     }
@@ -145,6 +169,8 @@ pub(super) struct Mapping {
     pub(super) left_out: Vec<String>,
     /// Why they could not.
     pub(super) failure: Option<Failure>,
+    /// What a person should know beside.
+    pub(super) warning: Option<String>,
 }
 
 /// A file that is left out is a failure of the run; anything else stops the work.
@@ -155,20 +181,26 @@ pub(super) fn left_out_or_stop(input: &Input, error: FileError) -> Result<Failur
     }
 }
 
-struct Out<'a> {
-    job: &'a Job,
+pub(super) struct Out<'a> {
+    pub(super) job: &'a Job,
     sender: Sender<Piece>,
-    counts: Counts,
-    ordinal: u64,
+    pub(super) state: State,
+    /// Bytes that come to the state's object, if the target takes what is owed.
+    state_bytes: u64,
+    pub(super) counts: Counts,
+    pub(super) ordinal: u64,
     bytes: usize,
     results: PartWriter,
-    records: Vec<StagedRecord>,
+    pub(super) records: Vec<StagedRecord>,
     data: Vec<Box<RawValue>>,
 }
 
 impl Out<'_> {
     fn take(&mut self, input: &Input, outcome: Outcome) -> Result<(), Stop> {
         self.ordinal += 1;
+        if let (Some(key), true) = (outcome.key(), self.job.deletes.is_some()) {
+            self.state.see(Hash(*key));
+        }
         let mut result = RecordResult {
             ordinal: self.ordinal,
             file: input.path.clone(),
@@ -209,8 +241,20 @@ impl Out<'_> {
             Some(_) => record.source_id,
             None => format!("{}:{}", input.path, record.place),
         };
+        let cursor = self.job.cursor.as_ref().and_then(|boundary| boundary.of(&record.data));
+        if let (Some(key), Some(boundary)) = (key, &self.job.cursor)
+            && self.state.is_settled(key)
+            && let Some(detail) = boundary.is_before(cursor)
+        {
+            self.counts.add_filtered();
+            result.processor = Processor::Filter;
+            (result.name, result.source_id) = (record.name, Some(source_id));
+            (result.reason, result.detail) = (Some(BEFORE_CURSOR.into()), Some(detail));
+            return self.settled(&result);
+        }
+        let asserted_at = self.asserted_at(input);
         let change = match key.filter(|_| self.job.compare) {
-            Some(key) => self.job.state.compare(key, hash, self.asserted_at(input)),
+            Some(key) => self.state.compare(key, hash, asserted_at),
             None => Change::Create,
         };
         let action = match change {
@@ -219,7 +263,7 @@ impl Out<'_> {
             Change::Unchanged => {
                 self.counts.add_unchanged();
                 result.writer = Writer::Unchanged;
-                result.target_id = key.and_then(|k| self.job.state.target_id(k)).map(Into::into);
+                result.target_id = key.and_then(|k| self.state.target_id(k)).map(Into::into);
                 (result.name, result.source_id) = (record.name, Some(source_id));
                 return self.settled(&result);
             }
@@ -233,21 +277,33 @@ impl Out<'_> {
                 return self.settled(&result);
             }
         };
+        if change == Change::Create && self.job.compare {
+            self.grows_by(source_id.len())?;
+        }
         self.counts.add_owed();
-        self.bytes += record.data.len();
-        self.records.push(StagedRecord {
+        let Mapped { name, data, .. } = record;
+        let data = RawValue::from_string(data).map_err(|e| AwsError::damaged("a mapped record", e))?;
+        let record = StagedRecord {
             ordinal: result.ordinal,
             file: result.file,
             line: result.line,
             place: Some(record.place).filter(|place| *place != result.line),
-            name: record.name,
+            name,
             source_id,
+            target_id: None,
             action,
             key: key.filter(|_| self.job.compare),
             hash,
             taken_at: input.taken_at.as_millisecond(),
-        });
-        let data = RawValue::from_string(record.data).map_err(|e| AwsError::damaged("a mapped record", e))?;
+            cursor,
+        };
+        self.owe(record, data)
+    }
+
+    /// Puts a record into the batch that is being filled.
+    pub(super) fn owe(&mut self, record: StagedRecord, data: Box<RawValue>) -> Result<(), Stop> {
+        self.bytes += data.get().len();
+        self.records.push(record);
         self.data.push(data);
         if self.records.len() as u64 >= self.job.batch_size || self.bytes >= BATCH_BYTES {
             self.close_batch()?;
@@ -261,12 +317,22 @@ impl Out<'_> {
         if self.job.run.rerun_of.is_some() { input.taken_at.as_millisecond() } else { i64::MAX }
     }
 
-    fn settled(&mut self, result: &RecordResult) -> Result<(), Stop> {
+    /// Stops before anything is released where the state would not fit into memory once the target has taken all.
+    fn grows_by(&mut self, id_bytes: usize) -> Result<(), Stop> {
+        self.state_bytes += (ENTRY_BYTES + id_bytes) as u64;
+        let memory_mib = self.job.memory_mib;
+        if self.state_bytes > state_object::most_bytes(memory_mib) {
+            return Err(state_object::too_large(self.state_bytes, memory_mib));
+        }
+        Ok(())
+    }
+
+    pub(super) fn settled(&mut self, result: &RecordResult) -> Result<(), Stop> {
         let full = self.results.add(result).map_err(|e| AwsError::damaged("a record result", e))?;
         full.map_or(Ok(()), |part| self.send(Piece::Part(part)))
     }
 
-    fn close_batch(&mut self) -> Result<(), Stop> {
+    pub(super) fn close_batch(&mut self) -> Result<(), Stop> {
         if self.records.is_empty() {
             return Ok(());
         }

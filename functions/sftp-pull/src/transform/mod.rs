@@ -4,6 +4,8 @@
 //! here is mapped again from the beginning and overwrites its own work. Nothing is sent before the release. So all
 //! files of a run have to be mapped within one invocation: there is no going on in the middle.
 
+mod cursor;
+mod deletes;
 mod mapper;
 mod open;
 pub(crate) mod store;
@@ -19,11 +21,11 @@ use shared::{
     mapping::Compiled,
     message::DeliveryMessage,
     run::{Failure, Run},
-    wire::StagedBatch,
+    wire::{Action, StagedBatch},
 };
 use tokio::sync::mpsc;
 
-use crate::{Context, error::Stop, limit::Limit};
+use crate::{Context, error::Stop, limit::Limit, state_object};
 
 /// What a mapped run comes to.
 pub(crate) struct Transformed {
@@ -31,6 +33,8 @@ pub(crate) struct Transformed {
     pub(crate) counts: Counts,
     /// Files that could not be read as the mapping states, where others could.
     pub(crate) failure: Option<Failure>,
+    /// What a person should know beside.
+    pub(crate) warning: Option<String>,
     /// A message for each batch, to be sent after the release.
     pub(crate) batches: Vec<DeliveryMessage>,
 }
@@ -41,13 +45,14 @@ const WAITING: usize = 4;
 /// Maps every input and stores what comes of it.
 pub(crate) async fn transform(
     context: &Arc<Context>,
-    run: &Run,
+    run: &mut Run,
     connection: &Connection,
     mapping: Arc<Compiled>,
     limit: &Limit,
 ) -> Result<Transformed, Stop> {
     let state =
         if connection.compare { pinned_state(context, run, connection).await? } else { State::default() };
+    let run = &*run;
     let (sender, receiver) = mpsc::channel(WAITING);
     let job = mapper::Job {
         bucket: context.bucket.clone(),
@@ -57,7 +62,10 @@ pub(crate) async fn transform(
         compare: connection.compare,
         batch_size: u64::from(connection.target.batch_size),
         mapping,
+        deletes: deletes::Inferring::of(context, run, connection).await?,
+        cursor: cursor::Boundary::of_run(run, connection, &state),
         state,
+        memory_mib: context.memory_mib,
         only: only(context, run).await?,
         limit: *limit,
     };
@@ -71,7 +79,12 @@ pub(crate) async fn transform(
         context.table.forget_content(run, path).await?;
     }
     store::index(context, &keys::records_index(&run.account, &run.id, "read"), stored.parts).await?;
-    Ok(Transformed { counts: mapped.counts, failure: mapped.failure, batches: stored.batches })
+    Ok(Transformed {
+        counts: mapped.counts,
+        failure: mapped.failure,
+        warning: mapped.warning,
+        batches: stored.batches,
+    })
 }
 
 /// For a run that takes a dead batch again: where the batch's records are.
@@ -83,23 +96,22 @@ async fn only(context: &Context, run: &Run) -> Result<Option<HashSet<mapper::Pla
     })?;
     let staged: StagedBatch =
         serde_json::from_slice(&object.bytes).map_err(|e| AwsError::damaged(&batch.object, e))?;
+    if staged.records.iter().all(|record| record.action == Action::Delete) {
+        let why = "the batch's records are deletes, which follow from what is missing now; the connection's next \
+                   complete read sends those that still are";
+        return Err(Stop::settings("deletes_not_retried", why));
+    }
     Ok(Some(staged.records.into_iter().map(|r| (r.file, r.taken_at, r.place.unwrap_or(r.line))).collect()))
 }
 
-/// Reads the state that the run pinned when it started.
-async fn pinned_state(context: &Context, run: &Run, connection: &Connection) -> Result<State, Stop> {
+/// Reads the state that the run pinned when it started. Where somebody has replaced it since, the run compares with what
+/// is there now, and pins that: nothing was released yet.
+async fn pinned_state(context: &Context, run: &mut Run, connection: &Connection) -> Result<State, Stop> {
     let key = keys::state_object(&run.account, &run.connection, &connection.target.target_server);
-    let object = context.bucket.get(&key).await?;
-    let pinned = run.state_etag.as_deref().unwrap_or_default();
-    let (etag, bytes) = object.map_or_else(Default::default, |o| (o.etag, o.bytes));
-    if etag != pinned {
-        return Err(Stop::settings(
-            "state_changed",
-            "the connection's state was replaced by someone else while this run was reading; run it again",
-        ));
+    let (state, etag) = state_object::read(context, &key).await?;
+    if run.state_etag.as_deref().unwrap_or_default() != etag {
+        tracing::warn!("the state was replaced while the run was reading; it goes on with the new one");
+        context.table.pin_state(run, etag).await?;
     }
-    if etag.is_empty() {
-        return Ok(State::default());
-    }
-    Ok(State::decode(&bytes).map_err(|e| AwsError::damaged(key, e))?)
+    Ok(state)
 }

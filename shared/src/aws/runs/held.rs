@@ -105,6 +105,16 @@ impl Table {
         Ok(())
     }
 
+    /// Pins the state anew that the run compares with: somebody replaced it before anything was released.
+    ///
+    /// # Errors
+    /// When the call fails or the lease is lost.
+    pub async fn pin_state(&self, run: &mut Run, state_etag: String) -> Result<(), AwsError> {
+        self.write_held(run, "SET state_etag = :etag", [(":etag", s(&state_etag))]).await?;
+        run.state_etag = Some(state_etag);
+        Ok(())
+    }
+
     /// Notes how much of a file is in the bucket, for the next holder.
     ///
     /// # Errors
@@ -124,8 +134,10 @@ impl Table {
             (":true", value(&true)?),
             (":warnings", value(&run.warnings)?),
             (":failure", value(&run.failure)?),
+            (":left", value(&run.left_behind)?),
         ];
-        let set = "SET inputs_complete = :true, warnings = :warnings, failure = :failure";
+        let set =
+            "SET inputs_complete = :true, warnings = :warnings, failure = :failure, left_behind = :left";
         self.write_held(run, set, values).await?;
         run.inputs_complete = true;
         Ok(())
