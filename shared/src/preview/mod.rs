@@ -1,0 +1,5 @@
+//! A preview.
+mod columns;
+mod guess;
+mod encoding;
+mod dialect;
