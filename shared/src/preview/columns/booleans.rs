@@ -25,7 +25,8 @@ const PAIRS: [(&str, &str); 14] = [
 
 /// Returns booleans where both words of a pair, and no others, are there.
 pub(super) fn candidates(cells: &Cells<'_>) -> Vec<Candidate> {
-    let words: Vec<&str> = cells.distinct.iter().map(|cell| cell.text).filter(|cell| !is_nothing(cell)).collect();
+    let words: Vec<&str> =
+        cells.distinct.iter().map(|cell| cell.text).filter(|cell| !is_nothing(cell)).collect();
     if !(2..=4).contains(&words.len()) {
         return Vec::new();
     }
@@ -42,7 +43,9 @@ pub(super) fn candidates(cells: &Cells<'_>) -> Vec<Candidate> {
             // A count that happens to be 0 and 1 is a number still; read as one it loses nothing.
             let weight = if is_number { 0.6 } else { 5.0 };
             let candidate = Candidate::engine(CellType { true_values, false_values, ..plain }, weight);
-            found.extend(candidate.map(|one| one.remark(format!("the only words are {}", words.join(" and ")))));
+            found.extend(
+                candidate.map(|one| one.remark(format!("the only words are {}", words.join(" and ")))),
+            );
         }
     }
     found

@@ -32,7 +32,9 @@ pub(super) fn column(cells: &Cells<'_>, zone: &str) -> ColumnGuess {
         })
         .filter(|tried| is_enough(tried.fit, counted))
         .collect();
-    tried.sort_by(|a, b| (b.fit, b.candidate.weight).partial_cmp(&(a.fit, a.candidate.weight)).expect("weights are numbers"));
+    tried.sort_by(|a, b| {
+        (b.fit, b.candidate.weight).partial_cmp(&(a.fit, a.candidate.weight)).expect("weights are numbers")
+    });
     let most = tried.first().map_or(0, |best| best.fit);
     tried.retain(|one| one.fit == most || one.candidate.weight >= 0.2);
     match tried.split_first() {
@@ -54,7 +56,8 @@ fn candidates(cells: &Cells<'_>, zone: &str) -> Vec<Candidate> {
 }
 
 fn typed(cells: &Cells<'_>, counted: usize, best: &Tried, rivals: &[Tried]) -> ColumnGuess {
-    let sum: f64 = best.candidate.weight + rivals.iter().map(|rival| rival.candidate.weight * share(rival.fit, counted)).sum::<f64>();
+    let sum: f64 = best.candidate.weight
+        + rivals.iter().map(|rival| rival.candidate.weight * share(rival.fit, counted)).sum::<f64>();
     let confidence = |one: &Tried| share(one.fit, counted) * one.candidate.weight / sum;
     let cell_type = best.candidate.cell_type.clone();
     let mut guess = Guess::new(cell_type, confidence(best), best.reason(cells));

@@ -35,7 +35,8 @@ const DATES: [(&str, f64); 21] = [
     ("%A, %B %d, %Y", 1.9),
 ];
 /// Times of day behind a date.
-const TIMES: [&str; 9] = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H.%M", "%H%M", "%H%M%S"];
+const TIMES: [&str; 9] =
+    ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H.%M", "%H%M", "%H%M%S"];
 const BETWEEN: [&str; 3] = [" ", "T", ", "];
 const OFFSETS: [&str; 4] = ["", "%:z", "%z", " %z"];
 
@@ -58,7 +59,11 @@ static WAYS: LazyLock<Vec<Way>> = LazyLock::new(|| {
                 for offset in OFFSETS {
                     // Those with a fraction read what has none as well: the plainer one is meant.
                     let plain = if time.contains("%.f") { 0.9 } else { 1.0 };
-                    ways.extend(way(format!("{date}{between}{time}{offset}"), weight * plain, ColumnType::Timestamp));
+                    ways.extend(way(
+                        format!("{date}{between}{time}{offset}"),
+                        weight * plain,
+                        ColumnType::Timestamp,
+                    ));
                 }
             }
         }
@@ -87,16 +92,19 @@ pub(super) fn candidates(cells: &Cells<'_>, zone: &str) -> Vec<Candidate> {
     let cells_of = || cells.distinct.iter().map(|cell| cell.text).filter(|cell| !is_nothing(cell));
     let first: Vec<&str> = cells_of().take(FIRST).collect();
     let mut token = String::new();
-    let could_be = |cell: &&str| {
-        (6..=45).contains(&cell.len()) && cell.bytes().filter(u8::is_ascii_digit).count() >= 4
-    };
+    let could_be =
+        |cell: &&str| (6..=45).contains(&cell.len()) && cell.bytes().filter(u8::is_ascii_digit).count() >= 4;
     if first.iter().filter(|cell| could_be(cell)).count() * 2 < first.len() {
         return Vec::new();
     }
     let mut found: Vec<Candidate> = WAYS
         .iter()
-        .filter(|way| first.iter().filter(|cell| way.reader.reads(cell, &mut token)).count() * 2 >= first.len())
-        .filter(|way| !way.format.contains("%Y%m%d") && !way.format.contains("%m%Y") || are_near(&first, &way.format))
+        .filter(|way| {
+            first.iter().filter(|cell| way.reader.reads(cell, &mut token)).count() * 2 >= first.len()
+        })
+        .filter(|way| {
+            !way.format.contains("%Y%m%d") && !way.format.contains("%m%Y") || are_near(&first, &way.format)
+        })
         .filter_map(|way| candidate(way, cells, zone))
         .collect();
     if found.is_empty() {
@@ -114,12 +122,14 @@ fn candidate(way: &Way, cells: &Cells<'_>, zone: &str) -> Option<Candidate> {
     if let Some(zone) = zone {
         let there = reader(&cell_type)?;
         let mut token = String::new();
-        let lost = cells.count(|cell| way.reader.reads(cell, &mut token) && !there.reads(cell, &mut String::new()));
-        remark += &format!(
-            "; no cell says where its time is local: {zone}, the account's zone, is a suggestion"
-        );
+        let lost =
+            cells.count(|cell| way.reader.reads(cell, &mut token) && !there.reads(cell, &mut String::new()));
+        remark +=
+            &format!("; no cell says where its time is local: {zone}, the account's zone, is a suggestion");
         if lost > 0 {
-            remark += &format!(", against which speaks that {lost} of the times do not exist there, or exist twice");
+            remark += &format!(
+                ", against which speaks that {lost} of the times do not exist there, or exist twice"
+            );
         }
     } else if way.mapped_as == ColumnType::Timestamp {
         remark += "; every cell says its offset from UTC";

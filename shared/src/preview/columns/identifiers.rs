@@ -4,10 +4,46 @@ use super::{CellType, Cells, Kind};
 
 /// Words in the names of columns that hold identifiers, in lower case.
 const NAMES: [&str; 40] = [
-    "id", "nr", "no", "num", "number", "nummer", "code", "kode", "kod", "ref", "reference", "key", "uuid",
-    "guid", "ssn", "phone", "tel", "tlf", "telefon", "mobile", "mobil", "fax", "zip", "zipcode", "postal",
-    "postcode", "postnr", "plz", "postnummer", "isbn", "ean", "sku", "konto", "iban", "personnr", "orgnr",
-    "fodselsnr", "ansattnr", "fips", "barcode",
+    "id",
+    "nr",
+    "no",
+    "num",
+    "number",
+    "nummer",
+    "code",
+    "kode",
+    "kod",
+    "ref",
+    "reference",
+    "key",
+    "uuid",
+    "guid",
+    "ssn",
+    "phone",
+    "tel",
+    "tlf",
+    "telefon",
+    "mobile",
+    "mobil",
+    "fax",
+    "zip",
+    "zipcode",
+    "postal",
+    "postcode",
+    "postnr",
+    "plz",
+    "postnummer",
+    "isbn",
+    "ean",
+    "sku",
+    "konto",
+    "iban",
+    "personnr",
+    "orgnr",
+    "fodselsnr",
+    "ansattnr",
+    "fips",
+    "barcode",
 ];
 /// Ends of such names where words are run together.
 const ENDS: [&str; 6] = ["id", "nr", "nummer", "code", "kode", "number"];
@@ -20,7 +56,10 @@ pub(super) fn why(cells: &Cells<'_>, number: &CellType) -> Option<(String, f64)>
     let digits = |cell: &str| cell.bytes().all(|byte| byte.is_ascii_digit());
     let zeros = cells.count(|cell| cell.len() > 1 && cell.starts_with('0') && digits(cell));
     if zeros > 0 {
-        return Some((format!("{zeros} of {} cells begin with a zero, which a number would lose", cells.filled), 0.97));
+        return Some((
+            format!("{zeros} of {} cells begin with a zero, which a number would lose", cells.filled),
+            0.97,
+        ));
     }
     let long = cells.count(|cell| cell.len() > 15);
     if long > 0 {
@@ -38,7 +77,9 @@ pub(super) fn why(cells: &Cells<'_>, number: &CellType) -> Option<(String, f64)>
     if cells.are_unique() && cells.filled >= 3 {
         return match is_even && width >= 4 {
             true => Some((format!("all {} cells differ and have {width} digits", cells.filled), 0.8)),
-            false => Some((format!("all {} cells differ, as those do that name records", cells.filled), 0.55)),
+            false => {
+                Some((format!("all {} cells differ, as those do that name records", cells.filled), 0.55))
+            }
         };
     }
     (is_even && width >= 8).then(|| (format!("all cells have {width} digits"), 0.7))

@@ -23,8 +23,8 @@ use serde::Serialize;
 use super::guess::Guess;
 use crate::mapping::ColumnType;
 pub(super) use cells::Cells;
-pub(super) use keys::keys;
 pub use keys::CandidateKey;
+pub(super) use keys::keys;
 
 /// What the cells of a column seem to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

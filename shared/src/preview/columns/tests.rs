@@ -43,7 +43,12 @@ fn columns_are_what_their_cells_fit() {
         ("x", &["09:00", "23:59"], Time, ""),
         ("x", &["37:30", "100:15"], Duration, ""),
         ("x", &["PT7H30M", "P1DT2H"], Duration, ""),
-        ("x", &["Oslo", "Bodø", "Oslo", "Oslo", "Bodø", "Oslo", "Oslo", "Oslo", "Oslo", "Oslo"], Enumeration, ""),
+        (
+            "x",
+            &["Oslo", "Bodø", "Oslo", "Oslo", "Bodø", "Oslo", "Oslo", "Oslo", "Oslo", "Oslo"],
+            Enumeration,
+            "",
+        ),
         ("x", &["Åse Berg", "Kari Li"], Text, ""),
     ];
     for (name, cells, kind, detail) in cases {
@@ -63,7 +68,8 @@ fn columns_are_what_their_cells_fit() {
 #[test]
 fn what_a_sample_leaves_open_has_rivals() {
     let found = guessed("x", &["01/02/2026", "03/04/2026"]);
-    let formats: Vec<_> = found.kind.rivals.iter().filter_map(|rival| rival.value.format.as_deref()).collect();
+    let formats: Vec<_> =
+        found.kind.rivals.iter().filter_map(|rival| rival.value.format.as_deref()).collect();
     assert!(found.kind.confidence < 0.6, "{found:#?}");
     assert_eq!(found.kind.value.format.as_deref(), Some("%d/%m/%Y"));
     assert_eq!(formats, ["%m/%d/%Y"]);
@@ -88,7 +94,9 @@ fn a_neighbour_settles_the_order_of_day_and_month() {
         let columns = [column("from", &["01/02/2026", "03/04/2026"]), column("to", &[other])];
         let found = guess(&columns, "UTC").remove(0);
         assert_eq!((found.kind.value.format.as_deref(), found.kind.confidence), (Some(format), 0.9));
-        assert!(found.kind.reason.ends_with("column \"to\" of the same file settles the order of day and month"));
+        assert!(
+            found.kind.reason.ends_with("column \"to\" of the same file settles the order of day and month")
+        );
     }
 }
 
@@ -107,6 +115,10 @@ fn evidence_is_counted_and_what_does_not_fit_is_shown() {
 fn a_zone_is_a_suggestion_and_times_may_speak_against_it() {
     let found = guessed("at", &["2027-03-28 02:30", "2027-03-28 04:00"]);
     assert_eq!(found.kind.value.time_zone.as_deref(), Some("Europe/Oslo"));
-    assert!(found.kind.reason.contains("is a suggestion, against which speaks that 1 of"), "{}", found.kind.reason);
+    assert!(
+        found.kind.reason.contains("is a suggestion, against which speaks that 1 of"),
+        "{}",
+        found.kind.reason
+    );
     assert_eq!(found.kind.value.kind, Kind::Timestamp);
 }

@@ -25,8 +25,9 @@ pub(super) fn of(text: &str) -> Vec<Marks> {
         used[usize::from(byte)] = true;
     }
     let delimiters = DELIMITERS.iter().copied().filter(|byte| used[usize::from(*byte)]).map(Some);
-    let comments: Vec<Option<&'static str>> =
-        std::iter::once(None).chain(COMMENTS.iter().copied().filter(|c| begins_lines(text, c)).map(Some)).collect();
+    let comments: Vec<Option<&'static str>> = std::iter::once(None)
+        .chain(COMMENTS.iter().copied().filter(|c| begins_lines(text, c)).map(Some))
+        .collect();
     let mut candidates = Vec::new();
     for delimiter in std::iter::once(None).chain(delimiters) {
         for quote in quotes(text, delimiter) {
@@ -54,7 +55,9 @@ fn quotes(text: &str, delimiter: Option<u8>) -> Vec<Option<u8>> {
     if bytes.contains(&b'"') {
         quotes.push(None);
     }
-    quotes.extend([b'\'', b'`'].into_iter().filter(|quote| Some(*quote) != delimiter && opens(*quote)).map(Some));
+    quotes.extend(
+        [b'\'', b'`'].into_iter().filter(|quote| Some(*quote) != delimiter && opens(*quote)).map(Some),
+    );
     quotes
 }
 

@@ -69,5 +69,6 @@ fn mostly_values(rest: &[Record<'_>], at: usize) -> bool {
 
 fn comes_again(first: &Record<'_>, rest: &[Record<'_>], at: usize) -> bool {
     let text = first.cells[at].text.trim();
-    !text.is_empty() && rest.iter().any(|record| record.cells.get(at).is_some_and(|cell| cell.text.trim() == text))
+    !text.is_empty()
+        && rest.iter().any(|record| record.cells.get(at).is_some_and(|cell| cell.text.trim() == text))
 }

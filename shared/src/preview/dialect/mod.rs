@@ -66,13 +66,18 @@ pub(super) fn guess(text: &str, is_cut: bool) -> (Guess<Dialect>, Table<'_>) {
     let value = dialect(&table, text, header.value);
     let rival = scored.iter().find(|other| other.candidate.delimiter != best.candidate.delimiter);
     let runner_up = rival.map_or(0.0, |rival| rival.score);
-    let confidence = (best.score / (best.score + runner_up * runner_up)).min(0.99) * header.confidence.max(0.5);
+    let confidence =
+        (best.score / (best.score + runner_up * runner_up)).min(0.99) * header.confidence.max(0.5);
     let reason = format!("{}; {}", best.reason(&table), header.reason);
     let mut guess = Guess::new(value.clone(), confidence, reason);
     guess.rival(
         Dialect { header: !header.value, ..value },
         1.0 - header.confidence,
-        if header.value { "the first record could be data" } else { "the first record could name the columns" },
+        if header.value {
+            "the first record could be data"
+        } else {
+            "the first record could name the columns"
+        },
     );
     if let Some(rival) = rival.filter(|rival| rival.score > best.score / 4.0) {
         let other = Table::read(tried, rival.candidate, is_cut || !is_all);

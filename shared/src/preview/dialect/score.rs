@@ -19,6 +19,8 @@ pub(crate) struct Table<'t> {
     /// How many records came before the first: titles.
     pub titles: usize,
     pub width: usize,
+    /// The line of a record that the text cuts.
+    pub cut_line: Option<u64>,
 }
 
 /// A candidate and its score.
@@ -82,7 +84,15 @@ pub(super) fn score(text: &str, candidate: Marks, is_cut: bool) -> Scored {
         Some(b'"') if candidate.escape.is_none() => 1.0,
         _ => 0.98,
     };
-    let score = share * share * (sum / cells) * width * titles * needless * comment * quote * usual(candidate.delimiter);
+    let score = share
+        * share
+        * (sum / cells)
+        * width
+        * titles
+        * needless
+        * comment
+        * quote
+        * usual(candidate.delimiter);
     Scored { candidate, score }
 }
 
@@ -117,9 +127,8 @@ impl<'t> Table<'t> {
     /// Reads a text; the last record of one that is cut is left out.
     pub fn read(text: &'t str, candidate: Marks, is_cut: bool) -> Self {
         let mut records = split(text, candidate);
-        if is_cut && records.len() > 1 {
-            records.pop();
-        }
+        let cut = if is_cut && records.len() > 1 { records.pop() } else { None };
+        let cut_line = cut.map(|record| record.line);
         let width = usual_width(&records);
         let titles = lead::titles(&records, width);
         let records = records.split_off(titles);
@@ -127,7 +136,7 @@ impl<'t> Table<'t> {
         let (records, ragged): (Vec<_>, Vec<_>) =
             records.into_iter().partition(|record| record.cells.len() == width);
         let ragged = ragged.iter().map(|record| record.line).collect();
-        Self { candidate, records, ragged, skipped_lines, titles, width }
+        Self { candidate, records, ragged, skipped_lines, titles, width, cut_line }
     }
 
     /// Returns whether the last cell of every record is empty and without quotes.

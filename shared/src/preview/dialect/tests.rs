@@ -49,9 +49,12 @@ fn what_is_odd_is_told() {
     let trailing = found("a;b;\n1;2;\n3;4;\n");
     assert!(trailing.trailing_delimiter);
     assert_eq!(trailing.width, 3);
-    for (text, end) in
-        [("a,b\r\n1,2\r\n", Some("crlf")), ("a,b\r1,2\r", Some("cr")), ("a,b\n1,2\r\n", Some("mixed")), ("a,b", None)]
-    {
+    for (text, end) in [
+        ("a,b\r\n1,2\r\n", Some("crlf")),
+        ("a,b\r1,2\r", Some("cr")),
+        ("a,b\n1,2\r\n", Some("mixed")),
+        ("a,b", None),
+    ] {
         assert_eq!(found(text).line_end.as_deref(), end);
     }
     for text in ["", "\n\n", "\"", "\"\n", ",", "#", "\u{fffd}"] {

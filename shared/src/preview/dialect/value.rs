@@ -27,7 +27,21 @@ pub(crate) fn look(cell: &str) -> Look {
     }
     if matches!(
         cell.to_ascii_lowercase().as_str(),
-        "true" | "false" | "yes" | "no" | "null" | "none" | "na" | "n/a" | "nan" | "nil" | "\\n" | "-" | "ja" | "nei" | "nein"
+        "true"
+            | "false"
+            | "yes"
+            | "no"
+            | "null"
+            | "none"
+            | "na"
+            | "n/a"
+            | "nan"
+            | "nil"
+            | "\\n"
+            | "-"
+            | "ja"
+            | "nei"
+            | "nein"
     ) {
         return Look::Word;
     }
@@ -86,7 +100,8 @@ fn is_moment(text: &str) -> bool {
     if !text.chars().all(is_part) {
         return false;
     }
-    let groups: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
+    let groups: Vec<&str> =
+        text.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
     let is_time = text.contains(':') && (2..=4).contains(&groups.len()) && !text.contains(['/', ' ']);
     // A date before a blank is half of something.
     if text.contains([' ', 'T']) && !text.contains(':') {

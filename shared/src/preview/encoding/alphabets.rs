@@ -57,23 +57,19 @@ const CENTRE: [Language; 6] = [
     language("Croatian or Slovene", "čćđšž"),
     language("Romanian", "ăâîşţșț"),
 ];
-const BALTIC: [Language; 3] = [
-    language("Lithuanian", "ąčęėįšųūž"),
-    language("Latvian", "āčēģīķļņšūž"),
-    language("Estonian", "äöõüšž"),
-];
+const BALTIC: [Language; 3] =
+    [language("Lithuanian", "ąčęėįšųūž"), language("Latvian", "āčēģīķļņšūž"), language("Estonian", "äöõüšž")];
 const CYRILLIC: [Language; 2] = [
     Language {
-        name: "Russian",
-        letters: "абвгдежзийклмнопрстуфхцчшщъыьэюяё",
-        frequent: "оеаинтсрвлкмдпу",
+        name: "Russian", letters: "абвгдежзийклмнопрстуфхцчшщъыьэюяё", frequent: "оеаинтсрвлкмдпу"
     },
     Language {
-        name: "Ukrainian",
-        letters: "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя",
-        frequent: "оаинтіервсклмду",
+        name: "Ukrainian", letters: "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", frequent: "оаинтіервсклмду"
     },
 ];
-const GREEK: [Language; 1] =
-    [Language { name: "Greek", letters: "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ", frequent: "αοιετσνηυρπκμλς" }];
+const GREEK: [Language; 1] = [Language {
+    name: "Greek",
+    letters: "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ",
+    frequent: "αοιετσνηυρπκμλς",
+}];
 const TURKISH: [Language; 1] = [language("Turkish", "çğıöşüâîû")];

@@ -46,8 +46,7 @@ pub(super) fn guess(sample: &[u8], is_whole: bool) -> Guess<String> {
         damaged.rival(found.value, 0.15, "reads every byte, most of them as something that no word has");
         return damaged;
     }
-    let reason =
-        format!("the bytes on line {} cannot be UTF-8", utf_8.first_malformed_line);
+    let reason = format!("the bytes on line {} cannot be UTF-8", utf_8.first_malformed_line);
     found.rival("utf-8".into(), 0.0, reason);
     found
 }
@@ -72,7 +71,10 @@ fn valid_utf_8(utf_8: &Utf8, sample: &[u8]) -> Guess<String> {
     let mut guess = Guess::new("utf-8".to_string(), confidence, reason);
     let other = single_byte::guess(sample).value;
     let shown = utf_8.first.map_or(String::new(), |(first, bytes)| {
-        format!("would read {first:?} as {:?}", single_byte::shown(&other, &sample[bytes..bytes + first.len_utf8()]))
+        format!(
+            "would read {first:?} as {:?}",
+            single_byte::shown(&other, &sample[bytes..bytes + first.len_utf8()])
+        )
     });
     guess.rival(other, 1.0 - confidence, shown);
     guess
@@ -126,7 +128,8 @@ fn utf_16(sample: &[u8]) -> Option<Guess<String>> {
         big += usize::from(pair[0] == 0 && pair[1] != 0);
         little += usize::from(pair[1] == 0 && pair[0] != 0);
     }
-    let (name, zeros, others) = if big > little { ("utf-16be", big, little) } else { ("utf-16le", little, big) };
+    let (name, zeros, others) =
+        if big > little { ("utf-16be", big, little) } else { ("utf-16le", little, big) };
     if count < 2 || zeros * 5 < count || others * 20 > zeros {
         return None;
     }

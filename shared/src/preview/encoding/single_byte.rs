@@ -43,8 +43,11 @@ pub(super) fn guess(sample: &[u8]) -> Guess<String> {
     let sum: f64 = weighed.iter().map(|w| w.score).sum();
     weighed.sort_by(|a, b| b.score.total_cmp(&a.score));
     let top = &weighed[0];
-    let mut guess =
-        Guess::new(top.candidate.name.to_string(), (top.score / sum).min(SUREST), reason(sample, top, &places));
+    let mut guess = Guess::new(
+        top.candidate.name.to_string(),
+        (top.score / sum).min(SUREST),
+        reason(sample, top, &places),
+    );
     for rival in weighed[1..].iter().take(RIVALS) {
         let against = difference(sample, top.candidate, rival.candidate, &places);
         guess.rival(rival.candidate.name.into(), rival.score / sum, against);
@@ -82,8 +85,8 @@ fn weigh(candidate: &'static Candidate, places: &[Place]) -> Weighed {
         let sum: f64 = read.iter().map(|read| worth(read, language)).sum();
         (language.name, sum / read.len().max(1) as f64)
     });
-    let (language, score) = languages
-        .fold(("", f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best });
+    let (language, score) =
+        languages.fold(("", f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best });
     Weighed { candidate, language, score }
 }
 
@@ -106,9 +109,13 @@ fn worth([before, read, after]: &[Option<char>; 3], language: &Language) -> f64 
     }
     match read {
         '\u{2019}' if within => 0.5,
-        '“' | '”' | '„' | '‘' | '’' | '–' | '—' | '…' | '€' | '«' | '»' | '°' | '§' | '£' | '·' | '•' | '™'
-        | '®' | '©' | '²' | '³' | '½' | '¼' | '\u{a0}' | '±' | '×' | '№' | 'µ' | '¿' | '¡' => {
-            if within { -1.0 } else { 0.4 }
+        '“' | '”' | '„' | '‘' | '’' | '–' | '—' | '…' | '€' | '«' | '»' | '°' | '§' | '£' | '·' | '•'
+        | '™' | '®' | '©' | '²' | '³' | '½' | '¼' | '\u{a0}' | '±' | '×' | '№' | 'µ' | '¿' | '¡' => {
+            if within {
+                -1.0
+            } else {
+                0.4
+            }
         }
         _ => -1.0,
     }

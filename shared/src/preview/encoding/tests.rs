@@ -76,7 +76,8 @@ fn what_cannot_be_told_says_so() {
 fn rivals_say_what_speaks_against_them() {
     let found = guess(&encoded("windows-1252", "vare;pris\nkåpe;€ 10\nbrød;€ 5\n"), true);
     assert_eq!(found.value, "windows-1252");
-    let latin = found.rivals.iter().find(|rival| rival.value == "iso-8859-1").map(|rival| rival.reason.as_str());
+    let latin =
+        found.rivals.iter().find(|rival| rival.value == "iso-8859-1").map(|rival| rival.reason.as_str());
     if let Some(reason) = latin {
         assert_eq!(reason, "byte 0x80 on line 2 is € in windows-1252 and undefined in iso-8859-1");
     }
