@@ -1,7 +1,11 @@
 //! Drafts a mapping out of the guesses: valid, and a start for a person to check.
 
+use super::columns::shown;
 use super::{ColumnGuess, Kind, Note, Preview, Sample};
 use crate::mapping::{Column, Duplicates, Input, Mapping};
+
+/// Longest name of a column that is mapped, in bytes: what is longer is no name.
+const LONGEST_NAME: usize = 1000;
 
 /// How sure a key must be to stand in a draft.
 const SURE_KEY: f64 = 0.5;
@@ -9,6 +13,7 @@ const SURE_KEY: f64 = 0.5;
 /// Drafts a mapping of the preview's columns.
 pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>, input: Input) {
     let columns = columns(preview);
+    shorten(preview);
     if columns.is_empty() {
         preview.notes.push(Note::new("no_columns", "no column can be mapped, so there is no draft"));
         return;
@@ -28,6 +33,7 @@ pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>, input: Input) {
         record_name: None,
         duplicates: Duplicates::Error,
         filters: Vec::new(),
+        tests: Vec::new(),
     };
     // What does not compile is no draft; a test holds that there is none.
     match mapping.validate().as_slice() {
@@ -49,9 +55,16 @@ fn columns(preview: &mut Preview) -> Vec<Column> {
                 let detail = "a column without a name has cells; give it a name in the file to map it";
                 repeated.push(Note::new("unnamed_column", detail));
             }
+        } else if column.name.len() > LONGEST_NAME {
+            let detail = format!(
+                "a column's name has over {LONGEST_NAME} bytes, so it is not mapped; is this the header"
+            );
+            repeated.push(Note::new("long_name", detail));
         } else if count(&column.name) > 1 {
-            let detail =
-                format!("more than one column is called {:?}; none of them can be mapped", column.name);
+            let detail = format!(
+                "more than one column is called {:?}; none of them can be mapped",
+                shown(&column.name)
+            );
             repeated.push(Note::new("repeated_column", detail));
         } else {
             columns.push(mapped(column));
@@ -60,6 +73,13 @@ fn columns(preview: &mut Preview) -> Vec<Column> {
     repeated.dedup();
     preview.notes.extend(repeated);
     columns
+}
+
+/// Shows no more of names than what can be mapped: each stands in the answer several times.
+fn shorten(preview: &mut Preview) {
+    let keys = preview.candidate_keys.iter_mut().flat_map(|key| &mut key.columns);
+    let names = preview.columns.iter_mut().map(|column| &mut column.name).chain(keys);
+    names.filter(|name| name.len() > LONGEST_NAME).for_each(|name| *name = shown(name));
 }
 
 fn mapped(column: &ColumnGuess) -> Column {

@@ -22,6 +22,8 @@ pub enum Format {
     Ndjson,
     /// XML.
     Xml,
+    /// A web page.
+    Html,
     /// A workbook of Excel 2007 and later.
     Xlsx,
     /// A workbook as OpenDocument.
@@ -41,6 +43,16 @@ pub enum Format {
 /// How much of a packed file is unpacked.
 const UNPACKED_BYTES: u64 = 1024 * 1024;
 
+/// What other files begin with that people take for tables, or pack them in.
+const OTHERS: [(&[u8], &str); 6] = [
+    (b"BZh", "bzip2 files"),
+    (b"\xFD7zXZ\0", "xz files"),
+    (b"(\xB5/\xFD", "zstd files"),
+    (b"PAR1", "Parquet files"),
+    (b"SQLite format 3\0", "SQLite databases"),
+    (b"%PDF-", "PDF documents"),
+];
+
 /// The bytes that the preview looks at.
 pub(super) struct Content<'s> {
     pub bytes: Cow<'s, [u8]>,
@@ -52,6 +64,7 @@ impl Format {
     pub(super) fn note(self) -> Option<Note> {
         let note = |code, detail: &str| Some(Note::new(code, detail));
         match self {
+            Self::Html => note("not_previewed", "the file is a web page, which no mapping reads"),
             Self::Xml => note("not_previewed", "the file is XML, which is recognised and not previewed"),
             Self::Xlsx | Self::Ods | Self::Xls => {
                 note("not_previewed", "the file is a workbook, which is recognised and not previewed")
@@ -60,7 +73,7 @@ impl Format {
                 note("archive", "the file is an archive of no file, several, or one that the sample cuts")
             }
             Self::Gzip => note("archive", "the file is packed by gzip, and the sample cannot be unpacked"),
-            Self::Binary => note("binary", "the sample is no text that could be read"),
+            Self::Binary => note("binary", "the file is none that a mapping could read"),
             Self::Empty => note("empty", "the sample has nothing in it; send the first bytes of a file"),
             Self::Delimited | Self::Json | Self::Ndjson => None,
         }
@@ -106,10 +119,17 @@ pub(super) fn guess(sample: &Sample<'_>) -> Guess<Format> {
     if start.starts_with(b"<?xml") {
         return Guess::new(Format::Xml, 0.99, "it begins with an XML declaration");
     }
+    let begins = |tag: &[u8]| start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+    if [&b"<!doctype html"[..], b"<html", b"<table", b"<head", b"<body", b"<div"].into_iter().any(begins) {
+        return Guess::new(Format::Html, 0.95, "it begins with a tag of HTML");
+    }
     if start.first() == Some(&b'<')
         && start.get(1).is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'!')
     {
         return Guess::new(Format::Xml, 0.8, "it begins with a tag");
+    }
+    if let Some((_, what)) = OTHERS.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        return Guess::new(Format::Binary, 0.99, format!("it begins as {what} do"));
     }
     if let Some(json) = super::json::recognise(plain, sample.is_whole) {
         return json;
@@ -153,7 +173,8 @@ fn is_binary(bytes: &[u8]) -> bool {
     if encoding.value.starts_with("utf-16") || encoding.value.starts_with("utf-32") {
         return false;
     }
-    let is_control = |byte: &&u8| matches!(byte, 0..=8 | 11 | 12 | 14..=26) && !matches!(byte, 1 | 7);
+    // Some controls part fields or stand in cells; a NUL here and there does not make a table something else.
+    let is_control = |byte: &&u8| matches!(byte, 0 | 2..=6 | 8 | 14..=26);
     let controls = bytes.iter().filter(is_control).count();
-    controls * 50 > bytes.len() || bytes.iter().filter(|byte| **byte == 0).count() > 8
+    controls > 4 && controls * 50 > bytes.len()
 }

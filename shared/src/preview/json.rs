@@ -1,5 +1,7 @@
 //! Previews JSON: one value, or one a line. Members are columns; those of objects within go by pointers.
 
+use std::cmp::Reverse;
+
 use serde_json::{Map, Value};
 
 use super::columns::{self, Cells};
@@ -19,7 +21,7 @@ pub(super) fn recognise(bytes: &[u8], is_whole: bool) -> Option<Guess<Format>> {
     }
     let read = Values::of(bytes, is_whole);
     match (read.values.len(), read.is_lines) {
-        (0, _) => None,
+        (0, _) if !read.is_array => None,
         (count, true) if count > 1 => {
             Some(Guess::new(Format::Ndjson, 0.99, format!("{count} JSON values follow one another")))
         }
@@ -44,7 +46,10 @@ impl Values {
             match serde_json::from_slice(bytes) {
                 Ok(Value::Array(values)) => return Self { values, is_array: true, is_lines: false },
                 _ if is_whole => {}
-                _ => return Self { values: elements(&bytes[1..]), is_array: true, is_lines: false },
+                _ => match elements(&bytes[1..]) {
+                    values if values.is_empty() => {}
+                    values => return Self { values, is_array: true, is_lines: false },
+                },
             }
         }
         let mut values = Vec::new();
@@ -158,7 +163,7 @@ fn paths(read: &Values) -> Vec<RecordPath> {
     } else if let [one] = read.values.as_slice() {
         find(one, "", DEPTH, &mut found);
     }
-    found.sort_by(|a, b| b.records.cmp(&a.records));
+    found.sort_by_key(|path| Reverse(path.records));
     found.truncate(20);
     found
 }

@@ -1,6 +1,7 @@
 //! What a run would make of the sample: by the engine itself.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,6 +12,8 @@ use crate::mapping::{Compiled, FileError, Outcome, Reason, Settled, records, set
 
 /// Most records that are shown.
 const RECORDS: usize = 20;
+/// Most bytes of records that are shown, so that an answer stays within what a function may answer.
+const RECORD_BYTES: usize = 256 * 1024;
 /// Most errors that are shown of a reason.
 const SAMPLES: usize = 3;
 
@@ -25,7 +28,7 @@ pub struct MappedSample {
     pub filtered: usize,
     /// How many are in error.
     pub errors: usize,
-    /// The first mapped records, at most 20.
+    /// Of the mapped records the first, at most 20 and 256 KiB.
     pub records: Vec<SampleRecord>,
     /// The errors by reason, the most frequent first.
     pub errors_by_reason: Vec<ReasonCount>,
@@ -75,7 +78,7 @@ pub(super) fn of(preview: &Preview, sample: &Sample<'_>, mapping: &Compiled) -> 
     if let Err(error) = outcome.fill(&bytes, mapping) {
         outcome.failure = Some(crate::problem::FieldError::new(error.code(), error.to_string()));
     }
-    outcome.errors_by_reason.sort_by(|a, b| b.count.cmp(&a.count));
+    outcome.errors_by_reason.sort_by_key(|reason| Reverse(reason.count));
     outcome
 }
 
@@ -83,12 +86,15 @@ impl MappedSample {
     fn fill(&mut self, bytes: &[u8], mapping: &Compiled) -> Result<(), FileError> {
         let mut winners = settle(mapping, &[bytes.len() as u64], |_| Ok(bytes), |_, error| Err(error))?;
         let mut records = records(bytes, mapping)?;
+        let mut bytes_shown = 0;
         while let Some(settled) = winners.read(0, &mut records) {
             self.read += 1;
             match settled? {
                 Settled::Mapped(record) => {
                     self.mapped += 1;
-                    if self.records.len() < RECORDS {
+                    let bytes = bytes_shown + record.data().len();
+                    if self.records.len() < RECORDS && bytes <= RECORD_BYTES {
+                        bytes_shown = bytes;
                         let record = record.take();
                         let data = serde_json::from_str(&record.data).expect("the engine writes JSON");
                         self.records.push(SampleRecord {
@@ -134,8 +140,11 @@ fn whole_records<'s>(preview: &Preview, sample: &Sample<'s>) -> Cow<'s, [u8]> {
             false => Cow::Borrowed(sample.bytes),
         };
     }
-    let is_wide = preview.encoding.as_ref().is_some_and(|guess| guess.value.starts_with("utf-16"));
-    let unit = if is_wide { 2 } else { 1 };
+    let unit = match preview.encoding.as_ref().map(|guess| guess.value.as_str()) {
+        Some("utf-16le" | "utf-16be") => 2,
+        Some("utf-32le" | "utf-32be") => 4,
+        _ => 1,
+    };
     let begins = preview.cut_record_line.and_then(|line| start_of(sample.bytes, unit, line));
     Cow::Borrowed(&sample.bytes[..begins.unwrap_or(sample.bytes.len())])
 }

@@ -47,10 +47,13 @@ fn a_draft_says_all_that_a_mapping_states_and_maps_the_sample() {
 
 #[test]
 fn what_the_sample_cuts_is_no_error() {
-    for encoding in ["utf-8", "utf-16le"] {
+    for encoding in ["utf-8", "utf-16le", "utf-32be"] {
         let text = PUNCHES.replace("25.10", "24.10");
         let bytes: Vec<u8> = match encoding {
             "utf-8" => text.into_bytes(),
+            "utf-32be" => {
+                format!("\u{feff}{text}").chars().flat_map(|c| u32::from(c).to_be_bytes()).collect()
+            }
             _ => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         };
         for cut in 1..38 {
@@ -83,8 +86,32 @@ fn a_given_mapping_is_previewed_instead_of_the_draft() {
 }
 
 #[test]
+fn dialects_reach_the_engine() {
+    let cases = [
+        ("Hours of March\n\nid;h\n1;2\n2;3\n3;4\n", json!({"skip_lines": 2})),
+        ("# by x, at y\nid,h\n1,2\n2,3\n3,4\n", json!({"comment": "#"})),
+        ("// by x, at y\nid,h\n1,2\n2,3\n3,4\n", json!({"skip_lines": 1})),
+        ("id,h\n\"1 \\\"x\\\", y\",2\n2,3\n3,4\n", json!({"escape": "\\"})),
+        ("id,h\n1,2\n,\n2,3\n3,4\n", json!({"skip_empty": true})),
+    ];
+    for (text, stated) in cases {
+        let found = of(text.as_bytes(), true);
+        let draft = serde_json::to_value(&found.draft.as_ref().unwrap().input).unwrap();
+        for (field, value) in stated.as_object().unwrap() {
+            assert_eq!(draft[field], *value, "{text} {draft}");
+        }
+        let outcome = found.outcome.unwrap();
+        assert_eq!((outcome.mapped, outcome.errors), (3, 0), "{text} {outcome:#?}");
+    }
+}
+
+#[test]
 fn formats_are_recognised_by_their_beginning() {
-    let cases: [(&[u8], Format); 14] = [
+    let cases: [(&[u8], Format); 18] = [
+        (b"[]", Format::Json),
+        (b"[", Format::Delimited),
+        (b"<!DOCTYPE html><html>", Format::Html),
+        (b"a,b\n\0,2\n", Format::Delimited),
         (b"", Format::Empty),
         (b"a;b\n1;2\n", Format::Delimited),
         (b"[{\"a\":1}]", Format::Json),
@@ -98,7 +125,7 @@ fn formats_are_recognised_by_their_beginning() {
         (b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Format::Ods),
         (b"PK\x03\x04....", Format::Zip),
         (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Format::Xls),
-        (b"\x7fELF\0\x01\0\0\0\0\0\0\0\0\0\0\x02\x03\x05", Format::Binary),
+        (b"\x7fELF\x02\x03\x05\x06\x02\x02\x03\x05\x06\x02", Format::Binary),
     ];
     for (bytes, format) in cases {
         assert_eq!(of(bytes, true).format.value, format, "{bytes:?}");
@@ -144,6 +171,22 @@ fn columns_that_cannot_be_mapped_are_told() {
     let codes: Vec<&str> = found.notes.iter().map(|note| note.code.as_str()).collect();
     assert_eq!(codes, ["repeated_column", "unnamed_column"]);
     assert_eq!(found.draft.unwrap().columns.len(), 1);
+}
+
+#[test]
+fn an_answer_stays_small() {
+    let name = "a".repeat(300_000);
+    let texts = [
+        format!("{name},b\n{}", "1,2\n".repeat(30)),
+        format!("a,b\n{}", format!("{},2\n", "a".repeat(100_000)).repeat(10)),
+        ",".repeat(900_000),
+        "a,".repeat(100_000) + "\n" + &"1,".repeat(100_000),
+    ];
+    for text in texts {
+        let found = of(text.as_bytes(), true);
+        let size = serde_json::to_vec(&found).unwrap().len();
+        assert!(size < 700 * 1024, "{size} bytes of {:.20}", text);
+    }
 }
 
 proptest! {

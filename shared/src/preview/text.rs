@@ -5,13 +5,13 @@ use std::io::Read;
 use super::columns::{self, Cells};
 use super::dialect::{self, Dialect, Table};
 use super::{MAX_COLUMNS, Note, Preview, Sample, draft, encoding};
-use crate::mapping::{CsvInput, Encoding, Input, Utf8Reader};
+use crate::mapping::{CsvInput, Encoding, Input, Ragged, Utf8Reader};
 
 /// Fills in what delimited text shows.
 pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>) {
     let guess = encoding::guess(sample.bytes, sample.is_whole);
     let names = std::iter::once(&guess.value).chain(guess.rivals.iter().map(|rival| &rival.value));
-    let readable = names.filter_map(|name| Encoding::named(name).ok()).next();
+    let readable = names.into_iter().find_map(|name| Encoding::named(name).ok());
     let Some(readable) = readable else {
         let detail =
             format!("{} is not an encoding that a mapping can state; convert the file to utf-8", guess.value);
@@ -36,7 +36,7 @@ pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>) {
     preview.columns = columns::guess(&columns, sample.time_zone);
     preview.candidate_keys = columns::keys(&columns, &preview.columns);
     note(preview, &dialect.value, &table);
-    let input = input(&dialect.value, readable, &text);
+    let input = input(preview, &dialect.value, &table, readable, &text);
     preview.dialect = Some(dialect);
     draft::fill(preview, sample, Input::Csv(input));
 }
@@ -73,14 +73,39 @@ fn cells<'t>(table: &'t Table<'t>, header: bool) -> Vec<Cells<'t>> {
 }
 
 /// Writes the dialect as a mapping states it.
-fn input(dialect: &Dialect, encoding: Encoding, text: &str) -> CsvInput {
+fn input(
+    preview: &mut Preview,
+    dialect: &Dialect,
+    table: &Table<'_>,
+    encoding: Encoding,
+    text: &str,
+) -> CsvInput {
     let unused =
         || [',', ';', '\t', '|', '\u{1f}'].into_iter().find(|c| !text.contains(*c)).unwrap_or('\u{1e}');
+    let comment = dialect.comment.clone().filter(|comment| comment.len() == 1);
+    let is_statable = comment == dialect.comment;
+    if !is_statable {
+        let detail =
+            "comments that begin with more than one character cannot be stated: each is an error of a run";
+        preview.notes.push(Note::new("comment_not_statable", detail));
+    }
+    // Blank lines and comments are passed over anyway.
+    let skip_lines = if table.titles == 0 && is_statable { 0 } else { dialect.skipped_lines };
+    let empty = table.records.iter().filter(|record| record.is_empty()).count();
+    if empty > 0 {
+        let detail = format!("{empty} lines have nothing but delimiters: the draft passes over such lines");
+        preview.notes.push(Note::new("empty_records", detail));
+    }
     CsvInput {
         encoding: encoding.name(),
         delimiter: dialect.delimiter.clone().unwrap_or_else(|| unused().to_string()),
         quote: dialect.quote.clone(),
         header: dialect.header,
+        escape: dialect.escape.clone(),
+        comment,
+        skip_lines: u32::try_from(skip_lines).unwrap_or(u32::MAX),
+        ragged: Ragged::Error,
+        skip_empty: empty > 0,
     }
 }
 

@@ -10,8 +10,11 @@ pub(super) enum Test {
     /// By a rule of the preview, for what the engine has no type for.
     Rule(fn(&str) -> bool),
     /// By rewriting the cell into one that the engine reads.
-    Rewritten(fn(&str) -> Option<String>, CellReader),
+    Rewritten(Rewrite, CellReader),
 }
+
+/// Rewrites a cell; None of one that is written otherwise.
+pub(super) type Rewrite = fn(&str) -> Option<String>;
 
 /// A type that a column could have.
 pub(super) struct Candidate {

@@ -65,11 +65,15 @@ impl<'t> Cells<'t> {
 
 impl Distinct<'_> {
     fn example(&self) -> Example {
-        let cell = match self.text.char_indices().nth(SHOWN) {
-            None => self.text.to_string(),
-            Some((end, _)) => format!("{}…", &self.text[..end]),
-        };
-        Example { line: self.line, cell }
+        Example { line: self.line, cell: shown(self.text) }
+    }
+}
+
+/// Returns as much of a text as is shown.
+pub(in crate::preview) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 

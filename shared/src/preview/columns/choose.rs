@@ -1,5 +1,7 @@
 //! Chooses what a column is among the types whose readers read its cells.
 
+use std::cmp::Reverse;
+
 use super::candidate::Candidate;
 use super::cells::is_nothing;
 use super::{CellType, Cells, ColumnGuess, Kind, booleans, dates, identifiers, numbers, times};
@@ -10,6 +12,8 @@ use crate::preview::guess::{Guess, rounded};
 const ENOUGH: f64 = 0.9;
 /// With fewer cells than these all must fit.
 const FEW: usize = 10;
+/// How sure the fullest evidence is.
+const SUREST: f64 = 0.99;
 /// Most rivals that are told.
 const RIVALS: usize = 3;
 
@@ -58,7 +62,7 @@ fn candidates(cells: &Cells<'_>, zone: &str) -> Vec<Candidate> {
 fn typed(cells: &Cells<'_>, counted: usize, best: &Tried, rivals: &[Tried]) -> ColumnGuess {
     let sum: f64 = best.candidate.weight
         + rivals.iter().map(|rival| rival.candidate.weight * share(rival.fit, counted)).sum::<f64>();
-    let confidence = |one: &Tried| share(one.fit, counted) * one.candidate.weight / sum;
+    let confidence = |one: &Tried| (share(one.fit, counted) * one.candidate.weight / sum).min(SUREST);
     let cell_type = best.candidate.cell_type.clone();
     let mut guess = Guess::new(cell_type, confidence(best), best.reason(cells));
     for rival in rivals.iter().take(RIVALS) {
@@ -97,7 +101,7 @@ fn words(cells: &Cells<'_>, counted: usize) -> ColumnGuess {
         Guess::new(plain(Kind::Empty), 0.5, "all cells are words for nothing")
     } else if distinct <= 12 && cells.filled >= 10 && distinct * 4 <= cells.filled {
         let mut sorted: Vec<_> = cells.distinct.iter().collect();
-        sorted.sort_by(|a, b| b.count.cmp(&a.count));
+        sorted.sort_by_key(|word| Reverse(word.count));
         let words = sorted.iter().map(|word| word.text.to_string()).collect();
         let reason = format!("{distinct} words make up all of {} cells", cells.filled);
         let mut guess = Guess::new(CellType { words, ..plain(Kind::Enumeration) }, 0.8, reason);

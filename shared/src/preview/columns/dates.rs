@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::candidate::{Candidate, Test, reader};
+use super::candidate::{Candidate, Rewrite, Test, reader};
 use super::cells::is_nothing;
 use super::{CellType, Cells, Kind};
 use crate::mapping::{CellReader, ColumnType};
@@ -150,7 +150,7 @@ fn are_near(cells: &[&str], format: &str) -> bool {
 fn two_digit_years(first: &[&str]) -> Vec<Candidate> {
     let mut token = String::new();
     let mut found = Vec::new();
-    let rewrites: [(fn(&str) -> Option<String>, bool); 2] = [(last_year, false), (first_year, true)];
+    let rewrites: [(Rewrite, bool); 2] = [(last_year, false), (first_year, true)];
     for way in WAYS.iter() {
         for (rewrite, is_first) in rewrites {
             if way.format.starts_with("%Y") != is_first || way.format.contains("%Y%m%d") {

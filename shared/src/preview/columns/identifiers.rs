@@ -70,7 +70,10 @@ pub(super) fn why(cells: &Cells<'_>, number: &CellType) -> Option<(String, f64)>
         return None;
     }
     if names_something(&cells.name) {
-        return Some((format!("the name {:?} says that the numbers name something", cells.name), 0.9));
+        return Some((
+            format!("its name, {:?}, says that the numbers name something", super::cells::shown(&cells.name)),
+            0.9,
+        ));
     }
     let width = cells.distinct[0].text.len();
     let is_even = cells.distinct.iter().all(|cell| cell.text.len() == width);

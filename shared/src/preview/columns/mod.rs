@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::guess::Guess;
 use crate::mapping::ColumnType;
-pub(super) use cells::Cells;
+pub(super) use cells::{Cells, shown};
 pub use keys::CandidateKey;
 pub(super) use keys::keys;
 

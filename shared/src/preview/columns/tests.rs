@@ -15,7 +15,7 @@ fn columns_are_what_their_cells_fit() {
         ("x", &["", " "], Empty, ""),
         ("count", &["1", "2", "2", "-5"], Integer, ""),
         ("ansattnr", &["12", "13", "13"], Identifier, ""),
-        ("x", &["0042", "0043", "12"], Identifier, ""),
+        ("x", &["0042", "0043", "12", "12"], Identifier, ""),
         ("x", &["12345678901234567", "1", "1"], Identifier, ""),
         ("x", &["5001", "5002", "5007"], Identifier, ""),
         ("ref", &["A-1", "A-2", "B-17"], Identifier, ""),

@@ -31,7 +31,7 @@ pub(super) fn of(text: &str) -> Vec<Marks> {
     let mut candidates = Vec::new();
     for delimiter in std::iter::once(None).chain(delimiters) {
         for quote in quotes(text, delimiter) {
-            let escapes = quote.map_or(false, |quote| text.contains(&format!("\\{}", char::from(quote))));
+            let escapes = quote.is_some_and(|quote| text.contains(&format!("\\{}", char::from(quote))));
             for escape in [None, Some(b'\\')].into_iter().take(1 + usize::from(escapes)) {
                 for comment in &comments {
                     candidates.push(Marks { delimiter, quote, escape, comment: *comment });

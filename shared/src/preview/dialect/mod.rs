@@ -11,6 +11,8 @@
 mod candidates;
 mod header;
 mod lead;
+#[cfg(test)]
+mod round_trip;
 mod score;
 pub(super) mod split;
 #[cfg(test)]

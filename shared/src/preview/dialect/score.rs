@@ -79,13 +79,16 @@ pub(super) fn score(text: &str, candidate: Marks, is_cut: bool) -> Scored {
     let titles = if table.titles > 0 { 0.75 } else { 1.0 };
     // A one-column text has no use for a delimiter, and each way in which text is set aside has to pay.
     let needless = if table.width == 1 && candidate.delimiter.is_some() { 0.5 } else { 1.0 };
-    let comment = if candidate.comment.is_some() { 0.9 } else { 1.0 };
+    let comment = match candidate.comment {
+        None => 1.0,
+        Some(comment) if are_spaced(text, comment) => 0.97,
+        Some(_) => 0.9,
+    };
     let quote = match candidate.quote {
         Some(b'"') if candidate.escape.is_none() => 1.0,
         _ => 0.98,
     };
-    let score = share
-        * share
+    let score = share.powf(1.5)
         * (sum / cells)
         * width
         * titles
@@ -94,6 +97,12 @@ pub(super) fn score(text: &str, candidate: Marks, is_cut: bool) -> Scored {
         * quote
         * usual(candidate.delimiter);
     Scored { candidate, score }
+}
+
+/// Whether a blank follows each mark of a comment, as it does before words and not before a column's name.
+fn are_spaced(text: &str, comment: &str) -> bool {
+    let mut comments = text.split(['\r', '\n']).filter_map(|line| line.strip_prefix(comment));
+    comments.all(|rest| rest.trim_start_matches(comment).chars().next().is_none_or(char::is_whitespace))
 }
 
 /// How much a cell looks as if it were split rightly, from 0 to 1.
@@ -119,7 +128,7 @@ fn worth(cell: &Cell<'_>, candidate: Marks) -> f64 {
             Look::Code => 0.9,
             Look::Text => 0.75,
             Look::Joined if cell.is_quoted => 0.9,
-            Look::Joined => 0.2,
+            Look::Joined => 0.1,
         }
 }
 
@@ -148,11 +157,17 @@ impl<'t> Table<'t> {
     }
 }
 
-/// The width that most records have; the larger of two that are as usual.
+/// The width that most records have. A run takes the width of the first: so does this where widths differ much.
 fn usual_width(records: &[Record<'_>]) -> usize {
     let mut counts: HashMap<usize, usize> = HashMap::new();
     for record in records {
         *counts.entry(record.cells.len()).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(width, count)| (*count, *width)).map_or(0, |(width, _)| width)
+    let Some((width, count)) = counts.into_iter().max_by_key(|(width, count)| (*count, *width)) else {
+        return 0;
+    };
+    match records.first().map(|first| first.cells.len()) {
+        Some(first) if first > 1 && count * 10 < records.len() * 7 => first,
+        _ => width,
+    }
 }

@@ -31,6 +31,13 @@ pub(crate) struct Record<'t> {
     pub cells: Vec<Cell<'t>>,
 }
 
+impl Record<'_> {
+    /// Whether it has nothing but delimiters, quotes and spaces.
+    pub fn is_empty(&self) -> bool {
+        self.cells.len() > 1 && self.cells.iter().all(|cell| cell.text.trim().is_empty())
+    }
+}
+
 /// Splits all of a text. Lines without a character, and comments, are no records.
 pub(crate) fn split(text: &str, marks: Marks) -> Vec<Record<'_>> {
     let mut splitter = Splitter { text, bytes: text.as_bytes(), at: 0, line: 1, marks };
@@ -80,68 +87,88 @@ impl<'t> Splitter<'t> {
         if self.marks.quote.is_some() && self.bytes.get(self.at).copied() == self.marks.quote {
             return self.quoted();
         }
-        let start = self.at;
-        while let Some(byte) = self.bytes.get(self.at) {
-            match byte {
-                b'\r' | b'\n' => break,
-                byte if Some(*byte) == self.marks.delimiter => break,
-                _ => self.at += 1,
-            }
-        }
-        Cell { text: Cow::Borrowed(&self.text[start..self.at]), is_quoted: false, is_flawed: false }
+        let mut parts = Parts::default();
+        self.run(&mut parts);
+        Cell { text: parts.text(), is_quoted: false, is_flawed: false }
     }
 
     fn quoted(&mut self) -> Cell<'t> {
+        let quote = self.marks.quote;
         self.at += 1;
-        let mut parts: Vec<&'t str> = Vec::new();
+        let mut parts = Parts::default();
         let mut start = self.at;
         let mut is_closed = false;
         while let Some(byte) = self.bytes.get(self.at).copied() {
-            if Some(byte) == self.marks.escape && self.bytes.get(self.at + 1).copied() == self.marks.quote {
-                parts.push(&self.text[start..self.at]);
-                start = self.at + 1;
-                self.at += 2;
-            } else if Some(byte) == self.marks.quote {
-                parts.push(&self.text[start..self.at]);
+            if Some(byte) == self.marks.escape {
+                parts.0.push(&self.text[start..self.at]);
                 self.at += 1;
-                let is_doubled = self.bytes.get(self.at).copied() == self.marks.quote;
-                if !is_doubled || self.marks.escape.is_some() {
+                start = self.at;
+                self.step();
+            } else if Some(byte) == quote {
+                parts.0.push(&self.text[start..self.at]);
+                self.at += 1;
+                start = self.at;
+                if self.bytes.get(self.at).copied() != quote {
                     is_closed = true;
                     break;
                 }
-                start = self.at;
                 self.at += 1;
             } else {
-                if byte == b'\n' || byte == b'\r' && self.bytes.get(self.at + 1) != Some(&b'\n') {
-                    self.line += 1;
-                }
-                self.at += 1;
+                self.step();
             }
         }
         if !is_closed {
-            parts.push(&self.text[start..self.at]);
+            parts.0.push(&self.text[start..self.at]);
         }
-        let after = self.at;
-        while let Some(byte) = self.bytes.get(self.at) {
-            if matches!(byte, b'\r' | b'\n') || Some(*byte) == self.marks.delimiter {
+        let before = self.at;
+        self.run(&mut parts);
+        Cell { text: parts.text(), is_quoted: true, is_flawed: self.at > before || !is_closed }
+    }
+
+    /// Reads what has no quotes: up to a delimiter or a line end.
+    fn run(&mut self, parts: &mut Parts<'t>) {
+        let mut start = self.at;
+        while let Some(byte) = self.bytes.get(self.at).copied() {
+            if Some(byte) == self.marks.delimiter || matches!(byte, b'\r' | b'\n') {
                 break;
             }
-            self.at += 1;
+            if Some(byte) == self.marks.escape {
+                parts.0.push(&self.text[start..self.at]);
+                self.at += 1;
+                start = self.at;
+            }
+            self.step();
         }
-        let has_more = self.at > after;
-        if has_more {
-            parts.push(&self.text[after..self.at]);
+        parts.0.push(&self.text[start..self.at]);
+    }
+
+    /// Goes over one byte of a cell, or over nothing at the end. A character of several bytes is gone over in as many steps.
+    fn step(&mut self) {
+        let Some(byte) = self.bytes.get(self.at) else { return };
+        if *byte == b'\n' || *byte == b'\r' && self.bytes.get(self.at + 1) != Some(&b'\n') {
+            self.line += 1;
         }
-        let text = match parts.as_slice() {
-            [one] => Cow::Borrowed(*one),
-            many => Cow::Owned(many.concat()),
-        };
-        Cell { text, is_quoted: true, is_flawed: has_more || !is_closed }
+        self.at += 1;
     }
 
     fn line_end(&mut self) {
         let is_crlf = self.bytes[self.at] == b'\r' && self.bytes.get(self.at + 1) == Some(&b'\n');
         self.at += 1 + usize::from(is_crlf);
         self.line += 1;
+    }
+}
+
+/// The pieces of a cell between what only marks.
+#[derive(Default)]
+struct Parts<'t>(Vec<&'t str>);
+
+impl<'t> Parts<'t> {
+    fn text(self) -> Cow<'t, str> {
+        let mut filled = self.0.iter().filter(|part| !part.is_empty());
+        match (filled.next(), filled.next()) {
+            (None, _) => Cow::Borrowed(""),
+            (Some(one), None) => Cow::Borrowed(one),
+            _ => Cow::Owned(self.0.concat()),
+        }
     }
 }
