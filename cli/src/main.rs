@@ -2,6 +2,7 @@
 
 mod check;
 mod map;
+mod preview;
 mod read;
 
 use std::process::ExitCode;
@@ -27,6 +28,10 @@ enum What {
     Test(check::Settings),
     /// Prints the JSON Schema of mappings
     Schema,
+    /// Says what a file looks like, drafts a mapping and maps its first records
+    ///
+    /// What it says is JSON, to standard output. Each guess has its confidence, what speaks for it and its rivals. Only the beginning of the file is looked at.
+    Preview(preview::Settings),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
             println!("{:#}", shared::mapping::schema());
             Ok(ExitCode::SUCCESS)
         }
+        What::Preview(settings) => preview::run(&settings),
     };
     done.unwrap_or_else(|error| {
         eprintln!("crossdock: {error:#}");

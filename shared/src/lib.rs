@@ -22,6 +22,7 @@ pub mod mapping;
 pub mod message;
 pub mod metrics;
 pub mod notification;
+pub mod preview;
 pub mod problem;
 pub mod record;
 pub mod resource;

@@ -11,6 +11,7 @@ mod first_key;
 mod http;
 mod notifications;
 mod openapi;
+mod previews;
 mod resources;
 pub mod routes;
 mod runs;

@@ -13,7 +13,7 @@ use crate::{
     caller::Caller,
     deliveries,
     http::{Request, Response},
-    notifications, openapi,
+    notifications, openapi, previews,
     resources::{self, Rules},
     runs, targets,
 };
@@ -216,6 +216,15 @@ pub fn routes() -> Vec<Route> {
     routes.extend(settings::<Connection>("/v1/connections", "/v1/connections/{id}"));
     routes.extend(settings::<Schedule>("/v1/schedules", "/v1/schedules/{id}"));
     routes.extend([
+        route(
+            "POST",
+            "/v1/mappings/preview",
+            Admin,
+            "Says what a sample of a file looks like, drafts a mapping and maps the first records",
+            |c, who, r| Box::pin(previews::preview(c, who, r)),
+        )
+        .body::<previews::PreviewMapping>()
+        .answer::<shared::preview::Preview>(200),
         route(
             "POST",
             "/v1/sources/{id}/rotate-secret",

@@ -82,6 +82,18 @@ impl Encoding {
         Ok(Self(Kind::Other(found)))
     }
 
+    /// Returns what a byte means; None where it means nothing, or no whole character.
+    pub(crate) fn character(self, byte: u8) -> Option<char> {
+        match self.0 {
+            Kind::Latin1 => Some(char::from(byte)),
+            Kind::Page(page) => page.character(byte),
+            Kind::Utf8 | Kind::Utf32 { .. } => byte.is_ascii().then(|| char::from(byte)),
+            Kind::Other(other) => {
+                other.decode_without_bom_handling_and_without_replacement(&[byte])?.chars().next()
+            }
+        }
+    }
+
     /// Returns the name in lower case.
     pub fn name(self) -> String {
         match self.0 {

@@ -16,6 +16,7 @@
 
 mod cases;
 mod cell;
+mod cell_reader;
 mod code_page;
 mod compile;
 mod condition;
@@ -45,6 +46,7 @@ mod transform;
 mod tests;
 
 pub use cases::{Case, Rejected};
+pub(crate) use cell_reader::CellReader;
 pub use compile::Compiled;
 pub use document::{
     Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, EmptyRows, Filter, Input, Mapping,
@@ -58,6 +60,7 @@ pub use formats::{
     FixedColumn, FixedWidthInput, JsonInput, NdjsonInput, SaftEntity, SaftInput, ShortRecords, XmlInput,
 };
 pub use incoming::{Incoming, Provenance};
+pub(crate) use input::decode::MARKS;
 pub use input::decode::{Utf8Reader, WrongEncoding};
 pub use input::workbook::WorkbookError;
 pub use outcome::{

@@ -20,7 +20,7 @@ pub(crate) fn settings<T: DeserializeOwned>(request: &Request) -> Result<T, Prob
     if !media_type.is_some_and(|value| value.trim().eq_ignore_ascii_case(yaml::MEDIA_TYPE)) {
         return parse(&request.body);
     }
-    check_size(&request.body)?;
+    check_size(&request.body, MAX_BODY_BYTES)?;
     yaml::parse(&request.body).map_err(|detail| Problem::new(400, "invalid_yaml", detail))
 }
 
@@ -29,7 +29,15 @@ pub(crate) fn settings<T: DeserializeOwned>(request: &Request) -> Result<T, Prob
 /// # Errors
 /// 413, 400 for what is not JSON, 422 with the field for what is not as it should be.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    check_size(body)?;
+    parse_up_to(body, MAX_BODY_BYTES)
+}
+
+/// Reads a JSON body of so many bytes at most.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_up_to<T: DeserializeOwned>(body: &[u8], most_bytes: usize) -> Result<T, Problem> {
+    check_size(body, most_bytes)?;
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
@@ -44,10 +52,9 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn check_size(body: &[u8]) -> Result<(), Problem> {
-    let too_large =
-        || Problem::new(413, "too_large", format!("a body may have {MAX_BODY_BYTES} bytes at most"));
-    (body.len() <= MAX_BODY_BYTES).then_some(()).ok_or_else(too_large)
+fn check_size(body: &[u8], most_bytes: usize) -> Result<(), Problem> {
+    let too_large = || Problem::new(413, "too_large", format!("a body may have {most_bytes} bytes at most"));
+    (body.len() <= most_bytes).then_some(()).ok_or_else(too_large)
 }
 
 /// The field at fault: an unknown or missing one is named by the message, not by the path.

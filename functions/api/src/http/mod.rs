@@ -3,7 +3,7 @@
 mod body;
 mod cursor;
 
-pub(crate) use body::{parse, settings};
+pub(crate) use body::{parse, parse_up_to, settings};
 pub(crate) use cursor::{decode, encode};
 pub(crate) use shared::http_api::{HttpEvent, Request, Response};
 

@@ -216,7 +216,7 @@ const LONGEST_MARK: usize = 4;
 const LONGEST_CHARACTER: usize = 4;
 
 /// UTF-32 comes first: its little-endian mark begins with that of UTF-16.
-pub(in crate::mapping) const MARKS: [(&str, &[u8]); 5] = [
+pub(crate) const MARKS: [(&str, &[u8]); 5] = [
     ("utf-32le", &[0xFF, 0xFE, 0, 0]),
     ("utf-32be", &[0, 0, 0xFE, 0xFF]),
     ("utf-8", &[0xEF, 0xBB, 0xBF]),
