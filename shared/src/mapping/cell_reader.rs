@@ -1,7 +1,8 @@
 //! Says of single cells whether a column reads them, for the preview: evidence is what a run would do.
 
 use super::compile::CompiledColumn;
-use super::document::Column;
+use super::document::{Column, Duplicates, Input, Mapping};
+use super::formats::NdjsonInput;
 use crate::problem::FieldError;
 
 /// A column, ready to try cells with.
@@ -10,10 +11,21 @@ pub(crate) struct CellReader(CompiledColumn);
 
 impl Column {
     /// Makes what tries cells of this column, outside of any key.
+    ///
+    /// # Errors
+    /// What is wrong with the column.
     pub(crate) fn reader(&self) -> Result<CellReader, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let compiled = CompiledColumn::compile(self, 0, false, &mut errors);
-        compiled.filter(|_| errors.is_empty()).map(CellReader).ok_or(errors)
+        let mapping = Mapping {
+            name: "reader".into(),
+            input: Input::Ndjson(NdjsonInput {}), // columns of any name
+            columns: vec![self.clone()],
+            key: Vec::new(),
+            record_name: None,
+            duplicates: Duplicates::Error,
+            filters: Vec::new(),
+            tests: Vec::new(),
+        };
+        mapping.compile()?.columns.pop().map(CellReader).ok_or_else(Vec::new)
     }
 }
 
