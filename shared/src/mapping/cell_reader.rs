@@ -11,18 +11,21 @@ pub(crate) struct CellReader(CompiledColumn);
 
 impl Column {
     /// Makes what tries cells of this column, outside of any key.
+    ///
+    /// # Errors
+    /// What is wrong with the column.
     pub(crate) fn reader(&self) -> Result<CellReader, Vec<FieldError>> {
         let mapping = Mapping {
-            name: "cells".into(),
-            input: Input::Ndjson(NdjsonInput::default()),
+            name: "reader".into(),
+            input: Input::Ndjson(NdjsonInput {}), // columns of any name
             columns: vec![self.clone()],
             key: Vec::new(),
             record_name: None,
-            duplicates: Duplicates::default(),
+            duplicates: Duplicates::Error,
             filters: Vec::new(),
             tests: Vec::new(),
         };
-        mapping.compile().map(|mut compiled| CellReader(compiled.columns.remove(0)))
+        mapping.compile()?.columns.pop().map(CellReader).ok_or_else(Vec::new)
     }
 }
 

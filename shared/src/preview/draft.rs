@@ -1,8 +1,10 @@
 //! Drafts a mapping out of the guesses: valid, and a start for a person to check.
 
+use std::collections::HashMap;
+
 use super::columns::shown;
 use super::{ColumnGuess, Kind, Note, Preview, Sample};
-use crate::mapping::{Column, Duplicates, Input, Mapping};
+use crate::mapping::{Column, Duplicates, Input, Mapping, Source, SourceParts};
 
 /// Longest name of a column that is mapped, in bytes: what is longer is no name.
 const LONGEST_NAME: usize = 1000;
@@ -48,6 +50,7 @@ pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>, input: Input) {
 fn columns(preview: &mut Preview) -> Vec<Column> {
     let mut columns = Vec::new();
     let mut repeated = Vec::new();
+    let mut seen = HashMap::new();
     let count = |name: &str| preview.columns.iter().filter(|column| column.name == name).count();
     for column in &preview.columns {
         if column.name.is_empty() {
@@ -61,11 +64,20 @@ fn columns(preview: &mut Preview) -> Vec<Column> {
             );
             repeated.push(Note::new("long_name", detail));
         } else if count(&column.name) > 1 {
-            let detail = format!(
-                "more than one column is called {:?}; none of them can be mapped",
-                shown(&column.name)
-            );
+            let nth = *seen.entry(&column.name).and_modify(|nth| *nth += 1).or_insert(1u32);
+            let name = format!("{}_{nth}", column.name);
+            let detail =
+                format!("more than one column is called {:?}: the draft tells them by place", column.name);
             repeated.push(Note::new("repeated_column", detail));
+            if count(&name) == 0 {
+                let parts = SourceParts {
+                    column: Some(column.name.clone()),
+                    nth: Some(nth),
+                    ..SourceParts::default()
+                };
+                let from = Some(Source::Parts(Box::new(parts)));
+                columns.push(Column { name, from, ..mapped(column) });
+            }
         } else {
             columns.push(mapped(column));
         }

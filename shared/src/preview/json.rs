@@ -1,15 +1,19 @@
 //! Previews JSON: one value, or one a line. Members are columns; those of objects within go by pointers.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::columns::{self, Cells};
 use super::format::Format;
 use super::guess::Guess;
 use super::{MAX_COLUMNS, Note, Preview, RecordPath, Sample, draft};
-use crate::mapping::{Input, JsonInput};
+use crate::mapping::{Input, JsonInput, NdjsonInput};
 
+/// How deep JSON may go that a sample cuts.
+const DEEPEST: usize = 64;
 /// How deep objects within objects are columns.
 const DEPTH: usize = 4;
 
@@ -38,29 +42,18 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Reads as many as are whole.
+    /// Reads them, as many as are whole.
     pub fn of(bytes: &[u8], is_whole: bool) -> Self {
-        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        let bytes = bytes.trim_ascii_start();
-        if bytes.first() == Some(&b'[') {
-            match serde_json::from_slice(bytes) {
-                Ok(Value::Array(values)) => return Self { values, is_array: true, is_lines: false },
-                _ if is_whole => {}
-                _ => match elements(&bytes[1..]) {
-                    values if values.is_empty() => {}
-                    values => return Self { values, is_array: true, is_lines: false },
-                },
-            }
+        let content = content(bytes, is_whole);
+        let nothing = || Self { values: Vec::new(), is_array: false, is_lines: false };
+        if let Ok(Value::Array(values)) = serde_json::from_slice(&content) {
+            return Self { values, is_array: true, is_lines: false };
         }
         let mut values = Vec::new();
-        let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
-        for value in &mut stream {
+        for value in serde_json::Deserializer::from_slice(&content).into_iter::<Value>() {
             match value {
                 Ok(value @ (Value::Object(_) | Value::Array(_))) => values.push(value),
-                Ok(_) => return Self { values: Vec::new(), is_array: false, is_lines: false },
-                // What the sample cuts off is no error.
-                Err(error) if error.is_eof() && !is_whole => break,
-                Err(_) => return Self { values: Vec::new(), is_array: false, is_lines: false },
+                _ => return nothing(),
             }
         }
         let is_lines = values.len() > 1;
@@ -68,28 +61,67 @@ impl Values {
     }
 }
 
-/// The whole elements of an array that is cut; `bytes` begin behind its bracket.
-fn elements(bytes: &[u8]) -> Vec<Value> {
-    let mut values = Vec::new();
-    let mut rest = bytes;
-    loop {
-        let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<Value>();
-        let Some(Ok(value)) = stream.next() else { return values };
-        values.push(value);
-        rest = rest[stream.byte_offset()..].trim_ascii_start();
-        match rest.split_first() {
-            Some((b',', more)) => rest = more,
-            _ => return values,
+/// Returns JSON without the mark before it and without what a sample cuts: up to the last whole object of an array, or the
+/// last whole line.
+pub(super) fn content(bytes: &[u8], is_whole: bool) -> Cow<'_, [u8]> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+    if is_whole {
+        return Cow::Borrowed(bytes);
+    }
+    let line_end = bytes.iter().position(|byte| *byte == b'\n');
+    let has_lines = line_end.is_some_and(|end| serde_json::from_slice::<IgnoredAny>(&bytes[..end]).is_ok());
+    if has_lines {
+        let last = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        return Cow::Borrowed(&bytes[..last]);
+    }
+    closed(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
+}
+
+/// Closes JSON behind its last whole object of an array; None where there is none, or nothing is open.
+fn closed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut open: Vec<u8> = Vec::new();
+    let mut last = None;
+    let (mut is_text, mut is_escaped) = (false, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            b'}' | b']' => {
+                if open.pop() != Some(*byte) {
+                    return None;
+                }
+                // An object within another record is no record.
+                let is_outer =
+                    last.as_ref().is_none_or(|(_, around): &(usize, Vec<u8>)| open.len() <= around.len());
+                if *byte == b'}' && open.last() == Some(&b']') && is_outer {
+                    last = Some((at + 1, open.clone()));
+                }
+            }
+            _ => {}
+        }
+        if open.len() > DEEPEST {
+            return None;
         }
     }
+    let (end, closers) = last.filter(|_| !open.is_empty())?;
+    let mut closed = bytes[..end].to_vec();
+    closed.extend(closers.iter().rev());
+    Some(closed)
 }
 
 /// Fills in what JSON shows.
 pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>) {
     let read = Values::of(sample.bytes, sample.is_whole);
     preview.record_paths = paths(&read);
-    let objects: Vec<&Map<String, Value>> = read.values.iter().filter_map(Value::as_object).collect();
-    if objects.len() < read.values.len() {
+    let path = record_path(&read, &preview.record_paths);
+    let within = path.as_ref().and_then(|path| read.values[0].pointer(path)).and_then(Value::as_array);
+    let values = within.unwrap_or(&read.values);
+    let objects: Vec<&Map<String, Value>> = values.iter().filter_map(Value::as_object).collect();
+    if objects.len() < values.len() {
         preview
             .notes
             .push(Note::new("not_all_objects", "some of the values are no objects, so they are no records"));
@@ -113,12 +145,17 @@ pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>) {
     let cells: Vec<Cells<'_>> = names.iter().map(|name| column(name, &members)).collect();
     preview.columns = columns::guess(&cells, sample.time_zone);
     preview.candidate_keys = columns::keys(&cells, &preview.columns);
-    if preview.format.value == Format::Ndjson {
-        let detail = "a mapping reads one JSON object or an array of them, not one object a line";
-        preview.notes.push(Note::new("not_readable_yet", detail));
-        return;
-    }
-    draft::fill(preview, sample, Input::Json(JsonInput::default()));
+    let input = match preview.format.value {
+        Format::Ndjson => Input::Ndjson(NdjsonInput {}),
+        _ => Input::Json(JsonInput { records: path }),
+    };
+    draft::fill(preview, sample, input);
+}
+
+/// Where the records are of JSON that is one object: the longest array of objects in it, if it has several.
+fn record_path(read: &Values, paths: &[RecordPath]) -> Option<String> {
+    let is_object = !read.is_array && !read.is_lines && read.values.len() == 1;
+    paths.first().filter(|path| is_object && path.records > 1).map(|path| path.path.clone())
 }
 
 fn column<'m>(name: &str, members: &'m [Vec<(String, String)>]) -> Cells<'m> {

@@ -122,6 +122,7 @@ pub fn preview(sample: &Sample<'_>) -> Result<Preview, Vec<FieldError>> {
     let drafted = preview.draft.as_ref().and_then(|draft| draft.compile().ok());
     if let Some(compiled) = given.or(drafted) {
         preview.outcome = Some(outcome::of(&preview, sample, &compiled));
+        columns::mask(&mut preview.columns, |name| compiled.is_personal(name));
     }
     Ok(preview)
 }

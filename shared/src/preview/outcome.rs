@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Format, Preview, Sample, json};
-use crate::mapping::{Compiled, FileError, Outcome, Reason, Settled, records, settle};
+use crate::mapping::{Compiled, FileError, Incoming, Outcome, Provenance, Reason, Settled, records, settle};
 
 /// Most records that are shown.
 const RECORDS: usize = 20;
@@ -44,7 +44,7 @@ pub struct SampleRecord {
     pub line: u64,
     /// The key's text.
     pub source_id: String,
-    /// The record.
+    /// The record, with what the mapping tags as personal data masked.
     pub data: Value,
 }
 
@@ -75,7 +75,7 @@ pub struct SampleError {
 pub(super) fn of(preview: &Preview, sample: &Sample<'_>, mapping: &Compiled) -> MappedSample {
     let bytes = whole_records(preview, sample);
     let mut outcome = MappedSample::default();
-    if let Err(error) = outcome.fill(&bytes, mapping) {
+    if let Err(error) = outcome.fill(&bytes, sample.file_name, mapping) {
         outcome.failure = Some(crate::problem::FieldError::new(error.code(), error.to_string()));
     }
     outcome.errors_by_reason.sort_by_key(|reason| Reverse(reason.count));
@@ -83,9 +83,11 @@ pub(super) fn of(preview: &Preview, sample: &Sample<'_>, mapping: &Compiled) -> 
 }
 
 impl MappedSample {
-    fn fill(&mut self, bytes: &[u8], mapping: &Compiled) -> Result<(), FileError> {
-        let mut winners = settle(mapping, &[bytes.len() as u64], |_| Ok(bytes), |_, error| Err(error))?;
-        let mut records = records(bytes, mapping)?;
+    fn fill(&mut self, bytes: &[u8], file: Option<&str>, mapping: &Compiled) -> Result<(), FileError> {
+        let open = || Incoming { reader: bytes, provenance: Provenance { file, ..Provenance::default() } };
+        let mut winners =
+            settle(mapping, &[bytes.len() as u64], |_| Ok::<_, FileError>(open()), |_, error| Err(error))?;
+        let mut records = records(open(), mapping)?;
         let mut bytes_shown = 0;
         while let Some(settled) = winners.read(0, &mut records) {
             self.read += 1;
@@ -96,7 +98,8 @@ impl MappedSample {
                     if self.records.len() < RECORDS && bytes <= RECORD_BYTES {
                         bytes_shown = bytes;
                         let record = record.take();
-                        let data = serde_json::from_str(&record.data).expect("the engine writes JSON");
+                        let data =
+                            serde_json::from_str(&mapping.masked_record(&record.data)).expect("it is JSON");
                         self.records.push(SampleRecord {
                             line: record.line,
                             source_id: record.source_id,
@@ -133,12 +136,8 @@ fn whole_records<'s>(preview: &Preview, sample: &Sample<'s>) -> Cow<'s, [u8]> {
     if sample.is_whole {
         return Cow::Borrowed(sample.bytes);
     }
-    if preview.format.value == Format::Json {
-        let read = json::Values::of(sample.bytes, false);
-        return match read.is_array {
-            true => Cow::Owned(Value::Array(read.values).to_string().into_bytes()),
-            false => Cow::Borrowed(sample.bytes),
-        };
+    if matches!(preview.format.value, Format::Json | Format::Ndjson) {
+        return json::content(sample.bytes, false);
     }
     let unit = match preview.encoding.as_ref().map(|guess| guess.value.as_str()) {
         Some("utf-16le" | "utf-16be") => 2,

@@ -28,7 +28,7 @@ fn a_draft_says_all_that_a_mapping_states_and_maps_the_sample() {
         "name": "punches",
         "input": {"format": "csv", "encoding": "utf-8", "delimiter": ";", "quote": "\"", "header": true},
         "columns": [
-            {"name": "Ansattnr", "from": "Ansattnr", "type": "text"},
+            {"name": "Ansattnr", "from": "Ansattnr", "type": "identifier"},
             {"name": "Navn", "from": "Navn", "type": "text"},
             {"name": "Tid", "from": "Tid", "type": "timestamp", "format": "%d.%m.%Y %H:%M", "time_zone": "Europe/Oslo"},
             {"name": "Timer", "from": "Timer", "type": "decimal", "decimal_mark": ","},
@@ -106,6 +106,27 @@ fn dialects_reach_the_engine() {
 }
 
 #[test]
+fn personal_data_is_masked() {
+    let mapping: Mapping = serde_json::from_value(json!({
+        "name": "mine", "input": {"format": "csv", "encoding": "utf-8", "delimiter": ";"},
+        "columns": [{"name": "n", "from": "Navn", "type": "text", "pii": true}, {"name": "h", "from": "Timer", "type": "text"}],
+    }))
+    .unwrap();
+    let sample = Sample {
+        bytes: PUNCHES.as_bytes(),
+        is_whole: true,
+        file_name: None,
+        time_zone: "UTC",
+        mapping: Some(&mapping),
+    };
+    let mut found = preview(&sample).unwrap();
+    assert_eq!(found.outcome.as_ref().unwrap().records[0].data, json!({"n": "Ås•••", "h": "7,50"}));
+    found.draft = None;
+    let text = serde_json::to_string(&found).unwrap();
+    assert!(!text.contains("Åse Berg") && text.contains("0042"), "{text}");
+}
+
+#[test]
 fn formats_are_recognised_by_their_beginning() {
     let cases: [(&[u8], Format); 18] = [
         (b"[]", Format::Json),
@@ -163,6 +184,16 @@ fn members_of_json_are_columns() {
     }
     let nested = of(br#"{"data":{"people":[{"a":1},{"a":2}]},"next":null}"#, true);
     assert_eq!(nested.record_paths, [RecordPath { path: "/data/people".into(), records: 2 }]);
+    assert_eq!(nested.outcome.unwrap().mapped, 2);
+    let cut =
+        of(br#"{"next":"}]","data":{"people":[{"a":1,"b":[{"c":1}]},{"a":2},{"a":3,"b":[{"c":2}"#, false);
+    assert_eq!((cut.format.value, cut.outcome.unwrap().mapped), (Format::Json, 2));
+    for (lines, is_whole, read) in
+        [("{\"a\":1}\n{\"a\":2}\n", true, 2), ("{\"a\":1}\n{\"a\":2}\n{\"a", false, 2)]
+    {
+        let found = of(lines.as_bytes(), is_whole);
+        assert_eq!((found.format.value, found.outcome.unwrap().mapped), (Format::Ndjson, read));
+    }
 }
 
 #[test]
@@ -170,7 +201,9 @@ fn columns_that_cannot_be_mapped_are_told() {
     let found = of(b"id,a,a,\n1,2,3,x\n2,3,4,y\n", true);
     let codes: Vec<&str> = found.notes.iter().map(|note| note.code.as_str()).collect();
     assert_eq!(codes, ["repeated_column", "unnamed_column"]);
-    assert_eq!(found.draft.unwrap().columns.len(), 1);
+    let names: Vec<String> = found.draft.unwrap().columns.into_iter().map(|column| column.name).collect();
+    assert_eq!(names, ["id", "a_1", "a_2"]);
+    assert_eq!(found.outcome.unwrap().records[1].data, json!({"id": 2, "a_1": 3, "a_2": 4}));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A type that a column could have, and what tells which cells it reads.
 
 use super::CellType;
-use crate::mapping::{CellReader, Column, ColumnType, Source};
+use crate::mapping::{CellReader, Column, Source};
 
 /// How a candidate tells which cells it reads.
 pub(super) enum Test {
@@ -9,12 +9,7 @@ pub(super) enum Test {
     Engine(CellReader),
     /// By a rule of the preview, for what the engine has no type for.
     Rule(fn(&str) -> bool),
-    /// By rewriting the cell into one that the engine reads.
-    Rewritten(Rewrite, CellReader),
 }
-
-/// Rewrites a cell; None of one that is written otherwise.
-pub(super) type Rewrite = fn(&str) -> Option<String>;
 
 /// A type that a column could have.
 pub(super) struct Candidate {
@@ -46,7 +41,6 @@ impl Test {
         match self {
             Self::Engine(reader) => reader.reads(cell, token),
             Self::Rule(rule) => rule(cell),
-            Self::Rewritten(rewrite, reader) => rewrite(cell).is_some_and(|cell| reader.reads(&cell, token)),
         }
     }
 }
@@ -59,17 +53,18 @@ pub(super) fn reader(cell_type: &CellType) -> Option<CellReader> {
 impl CellType {
     /// Writes the type as a column of a mapping.
     pub(in crate::preview) fn column(&self, name: &str, from: &str) -> Column {
-        let has_format = matches!(self.mapped_as, ColumnType::Date | ColumnType::Timestamp);
         Column {
             name: name.into(),
             from: Some(Source::Column(from.into())),
             kind: Some(self.mapped_as),
             decimal_mark: self.decimal_mark.clone(),
             grouping: self.grouping.clone(),
-            format: self.format.clone().filter(|_| has_format),
+            format: self.format.clone(),
+            two_digit_years_from: self.two_digit_years_from,
             time_zone: self.time_zone.clone(),
             true_values: self.true_values.clone(),
             false_values: self.false_values.clone(),
+            notations: self.notations.clone(),
             ..Column::default()
         }
     }

@@ -55,7 +55,7 @@ fn candidates(cells: &Cells<'_>, zone: &str) -> Vec<Candidate> {
     let mut all = booleans::candidates(cells);
     all.extend(numbers::candidates(cells));
     all.extend(dates::candidates(cells, zone));
-    all.extend(times::candidates());
+    all.extend(times::candidates(cells));
     all
 }
 
@@ -70,7 +70,7 @@ fn typed(cells: &Cells<'_>, counted: usize, best: &Tried, rivals: &[Tried]) -> C
     }
     if let Some((why, confidence)) = identifiers::why(cells, &guess.value) {
         let number = Guess { confidence: rounded(guess.confidence * (1.0 - confidence)), ..guess };
-        guess = Guess::new(CellType::plain(Kind::Identifier, ColumnType::Text), confidence, why);
+        guess = Guess::new(CellType::plain(Kind::Identifier, ColumnType::Identifier), confidence, why);
         guess.rival(number.value, number.confidence, number.reason);
         return describe(cells, guess, &|_| true);
     }
@@ -108,7 +108,7 @@ fn words(cells: &Cells<'_>, counted: usize) -> ColumnGuess {
         guess.rival(plain(Kind::Text), 0.2, "a word may come that is not in the sample");
         guess
     } else if let Some(why) = identifiers::code(cells) {
-        Guess::new(plain(Kind::Identifier), 0.8, why)
+        Guess::new(CellType::plain(Kind::Identifier, ColumnType::Identifier), 0.8, why)
     } else {
         Guess::new(plain(Kind::Text), 0.95, format!("{} cells are of no other type", cells.filled))
     };

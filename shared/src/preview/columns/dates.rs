@@ -1,11 +1,11 @@
 //! Dates and timestamps, in every way of writing them that the engine reads, and two-digit years.
 //!
 //! Day-first and month-first are both candidates where no value over 12 settles it. A year of two
-//! digits is told, and mapped as text: it has no century.
+//! digits has no century: the hundred years that are meant are a suggestion.
 
 use std::sync::LazyLock;
 
-use super::candidate::{Candidate, Rewrite, Test, reader};
+use super::candidate::{Candidate, Test, reader};
 use super::cells::is_nothing;
 use super::{CellType, Cells, Kind};
 use crate::mapping::{CellReader, ColumnType};
@@ -71,6 +71,20 @@ static WAYS: LazyLock<Vec<Way>> = LazyLock::new(|| {
     ways
 });
 
+/// The same with years of two digits, but for those of digits alone.
+static WAYS_OF_TWO_DIGITS: LazyLock<Vec<Way>> = LazyLock::new(|| {
+    let has_marks = |way: &&Way| !way.format.contains("%Y%m") && !way.format.contains("%m%Y");
+    let short = |found: &Way| {
+        // `26-01-10` begins with its year less often than it ends with it.
+        let usual = if found.format.starts_with("%Y") { 0.3 } else { 1.0 };
+        way(found.format.replace("%Y", "%y"), found.weight * usual, found.mapped_as)
+    };
+    WAYS.iter().filter(has_marks).filter_map(short).collect()
+});
+
+/// The first of the hundred years that are suggested for years of two digits.
+const TWO_DIGIT_YEARS_FROM: i16 = 1950;
+
 fn way(format: String, weight: f64, mapped_as: ColumnType) -> Option<Way> {
     let is_local = mapped_as == ColumnType::Timestamp && !format.ends_with('z');
     let cell_type = cell_type(&format, mapped_as, is_local.then_some("UTC"));
@@ -81,7 +95,12 @@ fn way(format: String, weight: f64, mapped_as: ColumnType) -> Option<Way> {
 fn cell_type(format: &str, mapped_as: ColumnType, zone: Option<&str>) -> CellType {
     let kind = if mapped_as == ColumnType::Date { Kind::Date } else { Kind::Timestamp };
     let plain = CellType::plain(kind, mapped_as);
-    CellType { format: Some(format.into()), time_zone: zone.map(str::to_string), ..plain }
+    CellType {
+        format: Some(format.into()),
+        two_digit_years_from: format.contains("%y").then_some(TWO_DIGIT_YEARS_FROM),
+        time_zone: zone.map(str::to_string),
+        ..plain
+    }
 }
 
 /// How many different cells decide which formats are tried on all.
@@ -97,20 +116,23 @@ pub(super) fn candidates(cells: &Cells<'_>, zone: &str) -> Vec<Candidate> {
     if first.iter().filter(|cell| could_be(cell)).count() * 2 < first.len() {
         return Vec::new();
     }
-    let mut found: Vec<Candidate> = WAYS
-        .iter()
-        .filter(|way| {
-            first.iter().filter(|cell| way.reader.reads(cell, &mut token)).count() * 2 >= first.len()
-        })
-        .filter(|way| {
+    let mut fitting = |ways: &'static [Way]| -> Vec<&'static Way> {
+        let reads = |way: &&Way| first.iter().filter(|cell| way.reader.reads(cell, &mut token)).count();
+        let is_near = |way: &&Way| {
             !way.format.contains("%Y%m%d") && !way.format.contains("%m%Y") || are_near(&first, &way.format)
-        })
-        .filter_map(|way| candidate(way, cells, zone))
-        .collect();
+        };
+        let mut reads = reads;
+        ways.iter().filter(|way| reads(way) * 2 >= first.len()).filter(is_near).collect()
+    };
+    let mut found = fitting(&WAYS);
     if found.is_empty() {
-        found = two_digit_years(&first);
+        found = fitting(&WAYS_OF_TWO_DIGITS);
     }
-    found
+    // A fraction may be missing where a format has one: where it always is, the plain format is meant.
+    let plain: Vec<&str> = found.iter().map(|way| way.format.as_str()).collect();
+    let is_meant =
+        |way: &&&Way| !way.format.contains("%.f") || !plain.contains(&&*way.format.replace("%.f", ""));
+    found.iter().filter(is_meant).filter_map(|way| candidate(way, cells, zone)).collect()
 }
 
 fn candidate(way: &Way, cells: &Cells<'_>, zone: &str) -> Option<Candidate> {
@@ -119,6 +141,9 @@ fn candidate(way: &Way, cells: &Cells<'_>, zone: &str) -> Option<Candidate> {
     let zone = way.is_local.then_some(zone);
     let cell_type = cell_type(&way.format, way.mapped_as, zone);
     let mut remark = format!("written as {}", way.format);
+    if let Some(from) = cell_type.two_digit_years_from {
+        remark += &format!("; no cell says its century: the hundred years from {from} are a suggestion");
+    }
     if let Some(zone) = zone {
         let there = reader(&cell_type)?;
         let mut token = String::new();
@@ -144,52 +169,4 @@ fn are_near(cells: &[&str], format: &str) -> bool {
         let year = if format.starts_with("%Y") { digits.get(..4) } else { digits.get(4..8) };
         year.is_some_and(|year| ("1900".."2100").contains(&year))
     })
-}
-
-/// Dates whose years have two digits, told by reading them with a century before.
-fn two_digit_years(first: &[&str]) -> Vec<Candidate> {
-    let mut token = String::new();
-    let mut found = Vec::new();
-    let rewrites: [(Rewrite, bool); 2] = [(last_year, false), (first_year, true)];
-    for way in WAYS.iter() {
-        for (rewrite, is_first) in rewrites {
-            if way.format.starts_with("%Y") != is_first || way.format.contains("%Y%m%d") {
-                continue;
-            }
-            let reads = |cell: &&&str| rewrite(cell).is_some_and(|cell| way.reader.reads(&cell, &mut token));
-            if first.iter().filter(reads).count() * 2 < first.len() {
-                continue;
-            }
-            let kind = if way.mapped_as == ColumnType::Date { Kind::Date } else { Kind::Timestamp };
-            let plain = CellType::plain(kind, ColumnType::Text);
-            // `26-01-10` begins with a year less often than it ends with one.
-            let usual = if is_first { 0.3 } else { 1.0 };
-            found.push(Candidate {
-                cell_type: CellType { format: Some(way.format.replace("%Y", "%y")), ..plain },
-                test: Test::Rewritten(rewrite, way.reader.clone()),
-                weight: way.weight * usual,
-                remark: Some("the year has two digits and no century, so it stays text".into()),
-            });
-        }
-    }
-    found
-}
-
-/// `05.03.26 10:00` as `05.03.2026 10:00`.
-fn last_year(cell: &str) -> Option<String> {
-    let bytes = cell.as_bytes();
-    let is_part = |byte: u8| matches!(byte, b'.' | b'/' | b'-' | b' ');
-    let mut parts = (0..bytes.len()).filter(|at| is_part(bytes[*at]));
-    let (_, second) = (parts.next()?, parts.next()?);
-    let year = cell.get(second + 1..second + 3)?;
-    let ends = bytes.get(second + 3).is_none_or(|byte| !byte.is_ascii_digit());
-    let is_year = ends && year.bytes().all(|byte| byte.is_ascii_digit());
-    is_year.then(|| format!("{}20{}", &cell[..=second], &cell[second + 1..]))
-}
-
-/// `26-03-05` as `2026-03-05`.
-fn first_year(cell: &str) -> Option<String> {
-    let is_year = cell.get(..2)?.bytes().all(|byte| byte.is_ascii_digit());
-    let ends = cell.as_bytes().get(2).is_some_and(|byte| !byte.is_ascii_digit());
-    (is_year && ends).then(|| format!("20{cell}"))
 }

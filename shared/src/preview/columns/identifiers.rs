@@ -1,6 +1,7 @@
 //! Which numbers are names: personnel numbers, accounts, postcodes, telephone numbers.
 
 use super::{CellType, Cells, Kind};
+use crate::mapping::ColumnType;
 
 /// Words in the names of columns that hold identifiers, in lower case.
 const NAMES: [&str; 40] = [
@@ -96,6 +97,12 @@ pub(super) fn code(cells: &Cells<'_>) -> Option<String> {
             && cell.bytes().any(|byte| byte.is_ascii_digit())
             && cell.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | ':'))
     };
+    let identifier = super::candidate::reader(&CellType::plain(Kind::Identifier, ColumnType::Identifier))?;
+    let mut token = String::new();
+    // `1,23E+15` was an identifier before a spreadsheet had it.
+    if !cells.distinct.iter().all(|cell| identifier.reads(cell.text, &mut token)) {
+        return None;
+    }
     let are_codes = cells.distinct.iter().all(|cell| is_code(cell.text));
     (are_codes && cells.distinct.len() * 2 > cells.filled)
         .then(|| format!("all {} cells are codes: digits, no spaces, few of them twice", cells.filled))

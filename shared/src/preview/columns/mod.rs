@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::guess::Guess;
-use crate::mapping::ColumnType;
+use crate::mapping::{ColumnType, Notation, masked};
 pub(super) use cells::{Cells, shown};
 pub use keys::CandidateKey;
 pub(super) use keys::keys;
@@ -70,6 +70,12 @@ pub struct CellType {
     /// As a mapping's column states it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// A suggestion: nothing in a file of two-digit years says their century.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_digit_years_from: Option<i16>,
+    /// As a mapping's column states it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notations: Vec<Notation>,
     /// A suggestion: nothing in a file of local times says where they are local.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
@@ -126,6 +132,8 @@ impl CellType {
             grouping: None,
             format: None,
             time_zone: None,
+            two_digit_years_from: None,
+            notations: Vec::new(),
             true_values: Vec::new(),
             false_values: Vec::new(),
             words: Vec::new(),
@@ -138,4 +146,16 @@ pub(super) fn guess(columns: &[Cells<'_>], zone: &str) -> Vec<ColumnGuess> {
     let mut guesses: Vec<ColumnGuess> = columns.iter().map(|cells| choose::column(cells, zone)).collect();
     settle::by_neighbours(&mut guesses);
     guesses
+}
+
+/// Masks the cells of columns that have personal data.
+pub(super) fn mask(columns: &mut [ColumnGuess], is_personal: impl Fn(&str) -> bool) {
+    for column in columns.iter_mut().filter(|column| is_personal(&column.name)) {
+        let examples = column.examples.iter_mut().chain(&mut column.counterexamples);
+        examples.for_each(|example| example.cell = masked(&example.cell));
+        let rivals = column.kind.rivals.iter_mut().map(|rival| &mut rival.value);
+        for cell_type in rivals.chain([&mut column.kind.value]) {
+            cell_type.words.iter_mut().for_each(|word| *word = masked(word));
+        }
+    }
 }

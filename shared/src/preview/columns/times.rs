@@ -1,49 +1,34 @@
-//! Times of day and durations, which are told but mapped as text.
+//! Times of day and durations. Durations as ISO 8601 writes them are told, and mapped as text.
 
 use super::candidate::{Candidate, Test};
-use super::{CellType, Kind};
-use crate::mapping::ColumnType;
+use super::{CellType, Cells, Kind};
+use crate::mapping::{ColumnType, Notation};
+
+/// Formats of times of day.
+const TIMES: [&str; 4] = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%I:%M %p"];
 
 /// Returns times of day and durations.
-pub(super) fn candidates() -> Vec<Candidate> {
-    let rule = |kind, rule, weight, remark: &str| Candidate {
-        cell_type: CellType::plain(kind, ColumnType::Text),
-        test: Test::Rule(rule),
-        weight,
-        remark: Some(remark.into()),
+pub(super) fn candidates(cells: &Cells<'_>) -> Vec<Candidate> {
+    let has_fractions = cells.distinct.iter().any(|cell| cell.text.contains('.'));
+    let formats = TIMES.into_iter().filter(|format| has_fractions || !format.contains("%.f"));
+    let times = formats.filter_map(|format| {
+        let plain = CellType::plain(Kind::Time, ColumnType::Time);
+        let time = Candidate::engine(CellType { format: Some(format.into()), ..plain }, 1.0)?;
+        Some(time.remark(format!("written as {format}")))
+    });
+    let durations =
+        [Notation::HoursMinutes, Notation::HoursMinutesSeconds].into_iter().filter_map(|notation| {
+            let plain = CellType::plain(Kind::Duration, ColumnType::Duration);
+            let duration = Candidate::engine(CellType { notations: vec![notation], ..plain }, 0.4)?;
+            Some(duration.remark("hours and minutes could be a length of time, too"))
+        });
+    let iso = Candidate {
+        cell_type: CellType::plain(Kind::Duration, ColumnType::Text),
+        test: Test::Rule(is_iso),
+        weight: 0.4,
+        remark: Some("durations as ISO 8601 writes them go out as they are".into()),
     };
-    vec![
-        rule(Kind::Time, is_time, 1.0, "hours up to 23, and minutes"),
-        rule(Kind::Duration, is_duration, 0.4, "hours and minutes, or an ISO 8601 duration"),
-    ]
-}
-
-fn is_time(cell: &str) -> bool {
-    is_clock(cell, 23)
-}
-
-fn is_duration(cell: &str) -> bool {
-    is_clock(cell.trim_start_matches('-'), 9999) || is_iso(cell)
-}
-
-/// `H:MM` or `H:MM:SS`, with a fraction of the second perhaps.
-fn is_clock(cell: &str, most_hours: u32) -> bool {
-    let parts: Vec<&str> = cell.split(':').collect();
-    let digits = |part: &str, most: usize| {
-        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let below_60 = |part: &str| part.len() == 2 && digits(part, 2) && part < "60";
-    let (hours, minutes, seconds) = match parts.as_slice() {
-        [hours, minutes] => (*hours, *minutes, "00"),
-        [hours, minutes, seconds] => (*hours, *minutes, *seconds),
-        _ => return false,
-    };
-    let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    digits(hours, 4)
-        && hours.parse::<u32>().is_ok_and(|hours| hours <= most_hours)
-        && below_60(minutes)
-        && below_60(seconds)
-        && digits(fraction, 9)
+    times.chain(durations).chain([iso]).collect()
 }
 
 /// `P1DT2H30M` and the like.
