@@ -74,6 +74,9 @@ pub struct StagedRecord {
     pub hash: crate::change::Hash,
     /// When its file was taken, milliseconds since 1970.
     pub taken_at: i64,
+    /// Which of the run's inputs its file is, from 1; absent where it was staged before there was such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u32>,
 }
 
 impl StagedBatch {
@@ -299,6 +302,7 @@ mod tests {
             key: None,
             hash: crate::change::Hash([0; 16]),
             taken_at: 0,
+            input: None,
         }
     }
 

@@ -17,7 +17,7 @@ use tests::{
     stack::http_client,
 };
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "ordinal",
     "file",
     "line",
@@ -30,6 +30,7 @@ const COLUMNS: [&str; 12] = [
     "field",
     "detail",
     "pushed_as",
+    "input",
 ];
 
 async fn ask(api: &Api, run: &str, query: &str) -> Result<Answer> {
@@ -154,6 +155,7 @@ async fn a_large_report_is_one_file_and_one_that_is_too_large_says_what_to_do() 
         field: None,
         detail: None,
         pushed_as: None,
+        input: Some(1),
     };
     let (mut writer, mut index) = (PartWriter::default(), RecordsIndex::default());
     for ordinal in 1..=100_000 {

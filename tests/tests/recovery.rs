@@ -160,6 +160,7 @@ impl Scene {
             key: Some(Hash([ordinal as u8; 16])),
             hash: Hash([0; 16]),
             taken_at: past_ms(),
+            input: Some(1),
         };
         let batch_id = derived("bat", &[&run.id, &ordinal.to_string()]);
         let data = serde_json::value::to_raw_value(&json!({ "id": ordinal.to_string(), "value": "stale" }))?;

@@ -269,6 +269,14 @@ pub fn routes() -> Vec<Route> {
         .query(ERRORS_ONLY)
         .answer::<runs::CsvLink>(200),
         route(
+            "GET",
+            "/v1/runs/{id}/failed-lines",
+            Admin,
+            "Links to files of exactly the failed records, in the inputs' own formats, once the run has ended",
+            |c, who, r| Box::pin(runs::failed_lines(c, who, r)),
+        )
+        .answer::<runs::FailedLinesView>(200),
+        route(
             "POST",
             "/v1/runs/{id}/cancel",
             Admin,
@@ -280,10 +288,11 @@ pub fn routes() -> Vec<Route> {
             "POST",
             "/v1/runs/{id}/rerun",
             Admin,
-            "Takes a run's files through mapping and delivery again",
+            "Takes a run's files through mapping and delivery again: all records, or those that failed",
             |c, who, r| Box::pin(runs::rerun(c, who, r)),
         )
         .idempotent()
+        .body::<runs::Rerun>()
         .answer::<runs::RunView>(202),
         route("GET", "/v1/deliveries", Admin, "Lists what a target owes, oldest first", |c, who, r| {
             Box::pin(deliveries::list(c, who, r))

@@ -155,6 +155,7 @@ fn fate(
         field: None,
         detail,
         pushed_as: None,
+        input: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Starting a run by hand, and taking a run's files again.
+//! Starting a run by hand.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use shared::{
     run::{Run, Trigger},
 };
 
-use super::{find::find, view::RunView};
+use super::view::RunView;
 use crate::{
     Context, accounts,
     caller::Caller,
@@ -26,6 +26,10 @@ pub(crate) struct StartRun {
     /// What part of the source is wanted. Recorded with the run; not yet acted on.
     #[serde(default)]
     scope: Option<String>,
+    /// Whether it only reads and maps, and reports what it would send: nothing is sent, no file counts as taken, none is
+    /// moved or removed, and the next run does all of it as if this one had not been.
+    #[serde(default)]
+    validate_only: bool,
 }
 
 /// Starts a run of a connection. It takes the same admission as a scheduled one, and moves no schedule.
@@ -41,27 +45,7 @@ pub(crate) async fn start(
     let connection = request.param("id");
     let mut run = new_run(&context, &caller, &request, connection);
     run.scope = body.scope;
-    admit(&context, &caller, run).await
-}
-
-/// Takes the files of a run through mapping and delivery again, compared with today's state.
-pub(crate) async fn rerun(
-    context: Arc<Context>,
-    caller: Caller,
-    request: Request,
-) -> Result<Response, Problem> {
-    let old = find(&context, &caller, &request).await?;
-    if !old.status.is_final() {
-        return Err(Problem::new(409, "run_active", "the run has not ended yet"));
-    }
-    if old.inputs.is_empty() {
-        return Err(Problem::new(409, "no_inputs", "the run took no file; start a new run instead"));
-    }
-    let mut run = new_run(&context, &caller, &request, &old.connection);
-    run.rerun_of = Some(old.id);
-    run.retry_of = old.retry_of;
-    run.inputs = old.inputs;
-    run.inputs_complete = true;
+    run.validate_only = body.validate_only;
     admit(&context, &caller, run).await
 }
 
@@ -72,7 +56,7 @@ pub(crate) fn run_id(context: &Context, caller: &Caller, request: &Request, of: 
     }
 }
 
-fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
+pub(super) fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
     let id = run_id(context, caller, request, connection);
     Run::queued(id, &caller.account, connection, Trigger::Manual, (context.clock)())
 }
@@ -85,7 +69,10 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
         Admission::AlreadyClaimed => {
             let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
             let found = found.ok_or_else(|| Problem::not_found("run"))?;
-            if found.scope != run.scope {
+            let what = |run: &Run| {
+                (run.scope.clone(), run.validate_only, run.rerun_of.clone(), run.failed_of.clone())
+            };
+            if what(&found) != what(&run) {
                 let detail = "another request was made with this Idempotency-Key";
                 return conflict("idempotency_conflict", detail.into());
             }
@@ -101,6 +88,12 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
             );
         }
         Admission::NoConnection => return Err(Problem::not_found("connection")),
+        Admission::TakenAgain => {
+            return conflict(
+                "taken_again",
+                "another run takes these records again; look at the run again".into(),
+            );
+        }
         Admission::NotDead => {
             return conflict("moved_on", "the delivery is no longer dead; look at it again".into());
         }

@@ -20,7 +20,7 @@ use shared::{
     run::{Failure, Origin, Run, RunStatus, ending},
 };
 
-use crate::{Context, error::Stop, limit::Limit, send_all};
+use crate::{Context, error::Stop, limit::Limit, report, send_all};
 
 /// Bounds between which a run that waits for its target is looked at again.
 const LOOK_AGAIN: (SignedDuration, SignedDuration) =
@@ -37,12 +37,21 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
     }
     let was_cancelled = was_cancelled(run, &batches);
     let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
-    let mut state = state::StateUpdate::open(context, run, settings).await?;
-    let counts = match fold::fold(context, run, batches, &mut state, limit).await {
+    let mut state = state::StateUpdate::open(context, run, settings.clone()).await?;
+    let folded = match fold::fold(context, run, batches, &mut state, limit).await {
         Err(Stop::OutOfTime(_)) if limit.was_in_vain(run) => return give_up(context, run, limit).await,
-        counts => counts?,
+        folded => folded?,
     };
+    let counts = folded.counts;
     let failure = state.write(context, run).await?;
+    report::tell(
+        context,
+        run,
+        &settings,
+        report::Told { reasons: folded.reasons, parts: folded.parts },
+        limit,
+    )
+    .await?;
     let failure = failure.or_else(|| run.failure.clone());
     let (status, failure) = match was_cancelled {
         true => (RunStatus::Cancelled, failure),

@@ -40,8 +40,16 @@ pub(super) async fn select(
     let fingerprints: Vec<_> = candidates.iter().map(|(file, _)| fingerprint(file)).collect();
     let mut taken = context.table.taken_files(&run.account, &run.connection, &fingerprints).await?;
     let mut selected = Selected { new: Vec::new(), taken_before: Vec::new() };
+    // What a run that only validates has taken is in no ledger, and it is the only one to know.
+    let is_own = |file: &RemoteFile| {
+        run.validate_only
+            && run.inputs.iter().any(|input| {
+                (&input.path, input.size_bytes, input.mtime) == (&file.path, file.size_bytes, file.mtime)
+            })
+    };
     for ((file, is_ready), fingerprint) in candidates.into_iter().zip(fingerprints) {
         match taken.remove(&fingerprint) {
+            None if is_own(&file) => {}
             None if is_ready => selected.new.push(file),
             None => {}
             Some(entry) => selected.taken_before.push((file, entry)),

@@ -1,0 +1,278 @@
+//! The copies, byte by byte, and the rules of records held together with those of the scanner.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::mapping::input::{self, raw_record::RawRecord};
+use crate::mapping::{Encoding, outcome::Reason};
+
+fn settings(encoding: &str, quote: Option<u8>, has_header: bool) -> CompiledCsv {
+    CompiledCsv { encoding: Encoding::named(encoding).unwrap(), delimiter: b';', quote, has_header }
+}
+
+fn failed(lines: &[(u64, &str)]) -> Vec<FailedRecord> {
+    lines.iter().map(|(line, reason)| FailedRecord { line: *line, reason: (*reason).into() }).collect()
+}
+
+fn copy(csv: &CompiledCsv, file: &[u8], wanted: Vec<FailedRecord>) -> (Vec<u8>, Copied) {
+    let mut out = Vec::new();
+    // One byte a read: nothing may hang on where a piece ends.
+    let reader = OneByOne(file);
+    let copied = FailedLines(Format::Csv(csv)).copy(reader, wanted.into_iter().map(Ok), &mut out).unwrap();
+    (out, copied)
+}
+
+struct OneByOne<'f>(&'f [u8]);
+
+impl Read for OneByOne<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = buf.len().min(1);
+        self.0.read(&mut buf[..count])
+    }
+}
+
+#[test]
+fn the_copy_has_the_failed_records_as_they_came_and_their_reasons() {
+    let quote = Some(b'"');
+    for (why, file, wanted, expected) in [
+        (
+            "plain",
+            "id;v\r\n1;a\r\n2;b\r\n3;c\r\n",
+            &[(3, "required")][..],
+            "id;v;crossdock_reason\r\n2;b;required\r\n",
+        ),
+        ("no line end behind the last", "id;v\n1;a", &[(2, "r")], "id;v;crossdock_reason\n1;a;r"),
+        ("lone CRs", "id;v\r1;a\r2;b\r", &[(3, "r")], "id;v;crossdock_reason\r2;b;r\r"),
+        (
+            "mixed",
+            "id;v\r\n1;a\r\n\n2;b\n3;c\r",
+            &[(4, "r"), (5, "s")],
+            "id;v;crossdock_reason\r\n2;b;r\n3;c;s\r",
+        ),
+        (
+            "blank lines are no part of it",
+            "\n\nid;v\n\n\n1;a\n\n2;b\n",
+            &[(6, "r")],
+            "id;v;crossdock_reason\n1;a;r\n",
+        ),
+        (
+            "quotes with line breaks and delimiters",
+            "id;v\r\n1;\"a\r\n;\"\"b\"\r\n2;\"c\nd\"\r\n3;e\r\n",
+            &[(2, "r"), (4, "s")],
+            "id;v;crossdock_reason\r\n1;\"a\r\n;\"\"b\";r\r\n2;\"c\nd\";s\r\n",
+        ),
+        (
+            "too few and too many fields",
+            "id;v\n1\n1;2;3\n",
+            &[(2, "r"), (3, "r")],
+            "id;v;crossdock_reason\n1;r\n1;2;3;r\n",
+        ),
+        (
+            "text behind a quote",
+            "id;v\n\"1\"x;2\n",
+            &[(2, "stray_quote")],
+            "id;v;crossdock_reason\n\"1\"x;2;stray_quote\n",
+        ),
+        (
+            "a quote that never closes: as it is",
+            "id;v\n1;a\n2;\"b\n3;c\n",
+            &[(2, "r"), (3, "unclosed_quote")],
+            "id;v;crossdock_reason\n1;a;r\n2;\"b\n3;c\n",
+        ),
+        (
+            "sent again: the old reasons go, wherever they are",
+            "id;v;crossdock_reason\n1;a;old\n2;b;\"o;ld\"\n",
+            &[(3, "new")],
+            "id;v;crossdock_reason\n2;b;new\n",
+        ),
+        (
+            "the old column moved to the front, quoted",
+            "\"crossdock_reason\";id\nold;1\n;2\n",
+            &[(2, "r"), (3, "s")],
+            "id;crossdock_reason\n1;r\n2;s\n",
+        ),
+        (
+            "an unclosed quote in the old column swallows nothing",
+            "id;crossdock_reason\n1;\"old\n2;x\n",
+            &[(2, "unclosed_quote")],
+            "id;crossdock_reason\n1;\"old\n2;x\n",
+        ),
+        ("nothing but reasons", "crossdock_reason\nx\n", &[(2, "r")], "crossdock_reason\nr\n"),
+    ] {
+        let csv = settings("utf-8", quote, true);
+        let (copy, copied) = copy(&csv, file.as_bytes(), failed(wanted));
+        assert_eq!(String::from_utf8(copy).unwrap(), expected, "{why}");
+        assert_eq!(copied, Copied { records: wanted.len() as u64, missing: 0 }, "{why}");
+    }
+}
+
+#[test]
+fn marks_and_bytes_of_other_encodings_stay_as_they_are() {
+    let latin = settings("iso-8859-1", Some(b'"'), true);
+    let (copied, _) = copy(&latin, b"id;n\r\n1;\xC5\xFF\r\n2;\x85\r\n", failed(&[(2, "r")]));
+    assert_eq!(copied, b"id;n;crossdock_reason\r\n1;\xC5\xFF;r\r\n");
+    let marked = settings("utf-8", None, true);
+    let (copied, _) = copy(&marked, b"\xEF\xBB\xBFid\n1\n\xFF2\n", failed(&[(3, "invalid_bytes")]));
+    assert_eq!(copied, b"\xEF\xBB\xBFid;crossdock_reason\n\xFF2;invalid_bytes\n");
+    let wide = settings("utf-16le", Some(b'"'), true);
+    let encode = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let file = [vec![0xFF, 0xFE], encode("id;n\r\n1;\u{3B0A}\u{0D0A}\r\n2;b\r\n")].concat();
+    let (copied, _) = copy(&wide, &file, failed(&[(2, "r")]));
+    let expected = encode("id;n;crossdock_reason\r\n1;\u{3B0A}\u{0D0A};r\r\n");
+    assert_eq!(copied, [vec![0xFF, 0xFE], expected].concat(), "units that hold the bytes of ; CR and LF");
+}
+
+#[test]
+fn without_a_header_the_records_are_all_there_is() {
+    let csv = settings("utf-8", Some(b'"'), false);
+    assert!(!FailedLines(Format::Csv(&csv)).has_reasons());
+    let (copied, _) = copy(&csv, b"1;a\n2;b\n3;c\n", failed(&[(1, "r"), (3, "s")]));
+    assert_eq!(copied, b"1;a\n3;c\n");
+}
+
+#[test]
+fn a_column_without_a_name_is_not_taken_for_the_reasons() {
+    let csv = settings("utf-8", None, true);
+    let (copied, _) = copy(&csv, b";id\nx;1\n", failed(&[(2, "r")]));
+    assert_eq!(copied, b";id;crossdock_reason\nx;1;r\n");
+}
+
+#[test]
+fn where_the_name_of_the_column_cannot_be_written_there_is_none() {
+    let csv = CompiledCsv { delimiter: b'_', ..settings("utf-8", None, true) };
+    let (copied, _) = copy(&csv, b"a_b\n1_2\n", failed(&[(2, "r")]));
+    assert_eq!(copied, b"a_b\n1_2\n");
+    let csv = CompiledCsv { delimiter: b'_', ..settings("utf-8", Some(b'\''), true) };
+    let (copied, _) = copy(&csv, b"a_b\n1_2\n", failed(&[(2, "not_a_date")]));
+    assert_eq!(copied, b"a_b_'crossdock_reason'\n1_2_'not_a_date'\n");
+}
+
+#[test]
+fn lines_on_which_no_record_begins_are_counted() {
+    let csv = settings("utf-8", Some(b'"'), true);
+    let file = b"id\n1\n\"2\n3\"\n4\n";
+    let (copied, counted) = copy(&csv, file, failed(&[(2, "r"), (4, "r"), (5, "r"), (9, "r")]));
+    assert_eq!(copied, b"id;crossdock_reason\n1;r\n4;r\n");
+    assert_eq!(counted, Copied { records: 2, missing: 2 });
+}
+
+#[test]
+fn no_more_is_read_than_is_needed() {
+    struct Ends<'f>(&'f [u8]);
+    impl Read for Ends<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() { Err(io::Error::other("read on")) } else { self.0.read(buf) }
+        }
+    }
+    let csv = settings("utf-8", None, true);
+    let wanted = failed(&[(2, "r")]).into_iter().map(Ok);
+    let mut out = Vec::new();
+    let copied = FailedLines(Format::Csv(&csv)).copy(Ends(b"id\n1\n2\n3\n"), wanted, &mut out).unwrap();
+    assert_eq!((out.as_slice(), copied.records), (&b"id;crossdock_reason\n1;r\n"[..], 1));
+}
+
+/// The records of a file as the mapping reads them.
+fn read(csv: &CompiledCsv, file: &[u8]) -> Option<(Vec<String>, Vec<RawRecord>)> {
+    let settings = CompiledInput::Csv(csv.clone());
+    let mut opened = input::open(&settings, &[], file).ok()?;
+    let mut records = Vec::new();
+    loop {
+        let mut record = RawRecord::default();
+        if !opened.rows.read(&mut record).ok()? {
+            return Some((opened.columns?, records));
+        }
+        records.push(record);
+    }
+}
+
+fn cells(record: &RawRecord) -> Vec<Vec<u8>> {
+    record.cells().map(<[u8]>::to_vec).collect()
+}
+
+const ENCODINGS: [&str; 6] = ["utf-8", "iso-8859-1", "windows-1252", "utf-16le", "utf-16be", "ibm866"];
+
+proptest! {
+    /// Whatever the bytes: a record begins where the scanner says that one begins, and nowhere else.
+    #[test]
+    fn records_begin_where_the_scanner_says(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "a", ";", "\"", "\r", "\n", "\r\n", "\"\"", ";\"", "\";", "\"\n", "å", "b;c", "\u{3B0A}",
+        ]), 0..60),
+        encoding in prop::sample::select(ENCODINGS.to_vec()),
+        quote in prop::sample::select(vec![Some(b'"'), None]),
+        has_header in any::<bool>(),
+        cut in 0..2usize,
+        pick in any::<u64>(),
+    ) {
+        let csv = settings(encoding, quote, has_header);
+        let mut file = Vec::new();
+        for piece in &pieces {
+            let _ = csv.encoding.encode(piece, &mut file); // what the encoding has not is left out
+        }
+        file.truncate(file.len().saturating_sub(cut));
+        let Some((columns, records)) = read(&csv, &file) else { return Ok(()) };
+        let reason_of = |record: &RawRecord| record.flaw.map_or("required", Reason::as_str);
+        let wanted: Vec<_> = records
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| pick >> (at % 64) & 1 == 1)
+            .map(|(_, record)| FailedRecord { line: record.line, reason: reason_of(record).into() })
+            .collect();
+        let (copied, counted) = copy(&csv, &file, wanted.clone());
+        prop_assert_eq!(counted, Copied { records: wanted.len() as u64, missing: 0 });
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        // Read again, the copy has these records and no other; one that was no record before stays none.
+        let Some((again, copies)) = read(&csv, &copied) else {
+            prop_assert!(!has_header, "the copy has a header");
+            return Ok(()); // its first record is one that cannot be split
+        };
+        if has_reasons_column(&csv) {
+            prop_assert_eq!(again, [&columns[..], &[REASON_COLUMN.to_string()]].concat());
+        }
+        let originals: Vec<_> =
+            records.iter().filter(|r| wanted.iter().any(|w| w.line == r.line)).collect();
+        prop_assert_eq!(copies.len(), originals.len());
+        for (copy, (original, wanted)) in copies.iter().zip(originals.iter().zip(&wanted)) {
+            let is_split = |r: &RawRecord| r.flaw.is_none_or(|flaw| flaw == Reason::RaggedLine);
+            let is_cut_off = encoding.starts_with("utf-16") && file.len() % 2 == 1;
+            if is_cut_off && Some(original.line) == records.last().map(|r| r.line) {
+                continue; // nothing can stand behind half a unit
+            }
+            if csv.has_header {
+                prop_assert_eq!(copy.flaw, original.flaw);
+            }
+            if is_split(original) {
+                let mut expected = cells(original);
+                if has_reasons_column(&csv) {
+                    expected.push(wanted.reason.clone().into_bytes());
+                }
+                prop_assert_eq!(cells(copy), expected);
+            }
+        }
+    }
+
+    /// A file that is copied whole, without a column for reasons, is the file without its blank lines.
+    #[test]
+    fn nothing_is_lost_between_records(
+        lines in prop::collection::vec("[a-c;å]{1,6}(\r\n|\n|\r)", 1..20),
+        encoding in prop::sample::select(ENCODINGS.to_vec()),
+    ) {
+        let csv = settings(encoding, None, false);
+        let mut file = Vec::new();
+        let mut wanted = Vec::new();
+        for (at, line) in lines.iter().enumerate() {
+            if csv.encoding.encode(line, &mut file).is_err() {
+                return Ok(());
+            }
+            wanted.push(FailedRecord { line: at as u64 + 1, reason: "r".into() });
+        }
+        let (copied, _) = copy(&csv, &file, wanted);
+        prop_assert_eq!(copied, file);
+    }
+}
+
+fn has_reasons_column(csv: &CompiledCsv) -> bool {
+    FailedLines(Format::Csv(csv)).has_reasons()
+}
