@@ -14,7 +14,7 @@ use super::{
     Plan, batches, notifications,
     plan::{Boundary, Point},
     promises::{self, Expected, FILE, Left},
-    pushes,
+    pushes, reruns,
     setting::Setting,
     snapshot::Snapshot,
     world::World,
@@ -60,11 +60,13 @@ pub enum Path {
     BufferBatches,
     /// `sftp-pull`: a run whose target is one of files, from its first message to its end.
     PullPushed,
+    /// `sftp-pull`: a run that takes what failed in an earlier one, from its first message to its end.
+    RerunFailed,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -83,11 +85,12 @@ impl Path {
         Self::PushBatches,
         Self::BufferBatches,
         Self::PullPushed,
+        Self::RerunFailed,
     ];
 
     fn under(self) -> &'static str {
         match self {
-            Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed => "sftp-pull",
+            Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed | Self::RerunFailed => "sftp-pull",
             Self::Deliver | Self::Notify | Self::Buffer | Self::BufferBatches => "deliver",
             Self::Push
             | Self::PushReplace
@@ -149,6 +152,7 @@ impl fmt::Display for Path {
             Self::PushBatches => "push of batches",
             Self::BufferBatches => "buffer of batches",
             Self::PullPushed => "pull that is pushed",
+            Self::RerunFailed => "rerun of what failed",
         })
     }
 }
@@ -187,7 +191,7 @@ struct Begin {
 /// When a promise is broken even so.
 pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
     let begin = match path {
-        Path::Close | Path::Deliver => Some(begin(setting, path).await?),
+        Path::Close | Path::Deliver | Path::RerunFailed => Some(begin(setting, path).await?),
         _ => None,
     };
     let mut route = Route { path, calls: BTreeMap::new(), begin };
@@ -199,6 +203,12 @@ pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
 
 async fn begin(setting: &Arc<Setting>, path: Path) -> Result<Begin> {
     let mut world = World::new(setting, 0, "none", Plan::new(None)).await?;
+    if path == Path::RerunFailed {
+        reruns::begin(&mut world, &path.expected()).await?;
+        let begin = Begin { snapshot: Snapshot::of(&world).await?, taken: world.receiver.taken()? };
+        world.end().await?;
+        return Ok(begin);
+    }
     world.put(FILE, path.expected().content)?;
     world.schedule_is_due().await?;
     world.admit(true).await?;
@@ -339,6 +349,7 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
             world.pull_next().await?;
             world.plan.is_over();
         }
+        Path::RerunFailed => return reruns::play(world, &expected).await,
         Path::Close => world.wake_all().await?,
         Path::Deliver => {
             world.receiver.next([Manner::Status(500), Manner::LeaveOut(vec!["4".into()])]);

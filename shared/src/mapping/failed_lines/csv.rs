@@ -1,4 +1,4 @@
-//! CSV: the header, and the records on some lines, with one more column.
+//! CSV: what stands before the records, and the records on some lines, with the reason of each.
 
 use std::io::{self, BufWriter, Read, Write};
 
@@ -6,18 +6,25 @@ use super::{
     Copied, FailedRecord, REASON_COLUMN,
     units::{Pieces, Units, units},
 };
-use crate::mapping::{compile::CompiledCsv, outcome::Reason};
+use crate::mapping::{
+    Utf8Reader,
+    compile::CompiledCsv,
+    document::Ragged,
+    input::{raw_record::RawRecord, scan::Scanner},
+    outcome::Reason,
+};
 
-const CR: u16 = b'\r' as u16;
-const LF: u16 = b'\n' as u16;
+const CR: u32 = b'\r' as u32;
+const LF: u32 = b'\n' as u32;
 
 /// Says whether there is a column for reasons: not without a header, nor where its name could not be written.
 pub(super) fn has_reasons(csv: &CompiledCsv) -> bool {
-    let is_bare = csv.delimiter != b'_' && !csv.delimiter.is_ascii_alphanumeric();
-    csv.has_header && (csv.quote.is_some() || is_bare)
+    let marks = csv.marks;
+    let is_bare = |mark: u8| mark != b'_' && !mark.is_ascii_alphanumeric();
+    csv.has_header && marks.escape.is_none_or(is_bare) && (marks.quote.is_some() || is_bare(marks.delimiter))
 }
 
-/// Copies the header and the records.
+/// Copies the lines before the header, the header and the records.
 pub(super) fn copy(
     csv: &CompiledCsv,
     reader: impl Read,
@@ -44,33 +51,39 @@ pub(super) fn copy(
     copier.finish()
 }
 
-/// As the scanner's states.
+/// The scanner's states, and those of lines that are passed over.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
+    /// In one of so many lines before the header.
+    Title(u32),
+    Comment,
     RecordStart,
     FieldStart,
     Unquoted,
     Quoted,
     QuoteInQuoted,
+    Escaped {
+        is_quoted: bool,
+    },
 }
 
 /// What becomes of the record under way.
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
     PassedOver,
-    /// It names the columns: kept until its end, when it is known which of them is dropped.
+    /// It names the columns: kept until its end, when they are known.
     Header,
-    /// Copied, with its reason where there is a column for it.
-    Copied,
-    /// Copied as it is, since where its fields end is not known.
+    /// Copied, with its reason; where the mapping makes records as wide as the header, made so.
+    Copied {
+        is_padded: bool,
+    },
+    /// Copied as it is.
     CopiedRaw,
 }
 
 struct Copier<'c, F, W: Write> {
     csv: &'c CompiledCsv,
     form: Units,
-    delimiter: u16,
-    quote: Option<u16>,
     failed: F,
     next: Option<FailedRecord>,
     out: BufWriter<W>,
@@ -80,20 +93,18 @@ struct Copier<'c, F, W: Write> {
     /// The line of the next unit.
     line: u64,
     after_cr: bool,
-    /// Whether an LF would belong to the record that a CR has just ended.
+    /// Whether an LF would belong to what a CR has just ended.
     lf_is_copied: bool,
-    /// The field under way, from 0.
-    field: usize,
-    /// The column of reasons that came in.
-    dropped: Option<usize>,
-    /// Fields of the record that are in the copy.
-    fields_copied: usize,
-    header: Vec<u8>,
-    /// Where each of its fields ends.
-    header_ends: Vec<usize>,
-    has_header: bool,
     /// Whether the file ends within a unit: nothing can stand behind that.
     is_cut_off: bool,
+    /// The field under way, from 0.
+    field: usize,
+    has_reason: bool,
+    header: Option<Vec<u8>>,
+    /// Fields of the header as it came.
+    width: usize,
+    /// The column of reasons that came in, if one did: its cells are replaced where they are.
+    column: Option<usize>,
 }
 
 impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W> {
@@ -101,24 +112,24 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
         Self {
             csv,
             form,
-            delimiter: csv.delimiter.into(),
-            quote: csv.quote.map(u16::from),
             failed,
             next: None,
             out,
             copied: Copied::default(),
-            state: State::RecordStart,
+            state: match csv.skip_lines {
+                0 => State::RecordStart,
+                lines => State::Title(lines),
+            },
             fate: Fate::PassedOver,
             line: 1,
             after_cr: false,
             lf_is_copied: false,
-            field: 0,
-            dropped: None,
-            fields_copied: 0,
-            header: Vec::new(),
-            header_ends: Vec::new(),
-            has_header: csv.has_header,
             is_cut_off: false,
+            field: 0,
+            has_reason: false,
+            header: csv.has_header.then(Vec::new),
+            width: 0,
+            column: None,
         }
     }
 
@@ -128,62 +139,93 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
     }
 
     fn is_done(&self) -> bool {
-        self.next.is_none() && self.state == State::RecordStart && !self.lf_is_copied && !self.has_header
+        self.next.is_none()
+            && self.state == State::RecordStart
+            && !(self.lf_is_copied && self.after_cr)
+            && self.header.is_none()
     }
 
     /// Takes the next unit, by the scanner's rules.
-    fn unit(&mut self, value: u16, raw: &[u8]) -> io::Result<()> {
-        self.is_cut_off = raw.len() < self.form.width();
+    fn unit(&mut self, value: u32, raw: &[u8]) -> io::Result<()> {
+        self.is_cut_off = raw.len() < self.form.width;
+        let is = |mark: Option<u8>| mark.map(u32::from) == Some(value);
+        let marks = self.csv.marks;
         let ends_line = value == CR || value == LF;
-        if self.state == State::RecordStart {
-            if ends_line {
-                if value == LF && self.after_cr && self.lf_is_copied {
-                    self.out.write_all(raw)?;
-                }
-                self.lf_is_copied = false;
-                self.count_line_end(value);
-                return Ok(());
-            }
-            self.lf_is_copied = false;
-            self.begin()?;
-            self.state = State::FieldStart;
+        if value == LF && self.after_cr && matches!(self.state, State::RecordStart | State::Title(_)) {
+            // The other half of the line end before.
+            self.after_cr = false;
+            return if self.lf_is_copied { self.out.write_all(raw) } else { Ok(()) };
         }
         match self.state {
-            State::FieldStart if Some(value) == self.quote => self.state = State::Quoted,
-            State::QuoteInQuoted if Some(value) == self.quote => self.state = State::Quoted,
-            State::Quoted => {
-                if Some(value) == self.quote {
-                    self.state = State::QuoteInQuoted;
+            State::Title(left) => {
+                self.out.write_all(raw)?;
+                self.count(value);
+                if ends_line {
+                    self.lf_is_copied = true;
+                    self.state = if left > 1 { State::Title(left - 1) } else { State::RecordStart };
                 }
+                return Ok(());
             }
-            _ if value == self.delimiter => {
+            State::Comment => {
+                self.count(value);
+                if ends_line {
+                    self.state = State::RecordStart;
+                }
+                return Ok(());
+            }
+            State::RecordStart => {
+                self.lf_is_copied = false;
+                if ends_line {
+                    self.count(value);
+                    return Ok(());
+                }
+                if is(marks.comment) {
+                    self.after_cr = false;
+                    self.state = State::Comment;
+                    return Ok(());
+                }
+                self.begin()?;
                 self.state = State::FieldStart;
+            }
+            _ => {}
+        }
+        match self.state {
+            State::Escaped { is_quoted } => {
+                self.state = if is_quoted { State::Quoted } else { State::Unquoted };
+            }
+            State::FieldStart | State::QuoteInQuoted if is(marks.quote) => self.state = State::Quoted,
+            State::Quoted if is(marks.escape) => self.state = State::Escaped { is_quoted: true },
+            State::Quoted if is(marks.quote) => self.state = State::QuoteInQuoted,
+            State::Quoted => {}
+            _ if is(Some(marks.delimiter)) => {
+                self.state = State::FieldStart;
+                self.after_cr = false;
                 return self.delimit(raw);
             }
             _ if ends_line => {
                 self.state = State::RecordStart;
-                self.end(true, raw)?;
-                self.count_line_end(value);
+                self.end(raw)?;
+                self.count(value);
                 return Ok(());
             }
+            _ if is(marks.escape) => self.state = State::Escaped { is_quoted: false },
             _ => self.state = State::Unquoted,
         }
-        match ends_line {
-            true => self.count_line_end(value),
-            false => self.after_cr = false,
-        }
+        self.count(value);
         self.content(raw)
     }
 
-    fn count_line_end(&mut self, value: u16) {
-        self.line += u64::from(!(value == LF && self.after_cr));
+    /// Counts lines, the two units of a CRLF as one end.
+    fn count(&mut self, value: u32) {
+        let ends_line = value == CR || value == LF;
+        self.line += u64::from(ends_line && !(value == LF && self.after_cr));
         self.after_cr = value == CR;
     }
 
     fn begin(&mut self) -> io::Result<()> {
         self.after_cr = false;
-        (self.field, self.fields_copied) = (0, 0);
-        if std::mem::take(&mut self.has_header) {
+        (self.field, self.has_reason) = (0, false);
+        if self.header.is_some() {
             self.fate = Fate::Header;
             return Ok(());
         }
@@ -192,58 +234,71 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
             self.next_failed()?;
         }
         self.fate = match &self.next {
-            Some(next) if next.line == self.line => {
-                let is_open = next.reason == Reason::UnclosedQuote.as_str();
-                if is_open { Fate::CopiedRaw } else { Fate::Copied }
-            }
+            Some(next) if next.line == self.line => self.fate_of(&next.reason),
             _ => Fate::PassedOver,
         };
-        self.fields_copied = usize::from(self.dropped != Some(0));
-        Ok(())
+        self.reason_in_place()
+    }
+
+    fn fate_of(&self, reason: &str) -> Fate {
+        let is = |flaw: Reason| reason == flaw.as_str();
+        if !has_reasons(self.csv) || is(Reason::UnclosedQuote) {
+            return Fate::CopiedRaw;
+        }
+        // Of these it is not known which fields they have, or it is what is wrong with them.
+        let is_unclear = is(Reason::RaggedLine) || is(Reason::StrayQuote) || is(Reason::RecordTooLong);
+        Fate::Copied { is_padded: self.csv.ragged == Ragged::Pad && !is_unclear }
     }
 
     fn content(&mut self, raw: &[u8]) -> io::Result<()> {
         match self.fate {
             Fate::PassedOver => Ok(()),
             Fate::Header => {
-                self.header.extend_from_slice(raw);
+                self.header.get_or_insert_default().extend_from_slice(raw);
                 Ok(())
             }
-            Fate::Copied if self.dropped == Some(self.field) => Ok(()),
-            Fate::Copied | Fate::CopiedRaw => self.out.write_all(raw),
+            Fate::Copied { .. } if self.column == Some(self.field) => Ok(()),
+            Fate::Copied { is_padded: true } if self.field >= self.width => Ok(()), // it is empty
+            Fate::Copied { .. } | Fate::CopiedRaw => self.out.write_all(raw),
         }
     }
 
     fn delimit(&mut self, raw: &[u8]) -> io::Result<()> {
-        self.after_cr = false;
         self.field += 1;
         match self.fate {
             Fate::PassedOver => Ok(()),
             Fate::Header => {
-                self.header_ends.push(self.header.len());
+                self.header.get_or_insert_default().extend_from_slice(raw);
                 Ok(())
             }
-            Fate::Copied if self.dropped == Some(self.field) => Ok(()),
-            Fate::Copied => {
-                self.fields_copied += 1;
-                if self.fields_copied > 1 { self.out.write_all(raw) } else { Ok(()) }
+            Fate::Copied { is_padded: true } if self.field >= self.width => Ok(()),
+            Fate::Copied { .. } | Fate::CopiedRaw => {
+                self.out.write_all(raw)?;
+                self.reason_in_place()
             }
-            Fate::CopiedRaw => self.out.write_all(raw),
         }
     }
 
-    /// Ends the record. At the end of the file `raw` is empty, and a field may still be open.
-    fn end(&mut self, is_closed: bool, raw: &[u8]) -> io::Result<()> {
+    /// Ends the record; at the end of the file `raw` is empty.
+    fn end(&mut self, raw: &[u8]) -> io::Result<()> {
         match self.fate {
             Fate::PassedOver => return Ok(()),
-            Fate::Header => self.end_header()?,
-            Fate::Copied | Fate::CopiedRaw => {
-                if let Some(record) = self.next.take()
-                    && is_closed
-                    && self.fate == Fate::Copied
-                {
-                    self.reason(&record.reason)?;
+            Fate::Header => {
+                if !self.end_header()? {
+                    return Ok(());
                 }
+            }
+            Fate::Copied { is_padded } => {
+                if !self.has_reason && !self.is_cut_off {
+                    let wanted = if is_padded { self.column.unwrap_or(self.width) } else { 0 };
+                    let missing = wanted.saturating_sub(self.field + 1);
+                    self.delimiters(missing + 1)?;
+                    self.reason()?;
+                }
+                self.copied.records += 1;
+                self.next_failed()?;
+            }
+            Fate::CopiedRaw => {
                 self.copied.records += 1;
                 self.next_failed()?;
             }
@@ -253,57 +308,62 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
         Ok(())
     }
 
-    /// Writes the header without an earlier column of reasons, and with this one.
-    fn end_header(&mut self) -> io::Result<()> {
-        self.header_ends.push(self.header.len());
-        let header = std::mem::take(&mut self.header);
-        let starts = std::iter::once(0).chain(self.header_ends.iter().copied());
-        let fields: Vec<&[u8]> = starts.zip(&self.header_ends).map(|(from, to)| &header[from..*to]).collect();
-        if has_reasons(self.csv) {
-            let in_bytes = |text: String| {
-                let mut bytes = Vec::new();
-                self.form.write(&text, &mut bytes);
-                bytes
-            };
-            let quoted = self.csv.quote.map(char::from).map(|q| format!("{q}{REASON_COLUMN}{q}"));
-            let names: Vec<_> =
-                [Some(REASON_COLUMN.into()), quoted].into_iter().flatten().map(in_bytes).collect();
-            self.dropped = fields.iter().position(|field| names.iter().any(|name| name == field));
+    /// Writes the header, with a column of reasons if it has none; false where it is a line that is no record.
+    fn end_header(&mut self) -> io::Result<bool> {
+        let header = self.header.take().unwrap_or_default();
+        let mut record = RawRecord::default();
+        Scanner::new(Utf8Reader::new(&header[..], self.csv.encoding), self.csv.marks).read(&mut record)?;
+        let is_empty = |cell: &[u8]| cell.iter().all(|byte| *byte == b' ');
+        if self.csv.skip_empty && record.cells().all(is_empty) {
+            self.header = Some(Vec::new());
+            return Ok(false);
         }
-        let mut delimiter = Vec::new();
-        self.form.write(char::from(self.csv.delimiter).encode_utf8(&mut [0; 4]), &mut delimiter);
-        let kept: Vec<&[u8]> =
-            fields.iter().enumerate().filter(|(at, _)| Some(*at) != self.dropped).map(|(_, f)| *f).collect();
-        self.out.write_all(&kept.join(&delimiter[..]))?;
-        self.fields_copied = kept.len();
-        self.reason(REASON_COLUMN)
+        self.width = record.width();
+        self.column = record.cells().position(|cell| cell == REASON_COLUMN.as_bytes());
+        self.out.write_all(&header)?;
+        if has_reasons(self.csv) && self.column.is_none() {
+            self.delimiters(1)?;
+            self.cell(REASON_COLUMN)?;
+        }
+        Ok(true)
     }
 
-    /// Writes a cell of the column of reasons, where there is one.
-    fn reason(&mut self, text: &str) -> io::Result<()> {
-        if !has_reasons(self.csv) {
-            return Ok(());
-        }
-        let mut cell = String::new();
-        if self.fields_copied > 0 {
-            cell.push(self.csv.delimiter.into());
-        }
-        match self.csv.quote.map(char::from) {
-            Some(quote) if text.contains([self.csv.delimiter.into(), quote]) => {
-                cell.push(quote);
-                cell.push_str(&text.replace(quote, &format!("{quote}{quote}")));
-                cell.push(quote);
+    /// Writes the reason where the record has its column.
+    fn reason_in_place(&mut self) -> io::Result<()> {
+        let is_there = matches!(self.fate, Fate::Copied { .. }) && self.column == Some(self.field);
+        if is_there { self.reason() } else { Ok(()) }
+    }
+
+    fn reason(&mut self) -> io::Result<()> {
+        self.has_reason = true;
+        let reason = self.next.as_ref().map(|next| next.reason.clone()).unwrap_or_default();
+        self.cell(&reason)
+    }
+
+    fn delimiters(&mut self, count: usize) -> io::Result<()> {
+        let text = String::from(char::from(self.csv.marks.delimiter)).repeat(count);
+        self.ascii(&text)
+    }
+
+    fn cell(&mut self, text: &str) -> io::Result<()> {
+        match self.csv.marks.quote.map(char::from) {
+            Some(quote) if text.contains([self.csv.marks.delimiter.into(), quote]) => {
+                self.ascii(&format!("{quote}{}{quote}", text.replace(quote, &format!("{quote}{quote}"))))
             }
-            _ => cell.push_str(text),
+            _ => self.ascii(text),
         }
+    }
+
+    fn ascii(&mut self, text: &str) -> io::Result<()> {
         let mut bytes = Vec::new();
-        self.form.write(&cell, &mut bytes);
+        let encoded = self.csv.encoding.encode(text, &mut bytes);
+        encoded.map_err(|c| io::Error::other(format!("the encoding of the file has no {c:?}")))?;
         self.out.write_all(&bytes)
     }
 
     fn finish(mut self) -> io::Result<Copied> {
-        if self.state != State::RecordStart {
-            self.end(self.state != State::Quoted && !self.is_cut_off, &[])?;
+        if !matches!(self.state, State::RecordStart | State::Title(_) | State::Comment) {
+            self.end(&[])?;
         }
         while self.next.is_some() {
             self.copied.missing += 1;

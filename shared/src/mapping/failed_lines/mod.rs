@@ -2,7 +2,7 @@
 //! mended and sent again.
 //!
 //! The bytes that came are never decoded: what is copied is what the source wrote, in its encoding, with its quotes
-//! and line ends. Records are told apart in the units of the encoding, one byte or two, by the same rules as
+//! and line ends. Records are told apart in the units of the encoding, of one, two or four bytes, by the same rules as
 //! [`scan`](super::input::scan) tells them apart in UTF-8; a property test holds the two together. Only formats with
 //! one record after another in the bytes can be cut so. Of others [`Compiled::failed_lines`] gives none.
 

@@ -4,10 +4,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mapping::input::{self, raw_record::RawRecord};
-use crate::mapping::{Encoding, outcome::Reason};
+use crate::mapping::{Encoding, compile::Marks, document::Ragged, outcome::Reason};
 
 fn settings(encoding: &str, quote: Option<u8>, has_header: bool) -> CompiledCsv {
-    CompiledCsv { encoding: Encoding::named(encoding).unwrap(), delimiter: b';', quote, has_header }
+    CompiledCsv {
+        encoding: Encoding::named(encoding).unwrap(),
+        marks: Marks { delimiter: b';', quote, escape: None, comment: None },
+        has_header,
+        skip_lines: 0,
+        ragged: Ragged::Error,
+        skip_empty: false,
+    }
 }
 
 fn failed(lines: &[(u64, &str)]) -> Vec<FailedRecord> {
@@ -80,16 +87,16 @@ fn the_copy_has_the_failed_records_as_they_came_and_their_reasons() {
             "id;v;crossdock_reason\n1;a;r\n2;\"b\n3;c\n",
         ),
         (
-            "sent again: the old reasons go, wherever they are",
+            "sent again: the old reasons are replaced",
             "id;v;crossdock_reason\n1;a;old\n2;b;\"o;ld\"\n",
             &[(3, "new")],
             "id;v;crossdock_reason\n2;b;new\n",
         ),
         (
-            "the old column moved to the front, quoted",
+            "the old column was moved to the front, and quoted",
             "\"crossdock_reason\";id\nold;1\n;2\n",
             &[(2, "r"), (3, "s")],
-            "id;crossdock_reason\n1;r\n2;s\n",
+            "\"crossdock_reason\";id\nr;1\ns;2\n",
         ),
         (
             "an unclosed quote in the old column swallows nothing",
@@ -139,12 +146,45 @@ fn a_column_without_a_name_is_not_taken_for_the_reasons() {
 
 #[test]
 fn where_the_name_of_the_column_cannot_be_written_there_is_none() {
-    let csv = CompiledCsv { delimiter: b'_', ..settings("utf-8", None, true) };
+    let marks = |quote| Marks { delimiter: b'_', quote, escape: None, comment: None };
+    let csv = CompiledCsv { marks: marks(None), ..settings("utf-8", None, true) };
     let (copied, _) = copy(&csv, b"a_b\n1_2\n", failed(&[(2, "r")]));
     assert_eq!(copied, b"a_b\n1_2\n");
-    let csv = CompiledCsv { delimiter: b'_', ..settings("utf-8", Some(b'\''), true) };
+    let csv = CompiledCsv { marks: marks(Some(b'\'')), ..settings("utf-8", None, true) };
     let (copied, _) = copy(&csv, b"a_b\n1_2\n", failed(&[(2, "not_a_date")]));
     assert_eq!(copied, b"a_b_'crossdock_reason'\n1_2_'not_a_date'\n");
+}
+
+#[test]
+fn what_stands_around_records_is_known_and_title_lines_stay() {
+    let plain = settings("utf-8", Some(b'"'), true);
+    let titled = CompiledCsv { skip_lines: 2, ..plain.clone() };
+    let (copied, _) = copy(&titled, b"Report \"of\r\n\r\nid;v\r\n1;a\r\n2;b\r\n", failed(&[(5, "r")]));
+    assert_eq!(copied, b"Report \"of\r\n\r\nid;v;crossdock_reason\r\n2;b;r\r\n");
+    let marks = Marks { comment: Some(b'#'), escape: Some(b'\\'), ..plain.marks };
+    let commented = CompiledCsv { marks, ..plain.clone() };
+    let (copied, _) =
+        copy(&commented, b"# \"x\nid;v\n#;\n1;a\\;\n\\#2;\"b\\\"\n\"\n", failed(&[(4, "r"), (5, "s")]));
+    assert_eq!(copied, b"id;v;crossdock_reason\n1;a\\;;r\n\\#2;\"b\\\"\n\";s\n");
+    let empty = CompiledCsv { skip_empty: true, ..plain };
+    let (copied, _) = copy(&empty, b";;\n\" \";\nid;v\n;\n1;a\n", failed(&[(5, "r")]));
+    assert_eq!(copied, b"id;v;crossdock_reason\n1;a;r\n");
+}
+
+/// Where the mapping fills records up, a reason behind a short one would stand in a column of the source.
+#[test]
+fn a_record_that_is_padded_has_its_reason_in_the_column_of_reasons() {
+    let csv = CompiledCsv { ragged: Ragged::Pad, ..settings("utf-8", Some(b'"'), true) };
+    let file = b"id;v;n\n1\n2;b;2;;\"\"\n3;c;3\n4;d;4;x\n";
+    let wanted = [(2, "required"), (3, "refused_by_target"), (4, "r"), (5, "ragged_line")];
+    let (first, _) = copy(&csv, file, failed(&wanted));
+    let expected =
+        "id;v;n;crossdock_reason\n1;;;required\n2;b;2;refused_by_target\n3;c;3;r\n4;d;4;x;ragged_line\n";
+    assert_eq!(String::from_utf8(first.clone()).unwrap(), expected);
+    let (again, _) = copy(&csv, &first, failed(&[(2, "s"), (4, "s")]));
+    assert_eq!(again, b"id;v;n;crossdock_reason\n1;;;s\n3;c;3;s\n");
+    let (short, _) = copy(&csv, b"id;v;crossdock_reason\n1\n", failed(&[(2, "s")]));
+    assert_eq!(short, b"id;v;crossdock_reason\n1;;s\n");
 }
 
 #[test]
@@ -196,15 +236,19 @@ proptest! {
     #[test]
     fn records_begin_where_the_scanner_says(
         pieces in prop::collection::vec(prop::sample::select(vec![
-            "a", ";", "\"", "\r", "\n", "\r\n", "\"\"", ";\"", "\";", "\"\n", "å", "b;c", "\u{3B0A}",
+            "a", ";", "\"", "\r", "\n", "\r\n", "\"\"", ";\"", "\";", "\"\n", "å", "b;c", "\u{3B0A}", "\\", "#", " ", ";;",
         ]), 0..60),
         encoding in prop::sample::select(ENCODINGS.to_vec()),
         quote in prop::sample::select(vec![Some(b'"'), None]),
+        (escape, comment) in prop::sample::select(vec![(None, None), (Some(b'\\'), None), (None, Some(b'#'))]),
+        (skip_lines, skip_empty, is_padded) in (0..3u32, any::<bool>(), any::<bool>()),
         has_header in any::<bool>(),
         cut in 0..2usize,
         pick in any::<u64>(),
     ) {
-        let csv = settings(encoding, quote, has_header);
+        let ragged = if is_padded { Ragged::Pad } else { Ragged::Error };
+        let marks = Marks { delimiter: b';', quote, escape, comment };
+        let csv = CompiledCsv { marks, skip_lines, skip_empty, ragged, ..settings(encoding, quote, has_header) };
         let mut file = Vec::new();
         for piece in &pieces {
             let _ = csv.encoding.encode(piece, &mut file); // what the encoding has not is left out

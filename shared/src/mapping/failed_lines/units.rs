@@ -1,4 +1,4 @@
-//! The units that an encoding writes ASCII characters in: one byte, or two in UTF-16.
+//! The units that an encoding writes ASCII characters in: one byte, two in UTF-16, four in UTF-32.
 //!
 //! In every encoding that a mapping may state, the unit of an ASCII character stands for nothing else, whatever is
 //! before it: so delimiters, quotes and line ends are found without decoding.
@@ -10,46 +10,35 @@ use crate::mapping::encoding::Encoding;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A unit that is no character: what is left at the end of a file that is cut in the middle of one.
-const NOTHING: u16 = 0xFFFF;
+const NOTHING: u32 = u32::MAX;
 
 /// How units are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Units {
-    Bytes,
-    LittleEndian,
-    BigEndian,
+pub(super) struct Units {
+    /// Bytes of one: 1, 2 or 4.
+    pub width: usize,
+    is_big_endian: bool,
 }
 
 impl Units {
     pub fn of(encoding: Encoding) -> Self {
-        match encoding.name().as_str() {
-            "utf-16le" => Self::LittleEndian,
-            "utf-16be" => Self::BigEndian,
-            _ => Self::Bytes,
+        let name = encoding.name();
+        let width = match name.as_str() {
+            "utf-16le" | "utf-16be" => 2,
+            "utf-32le" | "utf-32be" => 4,
+            _ => 1,
+        };
+        Self { width, is_big_endian: name.ends_with("be") }
+    }
+
+    fn value(self, raw: &[u8]) -> u32 {
+        if raw.len() < self.width {
+            return NOTHING;
         }
-    }
-
-    pub fn width(self) -> usize {
-        if self == Self::Bytes { 1 } else { 2 }
-    }
-
-    fn value(self, raw: &[u8]) -> u16 {
-        match (self, raw) {
-            (Self::Bytes, [byte]) => u16::from(*byte),
-            (Self::LittleEndian, [first, second]) => u16::from_le_bytes([*first, *second]),
-            (Self::BigEndian, [first, second]) => u16::from_be_bytes([*first, *second]),
-            _ => NOTHING,
-        }
-    }
-
-    /// Writes ASCII text.
-    pub fn write(self, text: &str, out: &mut Vec<u8>) {
-        for byte in text.bytes() {
-            match self {
-                Self::Bytes => out.push(byte),
-                Self::LittleEndian => out.extend(u16::from(byte).to_le_bytes()),
-                Self::BigEndian => out.extend(u16::from(byte).to_be_bytes()),
-            }
+        let add = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
+        match self.is_big_endian {
+            true => raw.iter().fold(0, add),
+            false => raw.iter().rev().fold(0, add),
         }
     }
 }
@@ -92,7 +81,7 @@ impl<R: Read> Pieces<R> {
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         loop {
             let left = self.filled - self.given;
-            let whole = if self.ended { left } else { left - left % self.units.width() };
+            let whole = if self.ended { left } else { left - left % self.units.width };
             if whole > 0 {
                 let from = self.given;
                 self.given += whole;
@@ -123,6 +112,6 @@ impl<R: Read> Pieces<R> {
 }
 
 /// The units of a piece, with their bytes.
-pub(super) fn units(piece: &[u8], units: Units) -> impl Iterator<Item = (u16, &[u8])> {
-    piece.chunks(units.width()).map(move |raw| (units.value(raw), raw))
+pub(super) fn units(piece: &[u8], units: Units) -> impl Iterator<Item = (u32, &[u8])> {
+    piece.chunks(units.width).map(move |raw| (units.value(raw), raw))
 }
