@@ -16,7 +16,7 @@ use shared::{
 
 use super::{
     find::find,
-    records::{damaged, expired},
+    records::{damaged, expired, index},
 };
 use crate::{
     Context,
@@ -87,16 +87,14 @@ pub(crate) async fn failed_lines(
     }
     let key = keys::failed_files(&run.account, &run.id);
     let Some(object) = context.bucket.get(&key).await.map_err(unavailable)? else {
-        // Where the report is there, these were not written: a warning of the run says why.
-        let stage = if run.batches_total > 0 { "final" } else { "read" };
-        let report = keys::records_index(&run.account, &run.id, stage);
-        return Err(match context.bucket.exists(&report).await.map_err(unavailable)? {
-            true => {
-                let detail = "the failed records could not be written as files; the run's warnings say why, and \
-                              /records?result=error lists them";
+        // Where something of the report is there, these were not written.
+        return Err(match index(&context, &run, None).await? {
+            Some(_) => {
+                let detail = "the failed records could not be written as files; the run's warnings or its failure say \
+                              why, and /records?result=error lists them";
                 Problem::new(409, "not_written", detail)
             }
-            false => expired(),
+            None => expired(),
         });
     };
     let files: Vec<FailedFile> =

@@ -287,7 +287,8 @@ proptest! {
             if csv.has_header {
                 prop_assert_eq!(copy.flaw, original.flaw);
             }
-            if is_split(original) {
+            // Without a header, how wide records are made follows from the first of them.
+            if is_split(original) && (has_header || !is_padded) {
                 let mut expected = cells(original);
                 if has_reasons_column(&csv) {
                     expected.push(wanted.reason.clone().into_bytes());
