@@ -95,7 +95,7 @@ struct Copier<'c, F, W: Write> {
     after_cr: bool,
     /// Whether an LF would belong to what a CR has just ended.
     lf_is_copied: bool,
-    /// Whether the file ends within a unit: nothing can stand behind that.
+    /// Whether the file ends within a unit, a quote or behind an escape: nothing can stand behind that.
     is_cut_off: bool,
     /// The field under way, from 0.
     field: usize,
@@ -362,6 +362,7 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
     }
 
     fn finish(mut self) -> io::Result<Copied> {
+        self.is_cut_off |= matches!(self.state, State::Quoted | State::Escaped { .. });
         if !matches!(self.state, State::RecordStart | State::Title(_) | State::Comment) {
             self.end(&[])?;
         }

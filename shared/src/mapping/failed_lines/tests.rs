@@ -167,6 +167,8 @@ fn what_stands_around_records_is_known_and_title_lines_stay() {
     let (copied, _) =
         copy(&commented, b"# \"x\nid;v\n#;\n1;a\\;\n\\#2;\"b\\\"\n\"\n", failed(&[(4, "r"), (5, "s")]));
     assert_eq!(copied, b"id;v;crossdock_reason\n1;a\\;;r\n\\#2;\"b\\\"\n\";s\n");
+    let (copied, _) = copy(&commented, b"id\n1\\", failed(&[(2, "r")]));
+    assert_eq!(copied, b"id;crossdock_reason\n1\\", "what stood behind the escape would be escaped");
     let empty = CompiledCsv { skip_empty: true, ..plain };
     let (copied, _) = copy(&empty, b";;\n\" \";\nid;v\n;\n1;a\n", failed(&[(5, "r")]));
     assert_eq!(copied, b"id;v;crossdock_reason\n1;a;r\n");
@@ -285,10 +287,11 @@ proptest! {
             let is_cut_off = {
                 let width = Units::of(csv.encoding).width;
                 let mark = csv.encoding.byte_order_mark().filter(|mark| file.starts_with(mark));
-                (file.len() - mark.map_or(0, <[u8]>::len)) % width != 0
+                let is_whole = (file.len() - mark.map_or(0, <[u8]>::len)).is_multiple_of(width);
+                !is_whole || escape.is_some()
             };
             if is_cut_off && Some(original.line) == records.last().map(|r| r.line) {
-                continue; // nothing can stand behind half a unit
+                continue; // nothing can stand behind half a unit, or an escape
             }
             if csv.has_header {
                 prop_assert_eq!(copy.flaw, original.flaw);
