@@ -120,6 +120,7 @@ mod tests {
             detail: Some("x".repeat(1000)),
             pushed_as: None,
             input: Some(1),
+            place: None,
         }
     }
 

@@ -95,6 +95,9 @@ pub struct RecordResult {
     /// reports from before there was such a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<u32>,
+    /// What tells it from all other records of its file, where the line does not: its number, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u64>,
 }
 
 /// The parts that hold a run's record results.
@@ -209,6 +212,7 @@ mod tests {
             detail: None,
             pushed_as: None,
             input: None,
+            place: None,
         }
     }
 

@@ -17,7 +17,7 @@ use tests::{
     stack::http_client,
 };
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "ordinal",
     "file",
     "line",
@@ -31,6 +31,7 @@ const COLUMNS: [&str; 13] = [
     "detail",
     "pushed_as",
     "input",
+    "place",
 ];
 
 async fn ask(api: &Api, run: &str, query: &str) -> Result<Answer> {
@@ -156,6 +157,7 @@ async fn a_large_report_is_one_file_and_one_that_is_too_large_says_what_to_do() 
         detail: None,
         pushed_as: None,
         input: Some(1),
+        place: None,
     };
     let (mut writer, mut index) = (PartWriter::default(), RecordsIndex::default());
     for ordinal in 1..=100_000 {

@@ -634,6 +634,63 @@ async fn a_format_without_lines_has_its_reasons_alone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn lines_of_ndjson_and_of_fixed_width_are_cut_too() -> Result<()> {
+    let columns = json!([
+        { "name": "id", "start": 1, "width": 2 },
+        { "name": "value", "start": 3, "width": 1 },
+        { "name": "hours", "start": 4, "width": 2 },
+    ]);
+    let fixed = json!({ "format": "fixed_width", "encoding": "cp850", "columns": columns, "skip_rows": 1 });
+    for (input, file, lines, mended) in [
+        (
+            json!({ "format": "ndjson" }),
+            &b"{\"id\":\"1\",\"value\":\"a\",\"hours\":1}\n{\"id\":\"2\",\"hours\":\"x\"}\n"[..],
+            &b"{\"id\":\"2\",\"hours\":\"x\"}\n"[..],
+            &b"{\"id\":\"2\",\"hours\":2}\n"[..],
+        ),
+        (fixed, b"Title\r\n 1\x8F11\r\n 2\x8F0x\r\n", b"Title\r\n 2\x8F0x\r\n", b"Title\r\n 2\x8F22\r\n"),
+    ] {
+        let mut mapping = people_mapping();
+        mapping["input"] = input.clone();
+        let flow = Flow::with(mapping, Manner::TakeEach, Entry::Key).await?;
+        flow.put("a.csv", file)?;
+        let run = flow.run().await?;
+        expect(&run, "PARTIAL", &[("read", 2), ("created", 1), ("errors", 1)]);
+        let (item, bytes) = failed_lines(&flow, &run).await?.remove(0);
+        assert_eq!((bytes.as_slice(), &item["records"]), (lines, &json!(1)), "{input}");
+        assert!(item["reasons"]["url"].is_string() && item.get("reason_column").is_none(), "{item}");
+        flow.put("b.csv", mended)?;
+        let second = flow.run().await?;
+        expect(&second, "COMPLETE", &[("read", 1), ("created", 1)]);
+        flow.agrees(&[&run, &second]).await?;
+    }
+    Ok(())
+}
+
+/// In XML several records stand on one line: what tells them apart is their number.
+#[tokio::test]
+async fn of_records_on_one_line_only_those_that_failed_are_taken_again() -> Result<()> {
+    let mut mapping = people_mapping();
+    mapping["input"] = json!({ "format": "xml", "record": "/people/person" });
+    let flow = Flow::with(mapping, Manner::TakeEach, Entry::Key).await?;
+    flow.change_connection(|c| c["compare"] = false.into()).await?;
+    let person = |id: u32, hours: &str| {
+        format!("<person><id>{id}</id><value>a</value><hours>{hours}</hours></person>")
+    };
+    let people = [person(1, "1"), person(2, "x"), person(3, "3"), person(4, "x")].concat();
+    flow.put("a.csv", format!("<people>{people}</people>"))?;
+    let run = flow.run().await?;
+    expect(&run, "PARTIAL", &[("read", 4), ("created", 2), ("errors", 2)]);
+    let (item, _) = failed_lines(&flow, &run).await?.remove(0);
+    assert!(item.get("lines").is_none() && item["reasons"]["url"].is_string(), "{item}");
+    flow.change_mapping(|m| m["columns"][2]["type"] = "text".into()).await?;
+    let again = rerun_failed(&flow, &run).await?;
+    expect(&again, "COMPLETE", &[("read", 2), ("created", 2)]);
+    has_each_once(&flow, 4)?;
+    flow.agrees(&[&run, &again]).await
+}
+
+#[tokio::test]
 async fn another_account_has_no_such_run() -> Result<()> {
     let flow = people_flow().await?;
     flow.put("people.csv", people(20, "x"))?;

@@ -156,6 +156,7 @@ fn fate(
         detail,
         pushed_as: None,
         input: None,
+        place: None,
     }
 }
 

@@ -93,6 +93,7 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                     detail,
                     pushed_as: batch.pushed_as.clone().filter(|_| is_written),
                     input: record.input,
+                    place: record.place,
                 },
             });
         }

@@ -40,7 +40,7 @@ impl Cut {
     fn input(&self, number: u32, input: &Input, errors: &mut Errors<'_>) -> Result<FailedFile, Stop> {
         let format = self.mapping.failed_lines();
         let reasons = keys::failed_reasons(&self.run.account, &self.run.id, number);
-        let has_reasons = format.is_some_and(|format| format.has_reasons());
+        let has_reasons = format.as_ref().is_some_and(FailedLines::has_reasons);
         let mut failed = Failed {
             errors,
             input: number,
@@ -49,7 +49,7 @@ impl Cut {
             stop: None,
         };
         let lines = match format {
-            Some(format) => self.lines(number, input, format, &mut failed).map(Some),
+            Some(format) => self.lines(number, input, &format, &mut failed).map(Some),
             None => failed.by_ref().try_for_each(|one| one.map(drop)).map(|()| None).map_err(broken),
         };
         // What stopped the source of the records is the cause of what the copy came to.
@@ -82,7 +82,7 @@ impl Cut {
         &self,
         number: u32,
         input: &Input,
-        format: FailedLines<'_>,
+        format: &FailedLines,
         failed: &mut Failed<'_, '_>,
     ) -> Result<FailedLinesFile, Stop> {
         let object = keys::failed_lines(&self.run.account, &self.run.id, number);
@@ -93,7 +93,7 @@ impl Cut {
                 writer.complete()?;
                 Ok(FailedLinesFile {
                     object,
-                    content_type: format.content_type(),
+                    content_type: format.content_type().into(),
                     records,
                     missing,
                     reason_column: format.has_reasons().then(|| REASON_COLUMN.to_string()),

@@ -234,6 +234,7 @@ impl Out<'_> {
             detail: None,
             pushed_as: None,
             input: Some(number(&self.job.run, input)),
+            place: Some(outcome.place()).filter(|place| *place != outcome.line()),
         };
         match outcome {
             Outcome::Record(record) => return self.record(input, record, result),
@@ -280,6 +281,7 @@ impl Out<'_> {
             detail: Some("the record is no longer on this line, as the mapping reads the file now".into()),
             pushed_as: None,
             input: missed.input,
+            place: missed.place,
         })
     }
 
@@ -333,7 +335,7 @@ impl Out<'_> {
             ordinal: result.ordinal,
             file: result.file,
             line: result.line,
-            place: Some(record.place).filter(|place| *place != result.line),
+            place: result.place,
             name: record.name,
             source_id,
             action,

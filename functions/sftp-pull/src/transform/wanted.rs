@@ -1,7 +1,7 @@
 //! The records that a run is about which takes some of an earlier run's again: those of a dead batch, or those that
 //! failed.
 //!
-//! Both are named by file and line, in the order in which they were read, and the files are read in the same order: so
+//! Both are named by file and place, in the order in which they were read, and the files are read in the same order: so
 //! each is met as the files go by, with memory for one part of a report however many they are. A file is the one that
 //! failed by its hash ([`Files::verify`](super::open::Files::verify)), a record by its source id, where it has one.
 
@@ -109,20 +109,23 @@ pub(super) struct Missed {
     pub(super) input: Option<u32>,
     pub(super) file: String,
     pub(super) line: u64,
+    pub(super) place: Option<u64>,
     pub(super) name: Option<String>,
     pub(super) source_id: Option<String>,
 }
 
 impl Missed {
-    /// Its input and its line. An input that is not known comes before all others, and is not found.
+    /// Its input and its place in it. An input that is not known comes before all others, and is not found.
     fn place(&self) -> (u32, u64) {
-        (self.input.unwrap_or_default(), self.line)
+        (self.input.unwrap_or_default(), self.place.unwrap_or(self.line))
     }
 
     /// Its source id, where that is more than its place.
     fn key(&self) -> Option<&str> {
         let id = self.source_id.as_deref()?;
-        let is_place = id == format!("line {}", self.line) || id == format!("{}:{}", self.file, self.line);
+        let (_, place) = self.place();
+        let names = [format!("line {place}"), format!("record {place}"), format!("{}:{place}", self.file)];
+        let is_place = names.iter().any(|name| name == id);
         (!is_place).then_some(id)
     }
 }
@@ -198,6 +201,7 @@ fn of_batch(run: &Run, record: &StagedRecord) -> Missed {
         input: record.input.or_else(|| at().and_then(|at| u32::try_from(at + 1).ok())),
         file: record.file.clone(),
         line: record.line,
+        place: record.place,
         name: record.name.clone(),
         source_id: Some(record.source_id.clone()),
     }
@@ -216,6 +220,7 @@ fn of_report(run: &Run, result: RecordResult) -> Missed {
         input: result.input.or_else(at),
         file: result.file,
         line: result.line,
+        place: result.place,
         name: result.name,
         source_id: result.source_id,
     }

@@ -27,13 +27,14 @@ pub(super) fn has_reasons(csv: &CompiledCsv) -> bool {
 /// Copies the lines before the header, the header and the records.
 pub(super) fn copy(
     csv: &CompiledCsv,
+    cr_ends_lines: bool,
     reader: impl Read,
     failed: impl Iterator<Item = io::Result<FailedRecord>>,
     writer: impl Write,
 ) -> io::Result<Copied> {
     let form = Units::of(csv.encoding);
     let mut pieces = Pieces::new(reader, form);
-    let mut copier = Copier::new(csv, form, failed, BufWriter::new(writer));
+    let mut copier = Copier::new(csv, cr_ends_lines, form, failed, BufWriter::new(writer));
     if let Some(mark) = csv.encoding.byte_order_mark()
         && pieces.take_mark(mark)?
     {
@@ -83,6 +84,7 @@ enum Fate {
 
 struct Copier<'c, F, W: Write> {
     csv: &'c CompiledCsv,
+    cr_ends_lines: bool,
     form: Units,
     failed: F,
     next: Option<FailedRecord>,
@@ -108,9 +110,10 @@ struct Copier<'c, F, W: Write> {
 }
 
 impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W> {
-    fn new(csv: &'c CompiledCsv, form: Units, failed: F, out: BufWriter<W>) -> Self {
+    fn new(csv: &'c CompiledCsv, cr_ends_lines: bool, form: Units, failed: F, out: BufWriter<W>) -> Self {
         Self {
             csv,
+            cr_ends_lines,
             form,
             failed,
             next: None,
@@ -150,7 +153,7 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
         self.is_cut_off = raw.len() < self.form.width;
         let is = |mark: Option<u8>| mark.map(u32::from) == Some(value);
         let marks = self.csv.marks;
-        let ends_line = value == CR || value == LF;
+        let ends_line = self.ends_line(value);
         if value == LF && self.after_cr && matches!(self.state, State::RecordStart | State::Title(_)) {
             // The other half of the line end before.
             self.after_cr = false;
@@ -217,9 +220,13 @@ impl<'c, F: Iterator<Item = io::Result<FailedRecord>>, W: Write> Copier<'c, F, W
 
     /// Counts lines, the two units of a CRLF as one end.
     fn count(&mut self, value: u32) {
-        let ends_line = value == CR || value == LF;
+        let ends_line = self.ends_line(value);
         self.line += u64::from(ends_line && !(value == LF && self.after_cr));
-        self.after_cr = value == CR;
+        self.after_cr = ends_line && value == CR;
+    }
+
+    fn ends_line(&self, value: u32) -> bool {
+        value == LF || (value == CR && self.cr_ends_lines)
     }
 
     fn begin(&mut self) -> io::Result<()> {

@@ -13,7 +13,9 @@ mod units;
 
 use std::io::{self, Read, Write};
 
-use super::compile::{Compiled, CompiledCsv, CompiledInput};
+use super::compile::{Compiled, CompiledCsv, CompiledInput, Marks};
+use super::document::Ragged;
+use super::encoding::Encoding;
 
 /// Name of the column that says why a record failed. A column of this name that came in is replaced.
 pub const REASON_COLUMN: &str = "crossdock_reason";
@@ -37,41 +39,59 @@ pub struct Copied {
 }
 
 /// How failed records of a format are copied.
-#[derive(Clone, Copy, Debug)]
-pub struct FailedLines<'m>(Format<'m>);
-
-#[derive(Clone, Copy, Debug)]
-enum Format<'m> {
-    Csv(&'m CompiledCsv),
+#[derive(Clone, Debug)]
+pub struct FailedLines {
+    /// Plain lines are CSV without quotes and without a header.
+    csv: CompiledCsv,
+    /// Whether a CR ends a line by itself.
+    cr_ends_lines: bool,
+    content_type: String,
 }
 
 impl Compiled {
     /// How failed records of its input are copied; None where the format has no lines to be copied.
-    pub fn failed_lines(&self) -> Option<FailedLines<'_>> {
+    pub fn failed_lines(&self) -> Option<FailedLines> {
         match &self.input {
-            CompiledInput::Csv(csv) => Some(FailedLines(Format::Csv(csv))),
-            CompiledInput::Json => None,
+            CompiledInput::Csv(csv) => Some(FailedLines::of_csv(csv)),
+            CompiledInput::Fixed(fixed) if fixed.record_length.is_none() => {
+                let content_type = format!("text/plain; charset={}", fixed.encoding.name());
+                Some(FailedLines::plain(fixed.encoding, fixed.skip_rows, true, content_type))
+            }
+            CompiledInput::Ndjson => {
+                let utf_8 = Encoding::named("utf-8").expect("it is the name of an encoding");
+                Some(FailedLines::plain(utf_8, 0, false, "application/x-ndjson".into()))
+            }
+            CompiledInput::Fixed(_)
+            | CompiledInput::Json { .. }
+            | CompiledInput::Xml(_)
+            | CompiledInput::Workbook(_) => None,
         }
     }
 }
 
-impl FailedLines<'_> {
+impl FailedLines {
+    fn of_csv(csv: &CompiledCsv) -> Self {
+        let header = if csv.has_header { "present" } else { "absent" };
+        let content_type = format!("text/csv; charset={}; header={header}", csv.encoding.name());
+        Self { csv: csv.clone(), cr_ends_lines: true, content_type }
+    }
+
+    fn plain(encoding: Encoding, skip_lines: u32, cr_ends_lines: bool, content_type: String) -> Self {
+        let marks = Marks { delimiter: b'\t', quote: None, escape: None, comment: None };
+        let (ragged, skip_empty, has_header) = (Ragged::Error, false, false);
+        let csv = CompiledCsv { encoding, marks, has_header, skip_lines, ragged, skip_empty };
+        Self { csv, cr_ends_lines, content_type }
+    }
+
     /// Says whether the copy has the reasons in a column of its own: only where columns are found by their names does
     /// one more not change what the others are.
     pub fn has_reasons(&self) -> bool {
-        match self.0 {
-            Format::Csv(csv) => csv::has_reasons(csv),
-        }
+        csv::has_reasons(&self.csv)
     }
 
     /// Content type of the copy.
-    pub fn content_type(&self) -> String {
-        match self.0 {
-            Format::Csv(csv) => {
-                let header = if csv.has_header { "present" } else { "absent" };
-                format!("text/csv; charset={}; header={header}", csv.encoding.name())
-            }
-        }
+    pub fn content_type(&self) -> &str {
+        &self.content_type
     }
 
     /// Copies the records that begin on these lines, which come in the file's order, the header before them. Reads no
@@ -85,8 +105,6 @@ impl FailedLines<'_> {
         failed: impl Iterator<Item = io::Result<FailedRecord>>,
         writer: impl Write,
     ) -> io::Result<Copied> {
-        match self.0 {
-            Format::Csv(csv) => csv::copy(csv, reader, failed, writer),
-        }
+        csv::copy(&self.csv, self.cr_ends_lines, reader, failed, writer)
     }
 }

@@ -26,7 +26,7 @@ fn copy(csv: &CompiledCsv, file: &[u8], wanted: Vec<FailedRecord>) -> (Vec<u8>, 
     let mut out = Vec::new();
     // One byte a read: nothing may hang on where a piece ends.
     let reader = OneByOne(file);
-    let copied = FailedLines(Format::Csv(csv)).copy(reader, wanted.into_iter().map(Ok), &mut out).unwrap();
+    let copied = FailedLines::of_csv(csv).copy(reader, wanted.into_iter().map(Ok), &mut out).unwrap();
     (out, copied)
 }
 
@@ -133,7 +133,7 @@ fn marks_and_bytes_of_other_encodings_stay_as_they_are() {
 #[test]
 fn without_a_header_the_records_are_all_there_is() {
     let csv = settings("utf-8", Some(b'"'), false);
-    assert!(!FailedLines(Format::Csv(&csv)).has_reasons());
+    assert!(!FailedLines::of_csv(&csv).has_reasons());
     let (copied, _) = copy(&csv, b"1;a\n2;b\n3;c\n", failed(&[(1, "r"), (3, "s")]));
     assert_eq!(copied, b"1;a\n3;c\n");
 }
@@ -191,6 +191,25 @@ fn a_record_that_is_padded_has_its_reason_in_the_column_of_reasons() {
 }
 
 #[test]
+fn plain_lines_are_copied_as_they_are() {
+    let utf_8 = Encoding::named("utf-8").unwrap();
+    let of = |lines: &FailedLines, file: &[u8], wanted| {
+        let mut out = Vec::new();
+        let copied = lines.copy(OneByOne(file), failed(wanted).into_iter().map(Ok), &mut out).unwrap();
+        (out, copied)
+    };
+    let fixed = FailedLines::plain(utf_8, 2, true, String::new());
+    let (copied, counted) =
+        of(&fixed, b"Title\r\n\r\n0001\t;A\r\n\r\n0002\"B\r0003C\n", &[(5, "r"), (6, "s")]);
+    assert_eq!((copied.as_slice(), counted.records), (&b"Title\r\n\r\n0002\"B\r0003C\n"[..], 2));
+    // Within a line of JSON a CR is white space.
+    let ndjson = FailedLines::plain(utf_8, 0, false, String::new());
+    let (copied, _) = of(&ndjson, b"{\"a\":1}\r\n \n{\"a\":\r2}\r\n{\"a\":3}", &[(3, "r"), (4, "s")]);
+    assert_eq!(copied, b"{\"a\":\r2}\r\n{\"a\":3}");
+    assert!(!fixed.has_reasons() && !ndjson.has_reasons());
+}
+
+#[test]
 fn lines_on_which_no_record_begins_are_counted() {
     let csv = settings("utf-8", Some(b'"'), true);
     let file = b"id\n1\n\"2\n3\"\n4\n";
@@ -210,7 +229,7 @@ fn no_more_is_read_than_is_needed() {
     let csv = settings("utf-8", None, true);
     let wanted = failed(&[(2, "r")]).into_iter().map(Ok);
     let mut out = Vec::new();
-    let copied = FailedLines(Format::Csv(&csv)).copy(Ends(b"id\n1\n2\n3\n"), wanted, &mut out).unwrap();
+    let copied = FailedLines::of_csv(&csv).copy(Ends(b"id\n1\n2\n3\n"), wanted, &mut out).unwrap();
     assert_eq!((out.as_slice(), copied.records), (&b"id;crossdock_reason\n1;r\n"[..], 1));
 }
 
@@ -328,5 +347,5 @@ proptest! {
 }
 
 fn has_reasons_column(csv: &CompiledCsv) -> bool {
-    FailedLines(Format::Csv(csv)).has_reasons()
+    FailedLines::of_csv(csv).has_reasons()
 }
