@@ -13,7 +13,7 @@ use shared::{
     wire::{Action, StagedRecord},
 };
 
-use super::mapper::Out;
+use super::mapper::{Out, Purpose};
 use crate::{Context, error::Stop};
 
 /// Code of a run that was refused since it would delete too many records.
@@ -116,6 +116,10 @@ impl Out<'_> {
         not_whole: Option<String>,
     ) -> Result<Option<String>, Stop> {
         let Some(deletes) = &self.job.deletes else { return Ok(None) };
+        // Too many records are in error: what was read is not all, and nothing is sent.
+        if matches!(self.purpose, Purpose::Tell { until: Some(_), .. }) || self.is_over() {
+            return Ok(None);
+        }
         if mapped.is_empty() {
             return Ok(None); // nothing was read
         }
@@ -127,13 +131,19 @@ impl Out<'_> {
         let state = std::mem::take(&mut self.state);
         let (missing, known) = (state.missing().count() as u64, state.len() as u64);
         if deletes.is_over(missing, known) {
-            return Err(deletes.refused(missing, known, &self.job.run.id));
+            return match (deletes.refused(missing, known, &self.job.run.id), self.purpose) {
+                (Stop::Failed(failure), Purpose::Tell { .. }) => {
+                    Ok(Some(format!("a run that sends would end so: {}", failure.message)))
+                }
+                (refused, _) => Err(refused),
+            };
         }
         self.close_batch()?;
         let taken_at = mapped.iter().map(|input| input.taken_at.as_millisecond()).max().unwrap_or_default();
         for gone in state.missing() {
             self.delete(gone.key, gone.source_id, gone.target_id, taken_at)?;
         }
+        self.state = state;
         Ok(None)
     }
 
@@ -151,6 +161,17 @@ impl Out<'_> {
                           target cannot be told which it is; remove it there";
             return self.settled(&unnamed(self.ordinal, detail));
         }
+        if let Purpose::Tell { reason, detail, .. } = self.purpose {
+            self.counts.add_would_delete();
+            return self.settled(&RecordResult {
+                target_id: target_id.map(Into::into),
+                source_id: source_id.map(Into::into),
+                processor: Processor::Delete,
+                writer: Writer::None,
+                reason: Some(reason.into()),
+                ..unnamed(self.ordinal, detail)
+            });
+        }
         self.counts.add_missing();
         let record = StagedRecord {
             ordinal: self.ordinal,
@@ -165,6 +186,7 @@ impl Out<'_> {
             hash: Hash([0; 16]),
             taken_at,
             cursor: None,
+            input: None,
         };
         let nothing = RawValue::from_string("null".into()).map_err(|e| AwsError::damaged("a delete", e))?;
         self.owe(record, nothing)
@@ -185,6 +207,8 @@ fn unnamed(ordinal: u64, detail: &str) -> RecordResult {
         field: None,
         detail: Some(detail.into()),
         pushed_as: None,
+        input: None,
+        place: None,
     }
 }
 
