@@ -1,8 +1,12 @@
 //! The counts of a run, in a type that cannot break their sum.
 //!
-//! `read + missing = filtered + unchanged + written + errors + owed`, and
-//! `written = created + updated + deleted`: `read` and `written` are not stored but follow from the
-//! other numbers, so no code path can make them disagree. What is read from storage is checked.
+//! `read + missing = filtered + unchanged + written + errors + owed + not_sent`,
+//! `written = created + updated + deleted` and `not_sent = would_create + would_update + would_delete`: `read`, `written` and
+//! `not_sent` are not stored but follow from the other numbers, so no code path can make them disagree. What is read
+//! from storage is checked.
+//!
+//! `not_sent` is 0 but in a run that sends nothing at all: one that only validates, or one with too many errors. Its
+//! records were mapped and are in order; they are neither errors, which people would mend, nor filtered on purpose.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,6 +42,9 @@ pub struct Counts {
     deleted: u64,
     errors: u64,
     owed: u64,
+    would_create: u64,
+    would_update: u64,
+    would_delete: u64,
 }
 
 /// Counts that would break the sum: the stored row is damaged, or something is settled twice.
@@ -89,6 +96,23 @@ impl Counts {
         self.errors += 1;
     }
 
+    /// Counts one record that was read and would be made at the target, if the run sent anything.
+    pub fn add_would_create(&mut self) {
+        self.would_create += 1;
+    }
+
+    /// Counts one record that was read and would be changed at the target, if the run sent anything.
+    pub fn add_would_update(&mut self) {
+        self.would_update += 1;
+    }
+
+    /// Counts one record that a complete read no longer had, and that would be removed at the target, if the run sent
+    /// anything.
+    pub fn add_would_delete(&mut self) {
+        self.missing += 1;
+        self.would_delete += 1;
+    }
+
     /// Moves `records` from owed to how they ended.
     ///
     /// # Errors
@@ -112,7 +136,13 @@ impl Counts {
 
     /// Records read from the source.
     pub fn read(&self) -> u64 {
-        self.filtered + self.unchanged + self.written() + self.errors + self.owed - self.missing
+        self.filtered + self.unchanged + self.written() + self.errors + self.owed + self.not_sent()
+            - self.missing
+    }
+
+    /// Records that are in order and that a run that sends nothing kept back.
+    pub fn not_sent(&self) -> u64 {
+        self.would_create + self.would_update + self.would_delete
     }
 
     /// Records in the state that a complete read no longer had.
@@ -189,6 +219,19 @@ struct Written {
     errors: u64,
     /// Records that the target still owes an answer for; 0 once the run is final.
     owed: u64,
+    /// Records that were mapped and not sent, since the run only validates or has too many errors: those that it would
+    /// have created, updated or deleted. 0 in every other run.
+    #[serde(default)]
+    not_sent: u64,
+    /// Of these, those that the target has not yet.
+    #[serde(default)]
+    would_create: u64,
+    /// Of these, those of which the target has an older version.
+    #[serde(default)]
+    would_update: u64,
+    /// Of these, those in the state that a complete read no longer had.
+    #[serde(default)]
+    would_delete: u64,
 }
 
 impl From<Counts> for Written {
@@ -204,6 +247,10 @@ impl From<Counts> for Written {
             deleted: c.deleted,
             errors: c.errors,
             owed: c.owed,
+            not_sent: c.not_sent(),
+            would_create: c.would_create,
+            would_update: c.would_update,
+            would_delete: c.would_delete,
         }
     }
 }
@@ -212,10 +259,12 @@ impl TryFrom<Written> for Counts {
     type Error = CountsError;
 
     fn try_from(w: Written) -> Result<Self, CountsError> {
-        let parts = [w.filtered, w.unchanged, w.created, w.updated, w.deleted, w.errors, w.owed];
+        let parts = [w.filtered, w.unchanged, w.created, w.updated, w.deleted, w.errors, w.owed, w.not_sent];
         let sum = parts.iter().try_fold(0u64, |sum, n| sum.checked_add(*n));
         let written = w.created.checked_add(w.updated).and_then(|n| n.checked_add(w.deleted));
-        if sum.is_none() || sum != w.read.checked_add(w.missing) || written != Some(w.written) {
+        let not_sent = w.would_create.checked_add(w.would_update).and_then(|n| n.checked_add(w.would_delete));
+        let adds_up = written == Some(w.written) && not_sent == Some(w.not_sent);
+        if sum.is_none() || sum != w.read.checked_add(w.missing) || !adds_up {
             return Err(CountsError::Sum(format!("{w:?}")));
         }
         Ok(Self {
@@ -227,6 +276,9 @@ impl TryFrom<Written> for Counts {
             deleted: w.deleted,
             errors: w.errors,
             owed: w.owed,
+            would_create: w.would_create,
+            would_update: w.would_update,
+            would_delete: w.would_delete,
         })
     }
 }
@@ -244,6 +296,9 @@ mod tests {
         Owed,
         Missing,
         MissingError,
+        WouldCreate,
+        WouldUpdate,
+        WouldDelete,
         Settle(Settled, u64),
     }
 
@@ -263,6 +318,9 @@ mod tests {
             Just(Step::Owed),
             Just(Step::Missing),
             Just(Step::MissingError),
+            Just(Step::WouldCreate),
+            Just(Step::WouldUpdate),
+            Just(Step::WouldDelete),
             (settled, 0..3u64).prop_map(|(how, n)| Step::Settle(how, n)),
         ]
     }
@@ -280,6 +338,9 @@ mod tests {
                     Step::Owed => { counts.add_owed(); read += 1 }
                     Step::Missing => { counts.add_missing(); missing += 1 }
                     Step::MissingError => { counts.add_missing_error(); missing += 1 }
+                    Step::WouldCreate => { counts.add_would_create(); read += 1 }
+                    Step::WouldUpdate => { counts.add_would_update(); read += 1 }
+                    Step::WouldDelete => { counts.add_would_delete(); missing += 1 }
                     Step::Settle(how, n) => {
                         let before = counts;
                         if counts.settle(how, n).is_err() {
@@ -299,7 +360,7 @@ mod tests {
     #[test]
     fn stored_counts_that_do_not_add_up_are_refused() {
         let good = serde_json::to_value(Counts { filtered: 1, created: 2, ..Counts::default() }).unwrap();
-        for field in ["read", "written", "errors", "owed", "missing", "created"] {
+        for field in ["read", "written", "errors", "owed", "missing", "created", "not_sent", "would_create"] {
             let mut bad = good.clone();
             bad[field] = serde_json::json!(u64::MAX);
             assert!(serde_json::from_value::<Counts>(bad).is_err(), "{field}");

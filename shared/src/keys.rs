@@ -251,6 +251,26 @@ pub fn records_csv(account: &str, run: &str, errors_only: bool) -> String {
     format!("{account}/records/{run}/{name}.csv")
 }
 
+/// The reasons of a run's records, counted.
+pub fn reasons_object(account: &str, run: &str) -> String {
+    format!("{account}/records/{run}/reasons.json")
+}
+
+/// The list of the files that hold the failed records of a run.
+pub fn failed_files(account: &str, run: &str) -> String {
+    format!("{account}/records/{run}/failed.json")
+}
+
+/// The failed records of one input of a run, from 1, in the input's own format.
+pub fn failed_lines(account: &str, run: &str, input: u32) -> String {
+    format!("{account}/records/{run}/failed-{input:05}.lines")
+}
+
+/// The failed records of one input of a run, from 1, with their reasons: NDJSON.
+pub fn failed_reasons(account: &str, run: &str, input: u32) -> String {
+    format!("{account}/records/{run}/failed-{input:05}.ndjson")
+}
+
 /// What one target acknowledged of a connection: another target starts with nothing.
 pub fn state_object(account: &str, connection: &str, target_server: &str) -> String {
     format!("{account}/state/{connection}/{target_server}")

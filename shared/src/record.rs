@@ -25,7 +25,7 @@ pub enum Processor {
 }
 
 /// What became of a record at the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Writer {
     /// Made.
@@ -38,7 +38,7 @@ pub enum Writer {
     Unchanged,
     /// Refused, undeliverable, or in error before it was sent: `reason` says why.
     Error,
-    /// Not sent: a filter left it out.
+    /// Not sent: a filter left it out, or the run sends nothing; `reason` says which.
     None,
     /// The target owes an answer.
     Owed,
@@ -91,6 +91,13 @@ pub struct RecordResult {
     /// Remote path of the file that it was pushed in, where its target is one of files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed_as: Option<String>,
+    /// Which of the run's inputs the file is, from 1: a path alone may name two of them. Absent in a push, and in
+    /// reports from before there was such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u32>,
+    /// What tells it from all other records of its file, where the line does not: its number, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<u64>,
 }
 
 /// The parts that hold a run's record results.
@@ -204,6 +211,8 @@ mod tests {
             field: None,
             detail: None,
             pushed_as: None,
+            input: None,
+            place: None,
         }
     }
 

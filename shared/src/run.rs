@@ -53,6 +53,9 @@ impl RunStatus {
     }
 }
 
+/// Code of the failure of a run whose errors are more than its connection allows: nothing was sent.
+pub const TOO_MANY_ERRORS: &str = "too_many_errors";
+
 /// Which side a failure comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -193,6 +196,15 @@ pub struct Run {
     /// The dead batch whose records alone this run takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<RetryOf>,
+    /// The run whose failed records alone this run takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_of: Option<String>,
+    /// The run that takes its failed records again, or all of them. Who wants them once more reruns that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_again_by: Option<String>,
+    /// Whether it only reads and maps, and says what it would send.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub validate_only: bool,
     /// Where it stands.
     pub status: RunStatus,
     /// The due time it answers; of a MISSED run the first.
@@ -327,6 +339,9 @@ impl Run {
             rerun_of: None,
             deletes_confirmed_by: None,
             retry_of: None,
+            failed_of: None,
+            taken_again_by: None,
+            validate_only: false,
             status: RunStatus::Queued,
             scheduled_for: None,
             missed: None,
@@ -355,6 +370,11 @@ impl Run {
             batches_final: 0,
             batches_final_seen: 0,
         }
+    }
+
+    /// Says whether it takes some records of its files only, and passes the others over.
+    pub fn takes_a_part(&self) -> bool {
+        self.retry_of.is_some() || self.failed_of.is_some()
     }
 
     /// Says whether a run has been at it for over an hour, which is long where all it waits for is a connection.

@@ -84,6 +84,9 @@ pub struct StagedRecord {
     /// What it has in the column of the connection's cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<jiff::Timestamp>,
+    /// Which of the run's inputs its file is, from 1; absent where it was staged before there was such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u32>,
 }
 
 impl StagedBatch {
@@ -337,6 +340,7 @@ mod tests {
             hash: crate::change::Hash([0; 16]),
             taken_at: 0,
             cursor: None,
+            input: None,
         }
     }
 

@@ -9,8 +9,8 @@
 //! Time passes in a world by moving leases and due times into the past. What it does not do: interrupt twice in one
 //! run, lose writes that were acknowledged, or let a process live on past its lease.
 //!
-//! Four kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), those of
-//! pushes ([`pushes`]), and those of runs into files ([`batches`]).
+//! Five kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), those of
+//! pushes ([`pushes`]), those of runs into files ([`batches`]), and that of what failed ([`reruns`]).
 
 pub mod batches;
 mod clockwork;
@@ -22,6 +22,7 @@ pub mod promises;
 pub mod proxy;
 pub mod pushes;
 mod queues;
+pub mod reruns;
 pub mod setting;
 pub mod sftp;
 pub mod snapshot;

@@ -60,6 +60,11 @@ impl Left {
         self.runs.iter().map(|run| run.counts.created()).sum()
     }
 
+    /// Its rows.
+    pub(super) fn rows(&self) -> &[Value] {
+        &self.rows
+    }
+
     /// Its batches.
     pub(super) fn batches(&self) -> &[Batch] {
         &self.batches
@@ -100,7 +105,7 @@ pub async fn hold(world: &World, left: &Left, expected: &Expected) -> Result<()>
 }
 
 /// The receiver holds exactly the expected set; each record was taken once, and each id had one body.
-fn arrived(world: &World, expected: &Expected) -> Result<()> {
+pub(super) fn arrived(world: &World, expected: &Expected) -> Result<()> {
     let taken = world.receiver.taken()?;
     let mut times: BTreeMap<&str, u32> = BTreeMap::new();
     for record in &taken {

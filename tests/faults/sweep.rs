@@ -14,7 +14,7 @@ use super::{
     Plan, batches, deletes, notifications,
     plan::{Boundary, Point},
     promises::{self, Expected, FILE, Left},
-    pushes,
+    pushes, reruns,
     setting::Setting,
     snapshot::Snapshot,
     world::World,
@@ -62,11 +62,13 @@ pub enum Path {
     PullPushed,
     /// `sftp-pull`: a run that deletes what is gone, from its first message to its end.
     Deletes,
+    /// `sftp-pull`: a run that takes what failed in an earlier one, from its first message to its end.
+    RerunFailed,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -86,11 +88,17 @@ impl Path {
         Self::BufferBatches,
         Self::PullPushed,
         Self::Deletes,
+        Self::RerunFailed,
     ];
 
     fn under(self) -> &'static str {
         match self {
-            Self::Pull | Self::PullLarge | Self::Close | Self::PullPushed | Self::Deletes => "sftp-pull",
+            Self::Pull
+            | Self::PullLarge
+            | Self::Close
+            | Self::PullPushed
+            | Self::Deletes
+            | Self::RerunFailed => "sftp-pull",
             Self::Deliver | Self::Notify | Self::Buffer | Self::BufferBatches => "deliver",
             Self::Push
             | Self::PushReplace
@@ -153,6 +161,7 @@ impl fmt::Display for Path {
             Self::BufferBatches => "buffer of batches",
             Self::PullPushed => "pull that is pushed",
             Self::Deletes => "pull that deletes",
+            Self::RerunFailed => "rerun of what failed",
         })
     }
 }
@@ -191,7 +200,7 @@ struct Begin {
 /// When a promise is broken even so.
 pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
     let begin = match path {
-        Path::Close | Path::Deliver | Path::Deletes => Some(begin(setting, path).await?),
+        Path::Close | Path::Deliver | Path::Deletes | Path::RerunFailed => Some(begin(setting, path).await?),
         _ => None,
     };
     let mut route = Route { path, calls: BTreeMap::new(), begin };
@@ -203,6 +212,11 @@ pub async fn explore(setting: &Arc<Setting>, path: Path) -> Result<Arc<Route>> {
 
 async fn begin(setting: &Arc<Setting>, path: Path) -> Result<Begin> {
     let mut world = World::new(setting, 0, "none", Plan::new(None)).await?;
+    if path == Path::RerunFailed {
+        reruns::begin(&mut world, &path.expected()).await?;
+        let begin = Begin { snapshot: Snapshot::of(&world).await?, taken: world.receiver.taken()? };
+        world.end().await?;
+        return Ok(begin);
     if path == Path::Deletes {
         deletes::begin(&mut world, &path.expected().content).await?;
     } else {
@@ -354,6 +368,7 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
             world.pull_next().await?;
             world.plan.is_over();
         }
+        Path::RerunFailed => return reruns::play(world, &expected).await,
         Path::Close => world.wake_all().await?,
         Path::Deliver => {
             world.receiver.next([Manner::Status(500), Manner::LeaveOut(vec!["4".into()])]);

@@ -17,7 +17,7 @@ use tests::{
     stack::http_client,
 };
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 14] = [
     "ordinal",
     "file",
     "line",
@@ -30,6 +30,8 @@ const COLUMNS: [&str; 12] = [
     "field",
     "detail",
     "pushed_as",
+    "input",
+    "place",
 ];
 
 async fn ask(api: &Api, run: &str, query: &str) -> Result<Answer> {
@@ -154,6 +156,8 @@ async fn a_large_report_is_one_file_and_one_that_is_too_large_says_what_to_do() 
         field: None,
         detail: None,
         pushed_as: None,
+        input: Some(1),
+        place: None,
     };
     let (mut writer, mut index) = (PartWriter::default(), RecordsIndex::default());
     for ordinal in 1..=100_000 {

@@ -365,8 +365,13 @@ async fn a_retry_that_does_not_find_its_records_says_so() -> Result<()> {
     flow.change_mapping(|m| m["input"]["quote"] = "\"".into()).await?;
     let retry = flow.api.post(&format!("/v1/deliveries/{}/retry", id(&dead)), &json!({})).await?;
     let retry = flow.ended(&id(&retry)).await?;
-    expect(&retry, "PARTIAL", &[("read", 1), ("created", 1)]);
-    expect_failure(&retry, "mapping", "retry_incomplete", false, &["1 of the batch's 2 records", "rerun"]);
+    expect(&retry, "PARTIAL", &[("read", 2), ("created", 1), ("errors", 1)]);
+    expect_failure(&retry, "mapping", "retry_incomplete", false, &["1 of the 2 records", "rerun"]);
+    assert_eq!(
+        in_short(&flow.records(&retry).await?[1]),
+        "3 error retry_incomplete -",
+        "it stays in a report"
+    );
     flow.agrees(&[&run, &retry]).await
 }
 

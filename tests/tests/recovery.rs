@@ -163,6 +163,7 @@ impl Scene {
             hash: Hash([0; 16]),
             taken_at: past_ms(),
             cursor: None,
+            input: Some(1),
         };
         let batch_id = derived("bat", &[&run.id, &ordinal.to_string()]);
         let data = serde_json::value::to_raw_value(&json!({ "id": ordinal.to_string(), "value": "stale" }))?;

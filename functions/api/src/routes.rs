@@ -278,6 +278,14 @@ pub fn routes() -> Vec<Route> {
         .query(ERRORS_ONLY)
         .answer::<runs::CsvLink>(200),
         route(
+            "GET",
+            "/v1/runs/{id}/failed-lines",
+            Admin,
+            "Links to files of exactly the failed records, in the inputs' own formats, once the run has ended",
+            |c, who, r| Box::pin(runs::failed_lines(c, who, r)),
+        )
+        .answer::<runs::FailedLinesView>(200),
+        route(
             "POST",
             "/v1/runs/{id}/cancel",
             Admin,
@@ -289,7 +297,7 @@ pub fn routes() -> Vec<Route> {
             "POST",
             "/v1/runs/{id}/rerun",
             Admin,
-            "Takes a run's files through mapping and delivery again",
+            "Takes a run's files through mapping and delivery again: all records, or those that failed",
             |c, who, r| Box::pin(runs::rerun(c, who, r)),
         )
         .idempotent()

@@ -9,6 +9,7 @@
 mod close;
 mod error;
 mod limit;
+mod report;
 mod state_object;
 mod take;
 mod transform;
@@ -178,8 +179,13 @@ async fn pull(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<()
     run.failure = run.failure.take().or(transformed.failure);
     transformed.warning.into_iter().for_each(|warning| run.warn(warning));
     tracing::info!(read = counts.read(), owed = counts.owed(), batches = transformed.batches.len(), "mapped");
-    if transformed.batches.is_empty() {
-        let (status, failure) = ending(&counts, run.failure.clone());
+    if transformed.too_many.is_some() || transformed.batches.is_empty() {
+        let told = report::Told { reasons: transformed.reasons, parts: transformed.parts };
+        report::tell(context, run, &connection, told, limit).await?;
+        let (status, failure) = match transformed.too_many {
+            Some(failure) => (RunStatus::Error, Some(failure)),
+            None => ending(&counts, run.failure.clone()),
+        };
         let now = (context.clock)();
         context.table.finish_run(run, status, counts, failure.as_ref(), now).await?;
         return Ok(());
@@ -261,13 +267,31 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
             let pinned = PinnedMapping { id: found.resource.id, version: found.resource.version };
             let key = keys::state_object(&run.account, &run.connection, &connection.target.target_server);
             let etag = context.bucket.open(&key).await?.map(|(_, etag)| etag).unwrap_or_default();
-            if let (Some(first), None) = (&run.rerun_of, &run.retry_of) {
-                context.table.adopt_content(run, first).await?;
-            }
+            adopt_content(context, run, connection.compare).await?;
             context.table.start_run(run, connection.clone(), pinned.clone(), etag).await?;
             (connection, pinned)
         }
     };
+    let compiled = compiled(context, run, &pinned).await?;
+    Ok((connection, compiled))
+}
+
+/// Where a rerun answers for the content that its connection took last, notes so. One that takes some records only does
+/// not, or the others would be given up with them; unless nothing is compared and none of them had arrived: then what
+/// it sends must not be sent again with the same bytes.
+async fn adopt_content(context: &Context, run: &Run, compare: bool) -> Result<(), AwsError> {
+    let Some(first) = &run.rerun_of else { return Ok(()) };
+    if run.takes_a_part() {
+        let earlier = context.table.run(&run.account, first).await?;
+        if compare || earlier.is_none_or(|run| run.status != RunStatus::Error) {
+            return Ok(());
+        }
+    }
+    context.table.adopt_content(run, first).await
+}
+
+/// The version of the mapping that the run uses.
+async fn compiled(context: &Context, run: &Run, pinned: &PinnedMapping) -> Result<Arc<Compiled>, Stop> {
     let version = context.table.find_version::<Mapping>(&run.account, &pinned.id, pinned.version).await?;
     let version =
         version.ok_or_else(|| Stop::settings("no_mapping", "the mapping's version has been removed"))?;
@@ -281,5 +305,5 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
         let text = shared::problem::Problem::invalid(errors).detail;
         Stop::settings("mapping_unusable", &text)
     })?;
-    Ok((connection, Arc::new(compiled)))
+    Ok(Arc::new(compiled))
 }

@@ -156,6 +156,8 @@ fn fate(
         field: None,
         detail,
         pushed_as: None,
+        input: None,
+        place: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A connection: source side + mapping + target side.
 
+mod ceiling;
 mod changes;
 mod condition;
 mod files;
@@ -15,6 +16,7 @@ use crate::{
     resource::{Reference, Settings},
 };
 
+pub use ceiling::Ceiling;
 pub use changes::{CursorSide, Deletes, Reading};
 pub use condition::Condition;
 pub use files::{FilesSide, PostAction, SameContent};
@@ -152,6 +154,12 @@ pub struct Connection {
     /// comes again as it was well before what the target took last, is then filtered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<CursorSide>,
+    /// Of files: how many records of a run may be in error; with one more the run stops reading and sends nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_errors: Option<u64>,
+    /// Of files: how many in a hundred of the records that a run reads may be in error, 0 to 99; with more it sends nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_error_percent: Option<u8>,
 }
 
 fn default_batch_size() -> u32 {
@@ -179,6 +187,9 @@ impl Settings for Connection {
         if self.target.deliver_for_secs.is_some_and(|s| !(1..=MOST_DELIVER_SECS).contains(&s)) {
             wrong("target.deliver_for_secs", "must be 1 second to 25 days, in seconds");
         }
+        if self.max_error_percent.is_some_and(|percent| percent > 99) {
+            wrong("max_error_percent", "must be 0 to 99");
+        }
         match &self.source {
             SourceSide::Files(files) => {
                 files.check(&mut errors);
@@ -186,7 +197,17 @@ impl Settings for Connection {
                     errors.push(FieldError::new("mapping", "is required for files"));
                 }
             }
-            SourceSide::Notifications(notifications) => notifications.check(&mut errors),
+            SourceSide::Notifications(notifications) => {
+                for (field, is_set) in [
+                    ("max_errors", self.max_errors.is_some()),
+                    ("max_error_percent", self.max_error_percent.is_some()),
+                ] {
+                    if is_set {
+                        errors.push(FieldError::new(field, "is for connections that take files"));
+                    }
+                }
+                notifications.check(&mut errors);
+            }
         }
         self.check_changes(&mut errors);
         errors
@@ -213,6 +234,11 @@ impl Connection {
             SourceSide::Files(files) => Some(files),
             SourceSide::Notifications(_) => None,
         }
+    }
+
+    /// How many records of a run may be in error.
+    pub fn ceiling(&self) -> Ceiling {
+        Ceiling { count: self.max_errors, percent: self.max_error_percent }
     }
 
     /// What it takes of a source's notifications, if it takes any.

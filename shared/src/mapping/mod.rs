@@ -24,6 +24,7 @@ mod document;
 mod duplicates;
 mod encode;
 mod encoding;
+mod failed_lines;
 mod fields;
 mod file_error;
 mod formats;
@@ -55,6 +56,7 @@ pub use document::{
 };
 pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};
+pub use failed_lines::{Copied, FailedLines, FailedRecord, REASON_COLUMN};
 pub use file_error::FileError;
 pub use formats::{
     FixedColumn, FixedWidthInput, JsonInput, NdjsonInput, SaftEntity, SaftInput, ShortRecords, XmlInput,

@@ -1,4 +1,4 @@
-//! Starting a run by hand, and taking a run's files again.
+//! Starting a run by hand.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use shared::{
     run::{Run, Trigger},
 };
 
-use super::{find::find, view::RunView};
+use super::view::RunView;
 use crate::{
     Context, accounts,
     caller::Caller,
@@ -26,16 +26,10 @@ pub(crate) struct StartRun {
     /// What part of the source is wanted. Recorded with the run; not yet acted on.
     #[serde(default)]
     scope: Option<String>,
-}
-
-/// What a caller may say about taking a run's files again.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rerun {
-    /// Of a run that was refused with `too_many_deletes`: whether the records that it named are to be deleted all the
-    /// same. Holds as long as nothing else has been delivered since.
+    /// Whether it only reads and maps, and reports what it would send: nothing is sent, no file counts as taken, none is
+    /// moved or removed, and the next run does all of it as if this one had not been.
     #[serde(default)]
-    confirm_deletes: bool,
+    validate_only: bool,
 }
 
 /// Starts a run of a connection. It takes the same admission as a scheduled one, and moves no schedule.
@@ -51,37 +45,7 @@ pub(crate) async fn start(
     let connection = request.param("id");
     let mut run = new_run(&context, &caller, &request, connection);
     run.scope = body.scope;
-    admit(&context, &caller, run).await
-}
-
-/// Takes the files of a run through mapping and delivery again, compared with today's state.
-pub(crate) async fn rerun(
-    context: Arc<Context>,
-    caller: Caller,
-    request: Request,
-) -> Result<Response, Problem> {
-    let body: Rerun = match request.body.is_empty() {
-        true => Rerun::default(),
-        false => http::parse(&request.body)?,
-    };
-    let old = find(&context, &caller, &request).await?;
-    if !old.status.is_final() {
-        return Err(Problem::new(409, "run_active", "the run has not ended yet"));
-    }
-    if old.inputs.is_empty() {
-        return Err(Problem::new(409, "no_inputs", "the run took no file; start a new run instead"));
-    }
-    let mut run = new_run(&context, &caller, &request, &old.connection);
-    if body.confirm_deletes && old.failure.is_none_or(|failure| failure.code != "too_many_deletes") {
-        let detail = "the run was not refused for its deletes; rerun it without confirm_deletes";
-        return Err(Problem::new(409, "nothing_to_confirm", detail));
-    }
-    run.rerun_of = Some(old.id);
-    run.deletes_confirmed_by = body.confirm_deletes.then(|| caller.key.clone());
-    run.left_behind = old.left_behind;
-    run.retry_of = old.retry_of;
-    run.inputs = old.inputs;
-    run.inputs_complete = true;
+    run.validate_only = body.validate_only;
     admit(&context, &caller, run).await
 }
 
@@ -92,7 +56,7 @@ pub(crate) fn run_id(context: &Context, caller: &Caller, request: &Request, of: 
     }
 }
 
-fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
+pub(super) fn new_run(context: &Context, caller: &Caller, request: &Request, connection: &str) -> Run {
     let id = run_id(context, caller, request, connection);
     Run::queued(id, &caller.account, connection, Trigger::Manual, (context.clock)())
 }
@@ -105,9 +69,16 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
         Admission::AlreadyClaimed => {
             let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
             let found = found.ok_or_else(|| Problem::not_found("run"))?;
-            if found.scope != run.scope
-                || found.deletes_confirmed_by.is_some() != run.deletes_confirmed_by.is_some()
-            {
+            let what = |run: &Run| {
+                (
+                    run.scope.clone(),
+                    run.validate_only,
+                    run.rerun_of.clone(),
+                    run.failed_of.clone(),
+                    run.deletes_confirmed_by.is_some(),
+                )
+            };
+            if what(&found) != what(&run) {
                 let detail = "another request was made with this Idempotency-Key";
                 return conflict("idempotency_conflict", detail.into());
             }
@@ -123,6 +94,12 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
             );
         }
         Admission::NoConnection => return Err(Problem::not_found("connection")),
+        Admission::TakenAgain => {
+            return conflict(
+                "taken_again",
+                "another run takes these records again; look at the run again".into(),
+            );
+        }
         Admission::NotDead => {
             return conflict("moved_on", "the delivery is no longer dead; look at it again".into());
         }

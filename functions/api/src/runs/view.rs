@@ -11,10 +11,11 @@ use shared::{
     delivery::{Batch, DeliveryState},
     keys,
     problem::Problem,
+    reasons::ReasonCount,
     run::{Run, RunStatus},
 };
 
-use super::find::find;
+use super::{find::find, records::damaged};
 use crate::{
     Context, accounts,
     caller::Caller,
@@ -31,6 +32,10 @@ pub(crate) struct RunView {
     /// The batches owed to the target, while the run delivers.
     #[serde(skip_serializing_if = "Option::is_none")]
     deliveries: Option<Deliveries>,
+    /// Why records of it were left out or failed, each reason counted, with the first records of it; where one run is
+    /// shown that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<Vec<ReasonCount>>,
 }
 
 /// A run's times as the account's people read them.
@@ -101,7 +106,7 @@ impl RunView {
             started_at: run.started_at.map(local),
             ended_at: run.ended_at.map(local),
         };
-        Self { run, local, deliveries }
+        Self { run, local, deliveries, reasons: None }
     }
 }
 
@@ -141,7 +146,22 @@ pub(crate) async fn show(
         }
         _ => None,
     };
-    Response::json(200, &RunView::new(run, &account, deliveries))
+    let reasons = reasons(&context, &run).await?;
+    Response::json(200, &RunView { reasons, ..RunView::new(run, &account, deliveries) })
+}
+
+/// Reads the reasons of a run that has ended; none where it has none, or they are no longer kept.
+async fn reasons(context: &Context, run: &Run) -> Result<Option<Vec<ReasonCount>>, Problem> {
+    let counts = &run.counts;
+    let is_there = run.status.is_final() && counts.errors() + counts.filtered() + counts.not_sent() > 0;
+    if !is_there || run.target_server.is_some() {
+        return Ok(None);
+    }
+    let key = keys::reasons_object(&run.account, &run.id);
+    match context.bucket.get(&key).await.map_err(unavailable)? {
+        Some(object) => serde_json::from_slice(&object.bytes).map(Some).map_err(|e| damaged(&key, &e)),
+        None => Ok(None),
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use shared::{
     counts::Counts,
     delivery::Batch,
     keys,
+    reasons::Reasons,
     record::{Part, PartWriter, RecordResult, RecordsPart},
     run::Run,
 };
@@ -16,19 +17,35 @@ use crate::{Context, error::Stop, limit::Limit, transform::store};
 /// Batches whose payloads are fetched ahead.
 const AHEAD: usize = 8;
 
-/// Writes the whole report and answers the run's final counts.
+/// What the report comes to.
+pub(super) struct Folded {
+    /// The run's final counts.
+    pub(super) counts: Counts,
+    /// Reasons of its records.
+    pub(super) reasons: Reasons,
+    /// Its parts.
+    pub(super) parts: Vec<RecordsPart>,
+}
+
+/// Writes the whole report.
 pub(super) async fn fold(
     context: &Context,
     run: &Run,
     batches: Vec<Batch>,
     state: &mut StateUpdate,
     limit: &Limit,
-) -> Result<Counts, Stop> {
+) -> Result<Folded, Stop> {
     let in_time = || match limit.is_over() {
         true => Err(Stop::OutOfTime("writing the report".into())),
         false => Ok(()),
     };
-    let mut report = Report { context, run, parts: Vec::new(), writer: PartWriter::default() };
+    let mut report = Report {
+        context,
+        run,
+        parts: Vec::new(),
+        writer: PartWriter::default(),
+        reasons: Reasons::default(),
+    };
     let mut read = ReadResults::open(context, run).await?;
     let mut counts = run.counts;
     // The parts of a batch that was split carry records of one range: they are taken together.
@@ -50,12 +67,13 @@ pub(super) async fn fold(
         in_time()?;
         report.add(&rest).await?;
     }
-    let reported = report.finish().await?;
+    let (parts, reasons) = report.finish().await?;
+    let reported: u64 = parts.iter().map(|p| p.records).sum();
     if counts.owed() != 0 || reported != counts.reported() {
         let detail = format!("{} owed, {reported} reported of {}", counts.owed(), counts.reported());
         return Err(damaged("the run's batches", detail));
     }
-    Ok(counts)
+    Ok(Folded { counts, reasons, parts })
 }
 
 /// The report as it is written, part by part.
@@ -64,10 +82,12 @@ struct Report<'a> {
     run: &'a Run,
     parts: Vec<RecordsPart>,
     writer: PartWriter,
+    reasons: Reasons,
 }
 
 impl Report<'_> {
     async fn add(&mut self, result: &RecordResult) -> Result<(), Stop> {
+        self.reasons.add(result);
         let full = self.writer.add(result).map_err(|e| damaged("a record result", e))?;
         match full {
             Some(part) => Ok(self.put(part).await?),
@@ -82,14 +102,13 @@ impl Report<'_> {
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<u64, Stop> {
+    async fn finish(mut self) -> Result<(Vec<RecordsPart>, Reasons), Stop> {
         let last = std::mem::take(&mut self.writer).finish().map_err(|e| damaged("a record result", e))?;
         if let Some(part) = last {
             self.put(part).await?;
         }
-        let records = self.parts.iter().map(|p| p.records).sum();
         let index = keys::records_index(&self.run.account, &self.run.id, "final");
-        store::index(self.context, &index, self.parts).await?;
-        Ok(records)
+        store::index(self.context, &index, self.parts.clone()).await?;
+        Ok((self.parts, self.reasons))
     }
 }

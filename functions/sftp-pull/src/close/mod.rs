@@ -20,7 +20,7 @@ use shared::{
     run::{Failure, Origin, Run, RunStatus, ending},
 };
 
-use crate::{Context, error::Stop, limit::Limit, send_all};
+use crate::{Context, error::Stop, limit::Limit, report, send_all};
 
 /// Bounds between which a run that waits for its target is looked at again.
 const LOOK_AGAIN: (SignedDuration, SignedDuration) =
@@ -41,14 +41,14 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
     let was_cancelled = was_cancelled(run, &batches);
     let settings = run.settings.clone().ok_or_else(|| damaged("the run", "it has no settings"))?;
     let mut races = 0;
-    let counts = loop {
+    let folded = loop {
         let mut state = state::StateUpdate::open(context, run, &settings).await?;
-        let counts = match fold::fold(context, run, batches.clone(), &mut state, limit).await {
+        let folded = match fold::fold(context, run, batches.clone(), &mut state, limit).await {
             Err(Stop::OutOfTime(_)) if limit.was_in_vain(run) => return give_up(context, run, limit).await,
-            counts => counts?,
+            folded => folded?,
         };
         if state.write(context, run).await? {
-            break counts;
+            break folded;
         }
         races += 1;
         tracing::warn!(
@@ -61,6 +61,9 @@ pub(crate) async fn close(context: &Arc<Context>, run: &mut Run, limit: &Limit) 
             ));
         }
     };
+    let counts = folded.counts;
+    let told = report::Told { reasons: folded.reasons, parts: folded.parts };
+    report::tell(context, run, &settings, told, limit).await?;
     let failure = run.failure.clone();
     let (status, failure) = match was_cancelled {
         true => (RunStatus::Cancelled, failure),

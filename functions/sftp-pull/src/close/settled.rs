@@ -99,6 +99,8 @@ pub(super) async fn load(context: &Context, group: Vec<Batch>) -> Result<Vec<Set
                     field: None,
                     detail,
                     pushed_as: batch.pushed_as.clone().filter(|_| is_written),
+                    input: record.input,
+                    place: record.place,
                 },
             });
         }

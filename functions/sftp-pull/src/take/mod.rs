@@ -65,10 +65,12 @@ async fn take_due(
     limit: &Limit,
 ) -> Result<(), Stop> {
     let selected = select::select(context, run, source, remote).await?;
-    for (file, entry) in &selected.taken_before {
-        post_action::finish(context, run, source, remote, file, entry).await?;
+    if !run.validate_only {
+        for (file, entry) in &selected.taken_before {
+            post_action::finish(context, run, source, remote, file, entry).await?;
+        }
+        gone::note(context, run, source, remote).await?;
     }
-    gone::note(context, run, source, remote).await?;
     let (listed, left_behind) = (selected.new.clone(), left_behind(run, &selected));
     let settled = settle(run, source, remote, selected.new, limit).await?;
     if settled.is_empty() && run.inputs.is_empty() {
@@ -107,7 +109,7 @@ fn left_behind(run: &Run, selected: &Selected) -> Option<String> {
     of_others.map(|(file, _)| earlier(file)).or(not_ready)
 }
 
-fn is_of(input: &Input, file: &RemoteFile) -> bool {
+pub(super) fn is_of(input: &Input, file: &RemoteFile) -> bool {
     input.path == file.path && input.size_bytes == file.size_bytes && input.mtime == file.mtime
 }
 
@@ -292,7 +294,10 @@ async fn take_file(
     run.inputs.push(input);
     run.partial_input = None;
     tracing::info!(size_bytes = file.size_bytes, duration_ms, "a file is whole in the bucket");
-    post_action::finish(context, run, source, remote, file, &entry).await
+    match run.validate_only {
+        true => Ok(()),
+        false => post_action::finish(context, run, source, remote, file, &entry).await,
+    }
 }
 
 /// Says whether bytes that were taken before need not be mapped again. Where the run that took them failed,

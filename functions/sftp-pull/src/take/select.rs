@@ -43,8 +43,12 @@ pub(super) async fn select(
     let mut taken = context.table.taken_files(&run.account, &run.connection, &fingerprints).await?;
     let not_ready = listed.unreadable.into_iter().next();
     let mut selected = Selected { new: Vec::new(), taken_before: Vec::new(), not_ready };
+    // What a run that only validates has taken is in no ledger, and it is the only one to know.
+    let is_own =
+        |file: &RemoteFile| run.validate_only && run.inputs.iter().any(|input| super::is_of(input, file));
     for ((file, is_ready), fingerprint) in candidates.into_iter().zip(fingerprints) {
         match taken.remove(&fingerprint) {
+            None if is_own(&file) => {}
             None if is_ready => selected.new.push(file),
             None => selected.not_ready = Some(file.path),
             Some(entry) => selected.taken_before.push((file, entry)),

@@ -13,7 +13,7 @@ use shared::{
     wire::{Action, StagedRecord},
 };
 
-use super::mapper::Out;
+use super::mapper::{Out, Purpose};
 use crate::{Context, error::Stop};
 
 /// Code of a run that was refused since it would delete too many records.
@@ -37,7 +37,7 @@ impl Inferring {
         run: &Run,
         connection: &Connection,
     ) -> Result<Option<Self>, Stop> {
-        if connection.deletes == Deletes::None || run.retry_of.is_some() {
+        if connection.deletes == Deletes::None || run.takes_a_part() {
             return Ok(None);
         }
         let ceiling = match &run.rerun_of {
@@ -127,7 +127,12 @@ impl Out<'_> {
         let state = std::mem::take(&mut self.state);
         let (missing, known) = (state.missing().count() as u64, state.len() as u64);
         if deletes.is_over(missing, known) {
-            return Err(deletes.refused(missing, known, &self.job.run.id));
+            match (self.purpose, deletes.refused(missing, known, &self.job.run.id)) {
+                (Purpose::Tell { .. }, Stop::Failed(failure)) => {
+                    return Ok(Some(format!("a run that sends would end so: {}", failure.message)));
+                }
+                (_, stop) => return Err(stop),
+            }
         }
         self.close_batch()?;
         let taken_at = mapped.iter().map(|input| input.taken_at.as_millisecond()).max().unwrap_or_default();
@@ -151,6 +156,16 @@ impl Out<'_> {
                           target cannot be told which it is; remove it there";
             return self.settled(&unnamed(self.ordinal, detail));
         }
+        if let Purpose::Tell { reason, detail, .. } = self.purpose {
+            self.counts.add_would_delete();
+            return self.settled(&RecordResult {
+                source_id: source_id.map(Into::into),
+                target_id: target_id.map(Into::into),
+                writer: Writer::None,
+                reason: Some(reason.into()),
+                ..unnamed(self.ordinal, detail)
+            });
+        }
         self.counts.add_missing();
         let record = StagedRecord {
             ordinal: self.ordinal,
@@ -165,6 +180,7 @@ impl Out<'_> {
             hash: Hash([0; 16]),
             taken_at,
             cursor: None,
+            input: None,
         };
         let nothing = RawValue::from_string("null".into()).map_err(|e| AwsError::damaged("a delete", e))?;
         self.owe(record, nothing)
@@ -185,6 +201,8 @@ fn unnamed(ordinal: u64, detail: &str) -> RecordResult {
         field: None,
         detail: Some(detail.into()),
         pushed_as: None,
+        input: None,
+        place: None,
     }
 }
 

@@ -1,25 +1,30 @@
 //! The blocking side: reads the files from the bucket, maps record by record, and packs what comes of it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{io::Read, sync::Arc};
 
 use serde_json::value::RawValue;
 use shared::{
-    aws::{AwsError, objects::Bucket},
+    aws::AwsError,
     change::{Change, Hash, State},
-    compression::Compression,
+    connection::Ceiling,
     counts::Counts,
-    mapping::{Compiled, FileError, Mapped, Outcome, Settled, Winners, records, settle},
+    mapping::{
+        Compiled, FileError, Incoming, Mapped, Outcome, Provenance, Settled, Winners, records, settle,
+    },
+    reasons::Reasons,
     record::{Part, PartWriter, Processor, RecordResult, Writer},
     run::{Failure, Input, Origin, Run},
     wire::{Action, StagedRecord},
 };
-use tokio::{runtime::Handle, sync::mpsc::Sender};
+use tokio::sync::mpsc::Sender;
 
 use super::{
     cursor::Boundary,
     deletes::{self, Inferring},
+    open::Files,
+    wanted::{Missed, Only, Wanted},
 };
-use crate::{error::Stop, limit::Limit, state_object};
+use crate::{error::Stop, state_object};
 
 /// Bytes of data at which a batch is closed, however few records it has.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -46,15 +51,11 @@ pub(super) enum Piece {
 
 /// Everything that mapping needs.
 pub(super) struct Job {
-    pub(super) bucket: Bucket,
-    pub(super) runtime: Handle,
+    pub(super) files: Files,
     pub(super) run: Run,
-    /// How the files are packed.
-    pub(super) compression: Option<Compression>,
     pub(super) compare: bool,
     pub(super) batch_size: u64,
     pub(super) mapping: Arc<Compiled>,
-    pub(super) state: State,
     /// Where set, records that are missing are deleted.
     pub(super) deletes: Option<Inferring>,
     /// Where set, records are held against the connection's cursor.
@@ -62,38 +63,50 @@ pub(super) struct Job {
     /// Memory of the function.
     pub(super) memory_mib: u64,
     /// Where set, the records that this run is about; the rest of its files is passed over.
-    pub(super) only: Option<HashSet<Place>>,
-    pub(super) limit: Limit,
+    pub(super) only: Option<Only>,
+    /// How many errors end the reading.
+    pub(super) ceiling: Ceiling,
 }
 
-/// Where a record is: its file, when that was taken in milliseconds since 1970, and its line.
-pub(super) type Place = (String, i64, u64);
+/// What becomes of records that are in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// They are staged, to be sent.
+    Send,
+    /// They are told, each with this reason, and none is staged: all of them, or as many as were read.
+    Tell { reason: &'static str, detail: &'static str, until: Option<u64> },
+}
 
 impl Job {
     /// Maps every input that is not a repetition of the content before it.
     ///
     /// A file that cannot be unpacked, or read as the mapping states, is left out as a whole, before its first record: the
     /// others go on their way, and the failure says which it was. Where none can be read, the run fails.
-    pub(super) fn run(mut self, sender: Sender<Piece>) -> Result<Mapping, Stop> {
-        let state = std::mem::take(&mut self.state);
+    pub(super) fn run(&self, purpose: Purpose, state: State, sender: Sender<Piece>) -> Result<Mapping, Stop> {
         let all: Vec<_> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
         let files = all.len();
-        let (inputs, mut left_out) = self.sound(all)?;
+        let (inputs, mut left_out) = self.files.sound(all)?;
+        if self.only.is_some() {
+            inputs.iter().try_for_each(|input| self.files.verify(input))?;
+        }
         let mut winners = self.settle(&inputs)?;
+        let mut wanted = self.only.as_ref().map(|only| Wanted::new(self, only));
         let mut out = Out {
-            job: &self,
+            job: self,
+            purpose,
             sender,
             state_bytes: state.size_bytes(),
             state,
             counts: Counts::default(),
+            reasons: Reasons::default(),
             ordinal: 0,
             bytes: 0,
             results: PartWriter::default(),
             records: Vec::new(),
             data: Vec::new(),
         };
-        let (mut found, mut not_whole) = (0, None);
-        for (i, input) in inputs.iter().enumerate() {
+        let mut not_whole = None;
+        'files: for (i, input) in inputs.iter().enumerate() {
             let mut records = match records(self.open(input)?, &self.mapping) {
                 Ok(records) => records,
                 Err(error) => {
@@ -107,15 +120,28 @@ impl Job {
                     Settled::Mapped(record) => Outcome::Record(record.take()),
                     Settled::Other(outcome) => outcome,
                 };
-                if self.is_wanted(input, &outcome) {
-                    found += 1;
-                    out.take(input, outcome)?;
+                if let Some(wanted) = &mut wanted {
+                    let place = (number(&self.run, input), outcome.place());
+                    while let Some(missed) = wanted.next_before(place)? {
+                        out.miss(missed)?;
+                    }
+                    if !wanted.has(place, &outcome)? {
+                        continue;
+                    }
+                }
+                out.take(input, outcome)?;
+                if out.is_over() {
+                    break 'files;
                 }
             }
             if out.ordinal == before || !records.is_complete() {
                 not_whole = not_whole.or_else(|| Some(deletes::why_not_whole(input, out.ordinal > before)));
             }
         }
+        let not_found = match wanted {
+            Some(wanted) => self.not_found(wanted, &mut out)?,
+            None => None,
+        };
         let (left_out, failures): (Vec<String>, Vec<Failure>) = left_out.into_iter().unzip();
         let failure = failures.first().cloned().map(|first| Failure {
             message: failures.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; "),
@@ -124,11 +150,26 @@ impl Job {
         match failure {
             Some(failure) if left_out.len() == files => Err(Stop::Failed(failure)),
             failure => {
-                let failure = failure.or_else(|| self.not_found(found));
-                let warning = out.infer_deletes(&inputs, &left_out, not_whole)?;
-                Ok(Mapping { counts: out.finish()?, left_out, failure, warning })
+                let is_over = matches!(purpose, Purpose::Send) && self.ceiling.forbids(&out.counts);
+                let is_all = !is_over && !matches!(purpose, Purpose::Tell { until: Some(_), .. });
+                let warning = if is_all { out.infer_deletes(&inputs, &left_out, not_whole)? } else { None };
+                let (counts, reasons) = out.finish()?;
+                let failure = failure.or(not_found);
+                Ok(Mapping { counts, reasons, left_out, failure, warning, is_over })
             }
         }
+    }
+
+    /// Opens a file that is known to be sound, with what records may say of where they come from.
+    fn open<'i>(&'i self, input: &'i Input) -> Result<Incoming<'i, impl Read + use<>>, Stop> {
+        let Run { id, scheduled_for, started_at, .. } = &self.run;
+        let provenance = Provenance {
+            file: Some(&input.path),
+            run: Some(id),
+            scheduled_for: *scheduled_for,
+            started_at: *started_at,
+        };
+        Ok(Incoming { reader: self.files.open(input)?, provenance })
     }
 
     /// Finds out which records count; larger files are read once more for that.
@@ -140,37 +181,47 @@ impl Job {
 
     /// About how many bytes a file has when it is unpacked.
     fn unpacked_bytes(&self, input: &Input) -> u64 {
-        let factor = if self.compression.is_some() { UNPACKED_FACTOR } else { 1 };
+        let factor = if self.files.compression.is_some() { UNPACKED_FACTOR } else { 1 };
         input.size_bytes.saturating_mul(factor)
     }
 
-    fn is_wanted(&self, input: &Input, outcome: &Outcome) -> bool {
-        let place = || (input.path.clone(), input.taken_at.as_millisecond(), outcome.place());
-        self.only.as_ref().is_none_or(|only| only.contains(&place()))
-    }
-
-    /// Says how many of the records that this run is about are no longer where they were.
-    fn not_found(&self, found: usize) -> Option<Failure> {
-        let all = self.only.as_ref()?.len();
+    /// Reports the records that this run is about and that are no longer where they were, and says how many they are.
+    fn not_found(&self, mut wanted: Wanted<'_>, out: &mut Out<'_>) -> Result<Option<Failure>, Stop> {
+        while let Some(missed) = wanted.next_before((u32::MAX, u64::MAX))? {
+            out.miss(missed)?;
+        }
         let message = format!(
-            "{} of the batch's {all} records are no longer on their lines, since the mapping reads the file in \
-             another way now; rerun the batch's run instead",
-            all.saturating_sub(found)
+            "{} of the {} records that this run is about are no longer on their lines, since the mapping reads the \
+             file in another way now; rerun the whole run instead",
+            wanted.missed, wanted.all
         );
-        (found < all).then(|| Failure::new(Origin::Mapping, "retry_incomplete", message, false))
+        Ok((wanted.missed > 0).then(|| Failure::new(Origin::Mapping, RETRY_INCOMPLETE, message, false)))
     }
+}
+
+/// Code of a record that is no longer on its line, and of a run that has such records.
+const RETRY_INCOMPLETE: &str = "retry_incomplete";
+
+/// Which of the run's inputs a file is, from 1.
+fn number(run: &Run, input: &Input) -> u32 {
+    let at = run.inputs.iter().position(|other| std::ptr::eq(other, input)).unwrap_or_default();
+    u32::try_from(at + 1).unwrap_or(u32::MAX)
 }
 
 /// What mapping all files came to.
 pub(super) struct Mapping {
     /// Every record of the files that could be read.
     pub(super) counts: Counts,
+    /// The reasons of those that are settled.
+    pub(super) reasons: Reasons,
     /// Paths of the files that could not be read.
     pub(super) left_out: Vec<String>,
     /// Why they could not.
     pub(super) failure: Option<Failure>,
     /// What a person should know beside.
     pub(super) warning: Option<String>,
+    /// Whether too many records are in error for any to be sent.
+    pub(super) is_over: bool,
 }
 
 /// A file that is left out is a failure of the run; anything else stops the work.
@@ -183,11 +234,13 @@ pub(super) fn left_out_or_stop(input: &Input, error: FileError) -> Result<Failur
 
 pub(super) struct Out<'a> {
     pub(super) job: &'a Job,
+    pub(super) purpose: Purpose,
     sender: Sender<Piece>,
     pub(super) state: State,
     /// Bytes that come to the state's object, if the target takes what is owed.
     state_bytes: u64,
     pub(super) counts: Counts,
+    reasons: Reasons,
     pub(super) ordinal: u64,
     bytes: usize,
     results: PartWriter,
@@ -214,6 +267,8 @@ impl Out<'_> {
             field: None,
             detail: None,
             pushed_as: None,
+            input: Some(number(&self.job.run, input)),
+            place: Some(outcome.place()).filter(|place| *place != outcome.line()),
         };
         match outcome {
             Outcome::Record(record) => return self.record(input, record, result),
@@ -232,6 +287,36 @@ impl Out<'_> {
             }
         }
         self.settled(&result)
+    }
+
+    /// Says whether there is no need to read on.
+    fn is_over(&self) -> bool {
+        match self.purpose {
+            Purpose::Send => self.job.ceiling.ends_reading(&self.counts),
+            Purpose::Tell { until, .. } => until == Some(self.ordinal),
+        }
+    }
+
+    /// Takes a record that this run is about and that is not there: its failure stays in a report.
+    fn miss(&mut self, missed: Missed) -> Result<(), Stop> {
+        self.ordinal += 1;
+        self.counts.add_error();
+        self.settled(&RecordResult {
+            ordinal: self.ordinal,
+            file: missed.file,
+            line: missed.line,
+            name: missed.name,
+            source_id: missed.source_id,
+            target_id: None,
+            processor: Processor::None,
+            writer: Writer::Error,
+            reason: Some(RETRY_INCOMPLETE.into()),
+            field: None,
+            detail: Some("the record is no longer on this line, as the mapping reads the file now".into()),
+            pushed_as: None,
+            input: missed.input,
+            place: missed.place,
+        })
     }
 
     fn record(&mut self, input: &Input, record: Mapped, mut result: RecordResult) -> Result<(), Stop> {
@@ -277,6 +362,19 @@ impl Out<'_> {
                 return self.settled(&result);
             }
         };
+        if let Purpose::Tell { reason, detail, .. } = self.purpose {
+            match action {
+                Action::Create => self.counts.add_would_create(),
+                Action::Update => self.counts.add_would_update(),
+            }
+            result.processor = match action {
+                Action::Create => Processor::Create,
+                Action::Update => Processor::Update,
+            };
+            (result.name, result.source_id) = (record.name, Some(source_id));
+            (result.reason, result.detail) = (Some(reason.into()), Some(detail.into()));
+            return self.settled(&result);
+        }
         if change == Change::Create && self.job.compare {
             self.grows_by(source_id.len())?;
         }
@@ -287,7 +385,7 @@ impl Out<'_> {
             ordinal: result.ordinal,
             file: result.file,
             line: result.line,
-            place: Some(record.place).filter(|place| *place != result.line),
+            place: result.place,
             name,
             source_id,
             target_id: None,
@@ -296,6 +394,7 @@ impl Out<'_> {
             hash,
             taken_at: input.taken_at.as_millisecond(),
             cursor,
+            input: result.input,
         };
         self.owe(record, data)
     }
@@ -328,6 +427,7 @@ impl Out<'_> {
     }
 
     pub(super) fn settled(&mut self, result: &RecordResult) -> Result<(), Stop> {
+        self.reasons.add(result);
         let full = self.results.add(result).map_err(|e| AwsError::damaged("a record result", e))?;
         full.map_or(Ok(()), |part| self.send(Piece::Part(part)))
     }
@@ -341,13 +441,13 @@ impl Out<'_> {
         self.send(piece)
     }
 
-    fn finish(mut self) -> Result<Counts, Stop> {
+    fn finish(mut self) -> Result<(Counts, Reasons), Stop> {
         self.close_batch()?;
         let last = std::mem::take(&mut self.results).finish();
         if let Some(part) = last.map_err(|e| AwsError::damaged("a record result", e))? {
             self.send(Piece::Part(part))?;
         }
-        Ok(self.counts)
+        Ok((self.counts, self.reasons))
     }
 
     fn send(&self, piece: Piece) -> Result<(), Stop> {

@@ -1,22 +1,25 @@
 //! Opening what was staged: from the bucket, and unpacked where the connection says that files are packed.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
+use sha2::{Digest, Sha256};
 use shared::{
+    aws::objects::Bucket,
     compression::{Compression, Member, TAIL_BYTES, Unpacked, only_member},
-    mapping::{FileError, Incoming, Provenance},
-    run::{Failure, Input, Run},
+    mapping::FileError,
+    run::{Failure, Input},
 };
+use tokio::runtime::Handle;
 use tokio_util::io::SyncIoBridge;
 
-use super::mapper::{Job, left_out_or_stop};
+use super::mapper::left_out_or_stop;
 use crate::{
     error::{Stop, TimeIsOver},
     limit::Limit,
 };
 
 /// Reads until the invocation's time is over. Every record comes through here, on each pass over a file.
-pub(super) struct InTime<R> {
+pub(crate) struct InTime<R> {
     reader: R,
     limit: Limit,
 }
@@ -33,18 +36,19 @@ impl<R: Read> Read for InTime<R> {
 /// A file's content, or why it has none.
 type Opened = Result<InTime<Box<dyn Read>>, FileError>;
 
-impl Job {
+/// Where a run's files are, and how they are packed.
+#[derive(Clone)]
+pub(crate) struct Files {
+    pub(crate) bucket: Bucket,
+    pub(crate) runtime: Handle,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) limit: Limit,
+}
+
+impl Files {
     /// Opens a file that is known to be sound.
-    pub(super) fn open<'i>(&'i self, input: &'i Input) -> Result<Incoming<'i, InTime<Box<dyn Read>>>, Stop> {
-        let reader = self.unpacked(input)?.map_err(|error| Stop::file(&input.path, error))?;
-        let Run { id, scheduled_for, started_at, .. } = &self.run;
-        let provenance = Provenance {
-            file: Some(&input.path),
-            run: Some(id),
-            scheduled_for: *scheduled_for,
-            started_at: *started_at,
-        };
-        Ok(Incoming { reader, provenance })
+    pub(crate) fn open(&self, input: &Input) -> Result<InTime<Box<dyn Read>>, Stop> {
+        self.unpacked(input)?.map_err(|error| Stop::file(&input.path, error))
     }
 
     /// Parts the files that can be unpacked from those that cannot, and says why: each is read to its end for that, since
@@ -71,6 +75,22 @@ impl Job {
             }
         }
         Ok((sound, left_out))
+    }
+
+    /// Holds a file in the bucket against the hash that was taken when it came: a line means a record of these bytes,
+    /// and of no others.
+    pub(super) fn verify(&self, input: &Input) -> Result<(), Stop> {
+        let mut content = InTime { reader: self.staged(input)?, limit: self.limit };
+        let mut hash = Hashing(Sha256::new());
+        io::copy(&mut content, &mut hash).map_err(|e| Stop::file(&input.path, e.into()))?;
+        if shared::id::hex(&hash.0.finalize()) == input.sha256 {
+            return Ok(());
+        }
+        let why = format!(
+            "what is in the bucket for {} is not the file that failed; run the connection anew",
+            input.path
+        );
+        Err(Stop::settings("input_changed", &why))
     }
 
     fn unpacked(&self, input: &Input) -> Result<Opened, Stop> {
@@ -111,6 +131,19 @@ impl Job {
         let opened = self.runtime.block_on(self.bucket.open_from(&input.object, from))?;
         let body = opened.ok_or_else(|| gone(input))?;
         Ok(SyncIoBridge::new_with_handle(body.into_async_read(), self.runtime.clone()))
+    }
+}
+
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Admission {
     NoConnection,
     /// The batch that the run was to take again is not dead, or another run has taken it again.
     NotDead,
+    /// Another run has taken the failed records again that the run was to take.
+    TakenAgain,
 }
 
 impl Admission {
@@ -79,8 +81,8 @@ pub struct ScheduleMove {
 const WAKE_AFTER_MS: i64 = 90_000;
 
 impl Table {
-    /// Admits a run: the run, the connection's `active_run`, the schedule's next time and the dead batch that it
-    /// takes again, in one transaction.
+    /// Admits a run: the run, the connection's `active_run`, the schedule's next time and what of an earlier
+    /// run it takes again, in one transaction.
     ///
     /// # Errors
     /// When the call fails; nothing is written then, or all of it was and a repeat says `AlreadyClaimed`.
@@ -93,6 +95,7 @@ impl Table {
         let mut writes = vec![TransactWriteItem::builder().update(hold).build(), self.put_run(run, due)?];
         writes.extend(self.moving(&run.account, schedule)?);
         writes.extend(self.retry_batch(run)?);
+        writes.extend(self.taking_again(run)?);
         match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => {
                 count_missed(schedule);
@@ -102,6 +105,7 @@ impl Table {
                 let reasons = conditions(&e);
                 match reasons.as_slice() {
                     [_, false, true] if run.retry_of.is_some() => Ok(Admission::NotDead),
+                    [_, false, true, ..] if run.failed_of.is_some() => Ok(Admission::TakenAgain),
                     [_, others @ ..] if others.contains(&true) => Ok(Admission::AlreadyClaimed),
                     [true, ..] => Ok(why_not(cancellation(&e).first())),
                     _ => Err(AwsError::call("dynamodb:TransactWriteItems")(e)),

@@ -139,7 +139,7 @@ impl Table {
 
     /// Ends a run of which nothing was sent, and frees its connection; `false` when it has moved on.
     async fn cancel_unsent(&self, run: &Run, now: Timestamp) -> Result<bool, AwsError> {
-        self.give_batch_back(run).await?;
+        self.give_back(run).await?;
         let damaged = |e| AwsError::damaged("a transaction", e);
         let end = Update::builder()
             .table_name(&self.name)

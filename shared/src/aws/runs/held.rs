@@ -17,7 +17,7 @@ use crate::{
     counts::Counts,
     keys, metrics,
     resource::Settings,
-    run::{Failure, Input, PartialInput, PinnedMapping, Run, RunStatus},
+    run::{Failure, Input, PartialInput, PinnedMapping, Run, RunStatus, TOO_MANY_ERRORS},
 };
 
 impl Table {
@@ -214,8 +214,9 @@ impl Table {
         failure: Option<&Failure>,
         now: Timestamp,
     ) -> Result<(), AwsError> {
-        if status == RunStatus::Error && counts.read() == 0 {
-            self.give_batch_back(run).await?;
+        let sent_nothing = counts.read() == 0 || failure.is_some_and(|f| f.code == TOO_MANY_ERRORS);
+        if status == RunStatus::Error && sent_nothing {
+            self.give_back(run).await?;
         }
         let damaged = |e| AwsError::damaged("a transaction", e);
         let end = self
@@ -242,7 +243,9 @@ impl Table {
             .map_err(damaged)?;
         let mut writes: Vec<_> =
             [end, free].into_iter().map(|u| TransactWriteItem::builder().update(u).build()).collect();
-        if matches!(status, RunStatus::Error | RunStatus::Partial) && self.hears(&run.account).await? {
+        // Who only validates has asked for it, and looks at the report.
+        let is_told = matches!(status, RunStatus::Error | RunStatus::Partial) && !run.validate_only;
+        if is_told && self.hears(&run.account).await? {
             let data = json!({
                 "run": run.id, "connection": run.connection, "status": status, "counts": counts,
                 "failure": failure,

@@ -6,6 +6,7 @@ mod admission;
 mod cancel;
 mod held;
 mod list;
+mod taken_again;
 
 pub use admission::{Admission, ScheduleMove};
 pub use cancel::{Cancel, CancelledBy};

@@ -149,8 +149,9 @@ impl<R: Read> Scanner<R> {
             if let State::Escaped { is_quoted } = state {
                 record.push(&[byte]);
                 self.unread.start += 1;
-                if matches!(byte, b'\r' | b'\n') {
-                    self.count_line_end(byte);
+                match byte {
+                    b'\r' | b'\n' => self.count_line_end(byte),
+                    _ => self.after_cr = false,
                 }
                 state = if is_quoted { State::Quoted } else { State::Unquoted };
                 continue;
@@ -163,15 +164,18 @@ impl<R: Read> Scanner<R> {
             let run = self.run();
             record.push(&self.buffer[self.unread.start..self.unread.start + run]);
             self.unread.start += run;
+            self.after_cr &= run == 0; // that of an escaped CR
             if self.unread.is_empty() {
                 continue;
             }
             let byte = self.buffer[self.unread.start];
             self.unread.start += 1;
             if byte == self.marks.delimiter {
+                self.after_cr = false;
                 record.end_field();
                 state = State::FieldStart;
             } else if Some(byte) == self.marks.escape {
+                self.after_cr = false;
                 record.grow(1);
                 state = State::Escaped { is_quoted: false };
             } else {

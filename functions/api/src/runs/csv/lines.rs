@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::record::RecordResult;
 
 /// The columns, in order; the same names as in the API.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 14] = [
     "ordinal",
     "file",
     "line",
@@ -21,6 +21,8 @@ const COLUMNS: [&str; 12] = [
     "field",
     "detail",
     "pushed_as",
+    "input",
+    "place",
 ];
 
 /// The header line.
@@ -49,6 +51,8 @@ pub(super) fn lines<'a>(results: impl Iterator<Item = &'a RecordResult>) -> std:
             optional(&r.field),
             optional(&r.detail),
             optional(&r.pushed_as),
+            r.input.map(|n| n.to_string()).unwrap_or_default(),
+            r.place.map(|n| n.to_string()).unwrap_or_default(),
         ];
         writer.write_record(&line)?;
     }
@@ -87,6 +91,8 @@ mod tests {
             field: None,
             detail: Some("two\nlines".into()),
             pushed_as: None,
+            input: Some(2),
+            place: Some(9),
         }
     }
 
@@ -95,7 +101,7 @@ mod tests {
         let text = String::from_utf8(lines([result("Åse")].iter()).unwrap()).unwrap();
         assert_eq!(
             text,
-            "7,\"/out/å, \"\"b\"\".csv\",8,Åse,0042,,create,error,refused_by_target,,\"two\nlines\",\r\n"
+            "7,\"/out/å, \"\"b\"\".csv\",8,Åse,0042,,create,error,refused_by_target,,\"two\nlines\",,2,9\r\n"
         );
         let header = String::from_utf8(header()).unwrap();
         assert_eq!(header.trim_end().split(',').count(), COLUMNS.len());
