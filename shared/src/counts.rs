@@ -106,7 +106,7 @@ impl Counts {
         self.would_update += 1;
     }
 
-    /// Counts one record that a complete read no longer had and that would be removed at the target, if the run sent
+    /// Counts one record that a complete read no longer had, and that would be removed at the target, if the run sent
     /// anything.
     pub fn add_would_delete(&mut self) {
         self.missing += 1;
@@ -229,7 +229,7 @@ struct Written {
     /// Of these, those of which the target has an older version.
     #[serde(default)]
     would_update: u64,
-    /// Of these, those that are missing and that the target still has.
+    /// Of these, those in the state that a complete read no longer had.
     #[serde(default)]
     would_delete: u64,
 }

@@ -214,11 +214,7 @@ async fn begin(setting: &Arc<Setting>, path: Path) -> Result<Begin> {
     let mut world = World::new(setting, 0, "none", Plan::new(None)).await?;
     if path == Path::RerunFailed {
         reruns::begin(&mut world, &path.expected()).await?;
-        let begin = Begin { snapshot: Snapshot::of(&world).await?, taken: world.receiver.taken()? };
-        world.end().await?;
-        return Ok(begin);
-    }
-    if path == Path::Deletes {
+    } else if path == Path::Deletes {
         deletes::begin(&mut world, &path.expected().content).await?;
     } else {
         world.put(FILE, path.expected().content)?;

@@ -542,6 +542,39 @@ async fn a_run_that_only_validates_tells_what_would_be_sent_and_leaves_no_trace(
 }
 
 #[tokio::test]
+async fn deletes_are_told_by_who_validates_and_taken_by_no_rerun_of_what_failed() -> Result<()> {
+    let flow = people_flow().await?;
+    flow.change_connection(|c| {
+        c["deletes"] = "infer".into();
+        c["delete_ceiling_percent"] = 40.into();
+    })
+    .await?;
+    flow.put("a.csv", "id;value;hours\r\n1;a;1\r\n2;b;2\r\n3;c;3\r\n")?;
+    let first = flow.run().await?;
+    expect(&first, "COMPLETE", &[("read", 3), ("created", 3)]);
+    flow.put("a.csv", "id;value;hours\r\n1;a;1\r\n2;b;2\r\n4;d;x\r\n")?;
+    let path = format!("/v1/connections/{}/runs", flow.connection);
+    let body = json!({ "validate_only": true });
+    let validated = flow.ended(&id(&flow.api.post(&path, &body).await?)).await?;
+    let told =
+        [("read", 3), ("missing", 1), ("unchanged", 2), ("errors", 1), ("not_sent", 1), ("would_delete", 1)];
+    expect(&validated, "PARTIAL", &told);
+    let records = flow.records(&validated).await?;
+    assert_eq!((&records[3]["processor"], &records[3]["source_id"]), (&json!("delete"), &json!("3")));
+
+    flow.receiver.next([Manner::Refuse(vec!["3".into()])]);
+    let run = flow.run().await?;
+    expect(&run, "PARTIAL", &[("read", 3), ("missing", 1), ("unchanged", 2), ("errors", 2)]);
+    assert_eq!(reason(&run, "refused_by_target")["count"], 1);
+    let (_, failed) = one_failed(&flow, &run).await?;
+    assert_eq!(failed, "id;value;hours;crossdock_reason\r\n4;d;x;not_an_integer\r\n");
+    flow.change_mapping(|m| m["columns"][2]["type"] = "text".into()).await?;
+    let again = rerun_failed(&flow, &run).await?;
+    expect(&again, "COMPLETE", &[("read", 1), ("created", 1)]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_file_in_latin_1_with_line_breaks_in_quotes_is_cut_byte_by_byte() -> Result<()> {
     let mut mapping = people_mapping();
     mapping["input"]["encoding"] = "iso-8859-1".into();

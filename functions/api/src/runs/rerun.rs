@@ -69,8 +69,8 @@ pub(crate) async fn rerun(
             "the run only validated, and took no file; start a new run instead",
         );
     }
-    let was_refused = old.failure.as_ref().is_some_and(|failure| failure.code == "too_many_deletes");
-    if body.confirm_deletes && (!was_refused || body.records == Which::Failed) {
+    let is_refused = old.failure.as_ref().is_some_and(|failure| failure.code == "too_many_deletes");
+    if body.confirm_deletes && !is_refused {
         let detail = "the run was not refused for its deletes; rerun it without confirm_deletes";
         return conflict("nothing_to_confirm", detail);
     }

@@ -70,8 +70,13 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
             let found = context.table.run(&caller.account, &run.id).await.map_err(unavailable)?;
             let found = found.ok_or_else(|| Problem::not_found("run"))?;
             let what = |run: &Run| {
-                let confirmed = run.deletes_confirmed_by.is_some();
-                (run.scope.clone(), run.validate_only, run.rerun_of.clone(), run.failed_of.clone(), confirmed)
+                (
+                    run.scope.clone(),
+                    run.validate_only,
+                    run.rerun_of.clone(),
+                    run.failed_of.clone(),
+                    run.deletes_confirmed_by.is_some(),
+                )
             };
             if what(&found) != what(&run) {
                 let detail = "another request was made with this Idempotency-Key";

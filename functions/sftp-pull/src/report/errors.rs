@@ -28,9 +28,10 @@ impl<'a> Errors<'a> {
             let object = self.files.runtime.block_on(self.files.bucket.get(&part.object))?;
             let object = object.ok_or_else(|| AwsError::damaged(&part.object, "it is not there"))?;
             let results = read_part(&object.bytes).map_err(|e| AwsError::damaged(&part.object, e))?;
-            // What was to be deleted is in no file.
-            let is_wanted = |r: &RecordResult| r.writer == Writer::Error && r.processor != Processor::Delete;
-            self.current = results.into_iter().filter(is_wanted).collect();
+            // A delete is of no file.
+            let is_of_a_file = |result: &RecordResult| result.processor != Processor::Delete;
+            let errors = results.into_iter().filter(|result| result.writer == Writer::Error);
+            self.current = errors.filter(is_of_a_file).collect();
         }
         Ok(self.current.front().map(|result| result.input))
     }

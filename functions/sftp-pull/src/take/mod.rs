@@ -109,7 +109,7 @@ fn left_behind(run: &Run, selected: &Selected) -> Option<String> {
     of_others.map(|(file, _)| earlier(file)).or(not_ready)
 }
 
-fn is_of(input: &Input, file: &RemoteFile) -> bool {
+pub(super) fn is_of(input: &Input, file: &RemoteFile) -> bool {
     input.path == file.path && input.size_bytes == file.size_bytes && input.mtime == file.mtime
 }
 

@@ -44,12 +44,8 @@ pub(super) async fn select(
     let not_ready = listed.unreadable.into_iter().next();
     let mut selected = Selected { new: Vec::new(), taken_before: Vec::new(), not_ready };
     // What a run that only validates has taken is in no ledger, and it is the only one to know.
-    let is_own = |file: &RemoteFile| {
-        run.validate_only
-            && run.inputs.iter().any(|input| {
-                (&input.path, input.size_bytes, input.mtime) == (&file.path, file.size_bytes, file.mtime)
-            })
-    };
+    let is_own =
+        |file: &RemoteFile| run.validate_only && run.inputs.iter().any(|input| super::is_of(input, file));
     for ((file, is_ready), fingerprint) in candidates.into_iter().zip(fingerprints) {
         match taken.remove(&fingerprint) {
             None if is_own(&file) => {}

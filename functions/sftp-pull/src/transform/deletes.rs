@@ -37,7 +37,7 @@ impl Inferring {
         run: &Run,
         connection: &Connection,
     ) -> Result<Option<Self>, Stop> {
-        if connection.deletes == Deletes::None || run.retry_of.is_some() {
+        if connection.deletes == Deletes::None || run.takes_a_part() {
             return Ok(None);
         }
         let ceiling = match &run.rerun_of {
@@ -131,12 +131,12 @@ impl Out<'_> {
         let state = std::mem::take(&mut self.state);
         let (missing, known) = (state.missing().count() as u64, state.len() as u64);
         if deletes.is_over(missing, known) {
-            return match (deletes.refused(missing, known, &self.job.run.id), self.purpose) {
-                (Stop::Failed(failure), Purpose::Tell { .. }) => {
-                    Ok(Some(format!("a run that sends would end so: {}", failure.message)))
+            match (self.purpose, deletes.refused(missing, known, &self.job.run.id)) {
+                (Purpose::Tell { .. }, Stop::Failed(failure)) => {
+                    return Ok(Some(format!("a run that sends would end so: {}", failure.message)));
                 }
-                (refused, _) => Err(refused),
-            };
+                (_, stop) => return Err(stop),
+            }
         }
         self.close_batch()?;
         let taken_at = mapped.iter().map(|input| input.taken_at.as_millisecond()).max().unwrap_or_default();
@@ -164,9 +164,8 @@ impl Out<'_> {
         if let Purpose::Tell { reason, detail, .. } = self.purpose {
             self.counts.add_would_delete();
             return self.settled(&RecordResult {
-                target_id: target_id.map(Into::into),
                 source_id: source_id.map(Into::into),
-                processor: Processor::Delete,
+                target_id: target_id.map(Into::into),
                 writer: Writer::None,
                 reason: Some(reason.into()),
                 ..unnamed(self.ordinal, detail)

@@ -82,14 +82,7 @@ impl Job {
     ///
     /// A file that cannot be unpacked, or read as the mapping states, is left out as a whole, before its first record: the
     /// others go on their way, and the failure says which it was. Where none can be read, the run fails.
-    ///
-    /// The state is given back, since the files may have to be mapped once more.
-    pub(super) fn run(
-        &self,
-        purpose: Purpose,
-        state: State,
-        sender: Sender<Piece>,
-    ) -> Result<(Mapping, State), Stop> {
+    pub(super) fn run(&self, purpose: Purpose, state: State, sender: Sender<Piece>) -> Result<Mapping, Stop> {
         let all: Vec<_> = self.run.inputs.iter().filter(|i| i.same_content_as.is_none()).collect();
         let files = all.len();
         let (inputs, mut left_out) = self.files.sound(all)?;
@@ -157,10 +150,12 @@ impl Job {
         match failure {
             Some(failure) if left_out.len() == files => Err(Stop::Failed(failure)),
             failure => {
+                let is_over = matches!(purpose, Purpose::Send) && self.ceiling.forbids(&out.counts);
+                let is_all = !is_over && !matches!(purpose, Purpose::Tell { until: Some(_), .. });
+                let warning = if is_all { out.infer_deletes(&inputs, &left_out, not_whole)? } else { None };
+                let (counts, reasons) = out.finish()?;
                 let failure = failure.or(not_found);
-                let warning = out.infer_deletes(&inputs, &left_out, not_whole)?;
-                let (counts, reasons, state) = out.finish()?;
-                Ok((Mapping { counts, reasons, left_out, failure, warning }, state))
+                Ok(Mapping { counts, reasons, left_out, failure, warning, is_over })
             }
         }
     }
@@ -225,6 +220,8 @@ pub(super) struct Mapping {
     pub(super) failure: Option<Failure>,
     /// What a person should know beside.
     pub(super) warning: Option<String>,
+    /// Whether too many records are in error for any to be sent.
+    pub(super) is_over: bool,
 }
 
 /// A file that is left out is a failure of the run; anything else stops the work.
@@ -293,7 +290,7 @@ impl Out<'_> {
     }
 
     /// Says whether there is no need to read on.
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         match self.purpose {
             Purpose::Send => self.job.ceiling.ends_reading(&self.counts),
             Purpose::Tell { until, .. } => until == Some(self.ordinal),
@@ -369,12 +366,10 @@ impl Out<'_> {
             match action {
                 Action::Create => self.counts.add_would_create(),
                 Action::Update => self.counts.add_would_update(),
-                Action::Delete => self.counts.add_would_delete(),
             }
             result.processor = match action {
                 Action::Create => Processor::Create,
                 Action::Update => Processor::Update,
-                Action::Delete => Processor::Delete,
             };
             (result.name, result.source_id) = (record.name, Some(source_id));
             (result.reason, result.detail) = (Some(reason.into()), Some(detail.into()));
@@ -400,6 +395,7 @@ impl Out<'_> {
             taken_at: input.taken_at.as_millisecond(),
             input: result.input,
             cursor,
+            input: result.input,
         };
         self.owe(record, data)
     }
@@ -446,13 +442,13 @@ impl Out<'_> {
         self.send(piece)
     }
 
-    fn finish(mut self) -> Result<(Counts, Reasons, State), Stop> {
+    fn finish(mut self) -> Result<(Counts, Reasons), Stop> {
         self.close_batch()?;
         let last = std::mem::take(&mut self.results).finish();
         if let Some(part) = last.map_err(|e| AwsError::damaged("a record result", e))? {
             self.send(Piece::Part(part))?;
         }
-        Ok((self.counts, self.reasons, self.state))
+        Ok((self.counts, self.reasons))
     }
 
     fn send(&self, piece: Piece) -> Result<(), Stop> {

@@ -94,16 +94,20 @@ pub(crate) async fn transform(
         ceiling: if is_bound { ceiling } else { Ceiling::default() },
     });
     let purpose = if run.validate_only { VALIDATE_ONLY } else { Purpose::Send };
-    let (mut mapped, state, mut stored) = pass(context, run, connection, &job, purpose, state).await?;
+    let (mut mapped, mut stored) = pass(context, run, connection, &job, state, purpose).await?;
     let mut too_many = None;
-    if job.ceiling.forbids(&mapped.counts) {
+    if mapped.is_over {
         too_many = Some(why_too_many(ceiling, &mapped.counts));
         let purpose = Purpose::Tell {
             reason: "not_sent",
             detail: "too many other records are in error, so nothing of the run is sent",
             until: Some(mapped.counts.read()),
         };
-        (mapped, _, stored) = pass(context, run, connection, &job, purpose, state).await?;
+        let state = match connection.compare {
+            true => pinned_state(context, run, connection).await?,
+            false => State::default(),
+        };
+        (mapped, stored) = pass(context, run, connection, &job, state, purpose).await?;
     } else if run.validate_only && ceiling.forbids(&mapped.counts) {
         run.warn(format!("a run that sends would end so: {}", why_too_many(ceiling, &mapped.counts).message));
     }
@@ -128,9 +132,9 @@ async fn pass(
     run: &Run,
     connection: &Connection,
     job: &Arc<Job>,
-    purpose: Purpose,
     state: State,
-) -> Result<(Mapping, State, Stored), Stop> {
+    purpose: Purpose,
+) -> Result<(Mapping, Stored), Stop> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let job = job.clone();
     let mapping = tokio::task::spawn_blocking(move || job.run(purpose, state, sender));
@@ -138,8 +142,7 @@ async fn pass(
     let mapped = mapping.await.map_err(Stop::task)?;
     // Where storing fails, the mapper finds its channel closed: the first cause is the one to tell.
     let stored = stored?;
-    let (mapped, state) = mapped?;
-    Ok((mapped, state, stored))
+    Ok((mapped?, stored))
 }
 
 fn why_too_many(ceiling: Ceiling, counts: &Counts) -> Failure {

@@ -87,12 +87,16 @@ async fn taken_by_others(context: &Context, run: &Run, failed: &str) -> Result<V
     let dead = |b: &Batch| b.state == DeliveryState::Dead && b.died_of != Some(DeathCause::Filtered);
     let mut taken = Vec::new();
     for batch in context.table.batches(&run.account, failed).await?.into_iter().filter(dead) {
-        if mark(&context.table, &batch, run).await? {
-            continue;
-        }
-        let gone = || Stop::settings("batch_gone", "a batch that was taken again is no longer in the bucket");
+        let gone = || {
+            Stop::settings("batch_gone", "a batch that died is no longer in the bucket; rerun the whole run")
+        };
         let object = context.bucket.get(&batch.object).await?.ok_or_else(gone)?;
-        taken.extend(staged(&batch.object, &object.bytes)?.into_iter().map(|record| record.ordinal));
+        let records = staged(&batch.object, &object.bytes)?;
+        // Deletes are taken by no rerun.
+        let is_deletes = records.iter().all(|record| record.action == Action::Delete);
+        if !is_deletes && !mark(&context.table, &batch, run).await? {
+            taken.extend(records.into_iter().map(|record| record.ordinal));
+        }
     }
     taken.sort_unstable();
     Ok(taken)
@@ -188,9 +192,10 @@ impl<'a> Wanted<'a> {
             let object = object.ok_or_else(|| AwsError::damaged(&part.object, "it is not there"))?;
             let results = read_part(&object.bytes).map_err(|e| AwsError::damaged(&part.object, e))?;
             let failed = results.into_iter().filter(|result| {
-                // Deletes follow again from the next complete read.
+                // A delete follows from what is missing when everything is read, and from nothing else.
+                let is_delete = result.processor == Processor::Delete;
                 result.writer == Writer::Error
-                    && result.processor != Processor::Delete
+                    && !is_delete
                     && self.taken.binary_search(&result.ordinal).is_err()
             });
             self.current = failed.map(|result| of_report(&self.job.run, result)).collect();
