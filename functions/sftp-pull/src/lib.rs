@@ -272,7 +272,7 @@ async fn pin(context: &Context, run: &mut Run) -> Result<(Connection, Arc<Compil
             (connection, pinned)
         }
     };
-    let compiled = compiled(context, run, &pinned).await?;
+    let compiled = compiled(context, run, &connection, &pinned).await?;
     Ok((connection, compiled))
 }
 
@@ -291,7 +291,12 @@ async fn adopt_content(context: &Context, run: &Run, compare: bool) -> Result<()
 }
 
 /// The version of the mapping that the run uses.
-async fn compiled(context: &Context, run: &Run, pinned: &PinnedMapping) -> Result<Arc<Compiled>, Stop> {
+async fn compiled(
+    context: &Context,
+    run: &Run,
+    connection: &Connection,
+    pinned: &PinnedMapping,
+) -> Result<Arc<Compiled>, Stop> {
     let version = context.table.find_version::<Mapping>(&run.account, &pinned.id, pinned.version).await?;
     let version =
         version.ok_or_else(|| Stop::settings("no_mapping", "the mapping's version has been removed"))?;

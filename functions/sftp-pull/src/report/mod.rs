@@ -76,7 +76,7 @@ async fn write_failed(
             compression: connection.files().and_then(|files| files.compression),
             limit: *limit,
         },
-        mapping: compiled(context, run, pinned).await?,
+        mapping: compiled(context, run, connection, pinned).await?,
         run: run.clone(),
     };
     let files = tokio::task::spawn_blocking(move || cut.all(parts)).await.map_err(Stop::task)??;

@@ -116,10 +116,6 @@ impl Out<'_> {
         not_whole: Option<String>,
     ) -> Result<Option<String>, Stop> {
         let Some(deletes) = &self.job.deletes else { return Ok(None) };
-        // Too many records are in error: what was read is not all, and nothing is sent.
-        if matches!(self.purpose, Purpose::Tell { until: Some(_), .. }) || self.is_over() {
-            return Ok(None);
-        }
         if mapped.is_empty() {
             return Ok(None); // nothing was read
         }
@@ -143,7 +139,6 @@ impl Out<'_> {
         for gone in state.missing() {
             self.delete(gone.key, gone.source_id, gone.target_id, taken_at)?;
         }
-        self.state = state;
         Ok(None)
     }
 

@@ -366,10 +366,12 @@ impl Out<'_> {
             match action {
                 Action::Create => self.counts.add_would_create(),
                 Action::Update => self.counts.add_would_update(),
+                Action::Delete => self.counts.add_would_delete(),
             }
             result.processor = match action {
                 Action::Create => Processor::Create,
                 Action::Update => Processor::Update,
+                Action::Delete => Processor::Delete,
             };
             (result.name, result.source_id) = (record.name, Some(source_id));
             (result.reason, result.detail) = (Some(reason.into()), Some(detail.into()));
@@ -393,7 +395,6 @@ impl Out<'_> {
             key: key.filter(|_| self.job.compare),
             hash,
             taken_at: input.taken_at.as_millisecond(),
-            input: result.input,
             cursor,
             input: result.input,
         };
