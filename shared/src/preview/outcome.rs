@@ -40,7 +40,7 @@ pub struct MappedSample {
 /// A record as it would go out.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SampleRecord {
-    /// The line on which it begins, from 1; in JSON the number of its object.
+    /// The line on which it begins, from 1.
     pub line: u64,
     /// The key's text.
     pub source_id: String,

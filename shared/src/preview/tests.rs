@@ -176,7 +176,7 @@ fn members_of_json_are_columns() {
         let draft = found.draft.unwrap();
         assert_eq!(
             (&draft.input, draft.columns[0].kind),
-            (&Input::Json(Default::default()), Some(ColumnType::Text))
+            (&Input::Json(Default::default()), Some(ColumnType::Identifier))
         );
         let outcome = found.outcome.unwrap();
         assert_eq!((outcome.mapped, outcome.errors), (read, 0));

@@ -6,6 +6,7 @@ use crate::mapping::outcome::Reason;
 pub(in crate::mapping) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The bytes of a cell that the format itself has no text for: no encoding has such a text.
+#[cfg(feature = "workbooks")]
 pub(in crate::mapping) const NO_TEXT: &[u8] = b"\xFF";
 
 /// The fields of one record, reused from record to record.
@@ -27,7 +28,7 @@ pub(in crate::mapping) struct RawRecord {
     pub flaw: Option<Reason>,
     /// The same in words, for people.
     pub detail: String,
-    /// What is wrong with single cells, which are [`NO_TEXT`] then, in their order.
+    /// What is wrong with single cells, which have no text then, in their order.
     pub cell_flaws: Vec<CellFlaw>,
 }
 
