@@ -6,7 +6,7 @@ use crate::mapping::{CellReader, Column, Source};
 /// How a candidate tells which cells it reads.
 pub(super) enum Test {
     /// As the engine does.
-    Engine(CellReader),
+    Engine(Box<CellReader>),
     /// By a rule of the preview, for what the engine has no type for.
     Rule(fn(&str) -> bool),
 }
@@ -24,7 +24,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Makes one whose cells the engine reads; None of a type that lacks something.
     pub fn engine(cell_type: CellType, weight: f64) -> Option<Self> {
-        let test = Test::Engine(reader(&cell_type)?);
+        let test = Test::Engine(Box::new(reader(&cell_type)?));
         Some(Self { cell_type, test, weight, remark: None })
     }
 
