@@ -203,7 +203,7 @@ fn columns_that_cannot_be_mapped_are_told() {
     assert_eq!(codes, ["repeated_column", "unnamed_column"]);
     let names: Vec<String> = found.draft.unwrap().columns.into_iter().map(|column| column.name).collect();
     assert_eq!(names, ["id", "a_1", "a_2"]);
-    assert_eq!(found.outcome.unwrap().records[1].data, json!({"id": 2, "a_1": 3, "a_2": 4}));
+    assert_eq!(found.outcome.unwrap().records[1].data, json!({"id": "2", "a_1": 3, "a_2": 4}));
 }
 
 #[test]

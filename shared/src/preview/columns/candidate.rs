@@ -24,7 +24,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Makes one whose cells the engine reads; None of a type that lacks something.
     pub fn engine(cell_type: CellType, weight: f64) -> Option<Self> {
-        let test = Test::Engine(reader(&cell_type)?.into());
+        let test = Test::Engine(Box::new(reader(&cell_type)?));
         Some(Self { cell_type, test, weight, remark: None })
     }
 

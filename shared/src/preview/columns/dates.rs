@@ -137,7 +137,7 @@ pub(super) fn candidates(cells: &Cells<'_>, zone: &str) -> Vec<Candidate> {
 
 fn candidate(way: &Way, cells: &Cells<'_>, zone: &str) -> Option<Candidate> {
     let weight = way.weight;
-    let test = Test::Engine(way.reader.clone().into());
+    let test = Test::Engine(Box::new(way.reader.clone()));
     let zone = way.is_local.then_some(zone);
     let cell_type = cell_type(&way.format, way.mapped_as, zone);
     let mut remark = format!("written as {}", way.format);
