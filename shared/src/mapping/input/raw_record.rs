@@ -6,6 +6,7 @@ use crate::mapping::outcome::Reason;
 pub(in crate::mapping) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The bytes of a cell that the format itself has no text for: no encoding has such a text.
+#[cfg(feature = "workbooks")]
 pub(in crate::mapping) const NO_TEXT: &[u8] = b"\xFF";
 
 /// The fields of one record, reused from record to record.
