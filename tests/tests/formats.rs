@@ -154,12 +154,12 @@ async fn a_workbook_and_an_xml_file_arrive_whole_and_are_read_again() -> Result<
             "xml": { "root": "Timer", "record": "Time", "attributes": ["id"], "namespace": "urn:timer" } });
     })
     .await?;
-    flow.buffered(&[("evt-4", record("<4>", json!(12345678901234567890u64)))]).await?;
+    flow.buffered(&[("evt-4", record("<4>", json!(123456789012345u64)))]).await?;
     let run = flow.flush().await?;
     ensure!(run["status"] == "COMPLETE", "{run}");
     let file = String::from_utf8(unpack(&fs::read(flow.folder.join("timer.xml"))?)?)?;
     let wanted = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Timer xmlns=\"urn:timer\">\n<Time id=\"&lt;4&gt;\"><type>t</type>\
-        <hours>12345678901234567890</hours><day>2026-10-25</day></Time>\n</Timer>\n";
+        <hours>123456789012345</hours><day>2026-10-25</day></Time>\n</Timer>\n";
     ensure!(file == wanted, "{file}");
     Ok(())
 }
