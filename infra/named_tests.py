@@ -1,4 +1,4 @@
-"""Checks that every test that docs/semantics.md and ARCHITECTURE.md name exists.
+"""Checks that every test that docs/semantics.md, docs/pains.md and ARCHITECTURE.md name exists.
 
 They name tests as `file::test`: a function in a Rust file of that name, or in a
 folder of it.
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("docs/semantics.md", "ARCHITECTURE.md")
+DOCUMENTS = ("docs/semantics.md", "docs/pains.md", "ARCHITECTURE.md")
 FOLDERS = ("shared/src", "functions", "tests", "bench")
 NAMED = re.compile(r"`(\w+)::([a-z0-9_]*_[a-z0-9_]+)`")
 TEST = re.compile(r"#\[(?:tokio::)?test[^\]]*\]\s*(?:async )?fn (\w+)|^\s+fn (\w+)\(.* in .*\) \{$", re.MULTILINE)
