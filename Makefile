@@ -79,6 +79,7 @@ bench-mapping:
 	@.local/bench-peers/bin/python -m pip install -q -r bench/src/mapping/peers/requirements.txt
 	cargo build --release -p crossdock -p bench
 	target/release/bench mapping
+	target/release/bench compare
 
 bench-sftp:
 	@sh bench/peers.sh rclone lftp
