@@ -4,10 +4,7 @@ use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    export::{Export, Named, Rendering, Totals, Unfit},
-    mapping::Mapping,
-};
+use crate::export::{Export, Named, Rendering, Totals, Unfit};
 
 fn export(columns: Value, header: bool) -> Export {
     let xlsx = json!({ "sheet": "Lønn & <sånt>", "columns": columns, "header": header });
@@ -173,7 +170,7 @@ mod read_again {
             if header {
                 input["header_row"] = json!(1);
             }
-            let mapping: Mapping = serde_json::from_value(json!({ "name": "m", "input": input, "columns": texts })).unwrap();
+            let mapping: crate::mapping::Mapping = serde_json::from_value(json!({ "name": "m", "input": input, "columns": texts })).unwrap();
             let mapping = mapping.compile().unwrap();
             let bytes = file(&export, &written);
             let mut read = Vec::new();
