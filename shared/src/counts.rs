@@ -220,18 +220,22 @@ struct Written {
     /// Records that the target still owes an answer for; 0 once the run is final.
     owed: u64,
     /// Records that were mapped and not sent, since the run only validates or has too many errors: those that it would
-    /// have created, updated or deleted. 0 in every other run.
-    #[serde(default)]
+    /// have created, updated or deleted. Left out where it is 0, as in every other run: rows of runs stay within 1 KB.
+    #[serde(default, skip_serializing_if = "is_zero")]
     not_sent: u64,
     /// Of these, those that the target has not yet.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     would_create: u64,
     /// Of these, those of which the target has an older version.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     would_update: u64,
     /// Of these, those in the state that a complete read no longer had.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     would_delete: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl From<Counts> for Written {
