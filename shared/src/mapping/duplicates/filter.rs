@@ -12,8 +12,8 @@ const MOST_WORDS: u64 = 1 << 22;
 /// Keys of the largest filter.
 const MOST_KEYS: u64 = MOST_WORDS * 64 / BITS_A_KEY;
 
-/// Bytes of the shortest records that a filter is made for; where they are shorter, more keys seem to be there again.
-const RECORD_BYTES: u64 = 24;
+/// Bytes of the records that a filter is made for; where they are shorter, more keys seem to be there again.
+const RECORD_BYTES: u64 = 64;
 
 /// A Bloom filter whose bits of one key are all in one word.
 pub(super) struct Filter {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_largest_file_takes_rounds_and_no_more_memory() {
         assert_eq!(Filter::rounds(10_000_000), 1);
-        assert_eq!(Filter::rounds(10_000_000_000), 19);
+        assert_eq!(Filter::rounds(10_000_000_000), 7);
         assert_eq!(Filter::for_file(10_000_000_000).words.len() as u64, MOST_WORDS);
     }
 }
