@@ -185,7 +185,7 @@ async fn large_files_are_taken_two_at_once_in_their_order_and_in_little_memory()
     let entered = flow.server.log().matches("Accepted publickey").count();
     assert_eq!(entered, 2, "{}", flow.server.log());
     println!("peak {} MiB", puller.peak_mib()?);
-    assert!(puller.peak_mib()? <= 128, "{} MiB", puller.peak_mib()?);
+    assert!(puller.peak_mib()? <= 112, "{} MiB", puller.peak_mib()?);
     puller.leave(&flow, &run).await?;
     let report = flow.ended(&run).await?;
     expect(
