@@ -1,12 +1,12 @@
 //! Replacing an object that is too large to be in memory a second time: piece by piece, under the same condition.
 
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload};
+use aws_sdk_s3::types::CompletedMultipartUpload;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{
     AwsError,
-    objects::{Bucket, CompletedPart, Expect, Replaced, Upload, is_changed, tag},
+    objects::{Bucket, CompletedPart, Expect, Replaced, Upload, is_changed},
 };
 
 /// Pieces that are sent at once.
@@ -30,19 +30,7 @@ impl Bucket {
         if pieces.peek().is_none() {
             return self.replace(key, first, expect, by).await;
         }
-        let begun = self
-            .client
-            .create_multipart_upload()
-            .checksum_algorithm(ChecksumAlgorithm::Crc32) // as the SDK states with every part
-            .bucket(&self.name)
-            .key(key)
-            .tagging(tag(key))
-            .metadata("by", by)
-            .send()
-            .await
-            .map_err(AwsError::call("s3:CreateMultipartUpload"))?;
-        let id = begun.upload_id.ok_or_else(|| AwsError::damaged("an upload", "it has no id"))?;
-        let upload = Upload::known(self.clone(), key, id);
+        let upload = self.begin_by(key, Some(by)).await?;
         let parts = match send(&upload, std::iter::once(first).chain(pieces)).await {
             Ok(parts) => CompletedMultipartUpload::builder().set_parts(Some(parts)).build(),
             Err(error) => {

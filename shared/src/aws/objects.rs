@@ -3,7 +3,10 @@
 //! Every object is tagged with its folder, by which the lifecycle rules go: the account comes first in
 //! its key, so a rule by prefix could not name a folder.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 pub use aws_sdk_s3::types::CompletedPart;
 use aws_sdk_s3::{
@@ -301,6 +304,12 @@ impl Bucket {
     /// # Errors
     /// When the call fails.
     pub async fn begin(&self, key: &str) -> Result<Upload, AwsError> {
+        self.begin_by(key, None).await
+    }
+
+    /// As [`Bucket::begin`], of an object that says by whom it is.
+    pub(super) async fn begin_by(&self, key: &str, by: Option<&str>) -> Result<Upload, AwsError> {
+        let by = by.map(|by| HashMap::from([("by".into(), by.into())]));
         let answer = self
             .client
             .create_multipart_upload()
@@ -308,6 +317,7 @@ impl Bucket {
             .bucket(&self.name)
             .key(key)
             .tagging(tag(key))
+            .set_metadata(by)
             .send()
             .await
             .map_err(AwsError::call("s3:CreateMultipartUpload"))?;
@@ -353,10 +363,6 @@ pub struct Upload {
 }
 
 impl Upload {
-    pub(super) fn known(bucket: Bucket, key: &str, id: String) -> Self {
-        Self { bucket, key: key.into(), id }
-    }
-
     /// Its id, by which it can be resumed.
     pub fn id(&self) -> &str {
         &self.id

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 
 use super::super::{
     AwsError, Table,
-    table::{key_item, n, s, update_if, value},
+    table::{Item, key_item, n, s, update_if, value},
 };
 use crate::{
     delivery::{Batch, DeliveryState},
@@ -64,12 +64,7 @@ impl Table {
             .client
             .update_item()
             .table_name(&self.name)
-            .set_key(Some(key_item(&keys::batch(
-                &batch.account,
-                &batch.run,
-                batch.first_ordinal,
-                batch.part,
-            ))))
+            .set_key(Some(key_of(batch)))
             .update_expression("SET retried_by = :run REMOVE owed_by")
             .condition_expression(
                 "#state = :dead AND (attribute_not_exists(retried_by) OR retried_by IN (:run, :before))",
@@ -127,12 +122,7 @@ impl Table {
             .client
             .update_item()
             .table_name(&self.name)
-            .set_key(Some(key_item(&keys::batch(
-                &batch.account,
-                &batch.run,
-                batch.first_ordinal,
-                batch.part,
-            ))))
+            .set_key(Some(key_of(batch)))
             .condition_expression("retried_by = :run")
             .expression_attribute_values(":run", s(&run.id));
         let update = match heir {
@@ -154,4 +144,8 @@ impl Table {
         update_if(update).await?;
         Ok(())
     }
+}
+
+fn key_of(batch: &Batch) -> Item {
+    key_item(&keys::batch(&batch.account, &batch.run, batch.first_ordinal, batch.part))
 }
