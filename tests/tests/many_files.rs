@@ -1,10 +1,12 @@
-//! A file for each record: many small files go together, each is whole under its name, in the order of the records.
+//! A file for each record, or for each connection: many small files go together, each is whole under its name, in the
+//! order of the records.
 
 use std::{collections::HashSet, fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
+    api::id,
     exports::{Exports, PUSH_WITHIN},
     flow::count,
     line::Line,
@@ -165,4 +167,59 @@ async fn two_hundred_files_go_over_a_far_line_in_the_time_of_a_few() -> Result<(
     println!("200 files over 40 ms: {took:.1?}");
     ensure!(took < Duration::from_secs(40), "{took:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn the_files_of_twelve_connections_go_over_a_far_line_together() -> Result<()> {
+    let export = json!({ "file_name": "{connection}.ndjson", "files_per": "connection", "format": "ndjson" });
+    let flow = Exports::new(export, "in").await?;
+    let mut connections = vec![flow.to_files.clone()];
+    for n in 1..12 {
+        let connection = json!({ "name": format!("c{n}"), "source": { "source": flow.source, "types": [format!("t{n}")] },
+            "target": { "target_server": flow.files } });
+        connections.push(id(&flow.api.post("/v1/connections", &connection).await?));
+    }
+    let first = format!("/v1/connections/{}", flow.to_files);
+    flow.change(&first, |c| c["source"]["types"] = json!(["t0"])).await?;
+    let put = async |event: String, n: usize| {
+        let notification = flow.accepted(&event, &json!({ "type": format!("t{n}"), "id": event })).await?;
+        let delivery = format!("{notification}-{}", connections[n]);
+        flow.in_buffer(&delivery).await?;
+        anyhow::Ok(delivery)
+    };
+    for round in 1..=2 {
+        for n in 0..12 {
+            put(format!("evt-{n}-{round}"), n).await?;
+        }
+    }
+    let line = Line::start(flow.server.address(), 40).await?;
+    flow.change_files(|t| t["address"] = format!("127.0.0.1:{}", line.port()).into()).await?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && count(&run, "created") == 24, "{run:#}");
+    let outputs = run["outputs"].as_array().context("outputs")?;
+    let order: Vec<_> = outputs.iter().filter_map(|output| output["connection"].as_str()).collect();
+    ensure!(order == connections, "the one with the oldest first: {run:#}");
+    let times: HashSet<_> = outputs.iter().filter_map(|output| output["duration_ms"].as_u64()).collect();
+    ensure!(times.len() == 1, "what goes together takes the same time: {times:?}");
+    let arrived = flow.arrived()?;
+    ensure!(arrived.len() == 12, "{arrived:?}");
+    for (n, connection) in connections.iter().enumerate() {
+        let lines = [1, 2].map(|round| format!("{{\"type\":\"t{n}\",\"id\":\"evt-{n}-{round}\"}}\n"));
+        ensure!(arrived[&format!("{connection}.ndjson")] == lines.concat(), "{n}: {arrived:?}");
+    }
+
+    // A name that keeps one of them stops those behind it, and none before.
+    let mut last = String::new();
+    for n in 0..4 {
+        std::fs::remove_file(flow.folder.join(format!("{}.ndjson", connections[n])))?;
+        last = put(format!("evt-{n}-3"), n).await?;
+    }
+    let taken = flow.folder.join(format!("{}.ndjson", connections[2]));
+    fs::write(&taken, "old")?;
+    let run = flow.flush().await?;
+    ensure!(run["failure"]["code"] == "name_exists" && count(&run, "created") == 2, "{run:#}");
+    fs::remove_file(&taken)?;
+    let run = flow.flush().await?;
+    ensure!(run["status"] == "COMPLETE" && count(&run, "created") == 2, "{run:#}");
+    flow.is_pushed(&last, &run).await
 }

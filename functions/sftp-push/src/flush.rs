@@ -237,7 +237,7 @@ async fn fill(
 ) -> Result<Option<bool>, Stop> {
     let open = push.all_open().len();
     let most = match open {
-        0 if export.makes_several_files() => {
+        0 if export.makes_several_files() || export.files_per() == FilesPer::Connection => {
             MOST_FILES.saturating_sub(run.outputs.len()).clamp(1, MOST_TOGETHER)
         }
         0 => 1,
@@ -248,9 +248,11 @@ async fn fill(
     if open > files.len() {
         context.table.drop_batches(of, push, files.len(), now).await?;
     }
-    let Some(first) = files.first().and_then(|rows| rows.first()) else { return Ok(None) };
-    if export.files_per() == FilesPer::Connection {
-        through.extend(is_all.then(|| first.connection().to_string()));
+    if files.is_empty() {
+        return Ok(None);
+    }
+    if export.files_per() == FilesPer::Connection && is_all {
+        through.extend(files.iter().filter_map(|rows| rows.first()).map(|row| row.connection().to_string()));
     }
     if open == 0 {
         let numbers = (push.files + 1..).take(files.len());

@@ -1,6 +1,6 @@
 //! The freeze: what is in a file is fixed, and in the bucket, before any of it is sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
@@ -25,7 +25,7 @@ const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// The rows that make the next files, which go together.
 pub(crate) struct Chosen {
     pub(crate) files: Vec<Vec<Owed>>,
-    /// Whether nothing more waits for it: of all, or of its connection where each has files of its own.
+    /// Whether nothing more waits for them: of all, or of their connections where each has files of its own.
     pub(crate) is_all: bool,
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct Frozen<'a> {
     pub(crate) takes_batches: bool,
 }
 
-/// Chooses the oldest rows that go into one file; of a connection that is not `through` yet, where each has its own. Where
-/// each record has a file, so many as go together.
+/// Chooses the oldest rows that make the next file, or where each record or connection has files of its own, the next ones
+/// that go together; of connections, those that are not `through` yet.
 pub(crate) async fn choose(
     context: &Context,
     of: Of<'_>,
@@ -50,26 +50,34 @@ pub(crate) async fn choose(
     most_files: usize,
 ) -> Result<Chosen, AwsError> {
     let now = (context.clock)();
-    let (oldest, most) = match export.files_per() {
-        FilesPer::Batch => (None, MOST_ROWS),
+    let rows = match export.files_per() {
+        FilesPer::Batch => context.table.buffered(of, Which::All, MOST_ROWS, now).await?,
         FilesPer::Record => {
-            let mut rows = context.table.buffered(of, Which::All, most_files, now).await?;
-            let small = rows.iter().take_while(|row| is_small(row)).count();
-            let chosen = small.clamp(rows.len().min(1), most_files);
-            let is_all = rows.len() < most_files && chosen == rows.len();
-            rows.truncate(chosen);
-            return Ok(Chosen { files: rows.into_iter().map(|row| vec![row]).collect(), is_all });
+            let rows = context.table.buffered(of, Which::All, most_files, now).await?;
+            let (found, files) = (rows.len(), together(rows.into_iter().map(|row| vec![row]), most_files));
+            return Ok(Chosen { is_all: found < most_files && files.len() == found, files });
         }
         FilesPer::Connection => {
-            let oldest = context.table.buffered(of, Which::Besides(through), 1, now).await?.pop();
-            let Some(oldest) = oldest else {
+            let rows = context.table.buffered(of, Which::Besides(through), MOST_ROWS, now).await?;
+            if rows.len() < MOST_ROWS {
+                let files = together(by_connection(rows).into_iter(), most_files);
+                if files.len() != 1 {
+                    return Ok(Chosen { files, is_all: true });
+                }
+                return Ok(one_file(files.into_iter().flatten().collect(), true));
+            }
+            let Some(oldest) = rows.first().map(|row| row.connection().to_string()) else {
                 return Ok(Chosen { files: Vec::new(), is_all: true });
             };
-            (Some(oldest.connection().to_string()), MOST_ROWS)
+            context.table.buffered(of, Which::Of(&oldest), MOST_ROWS, now).await?
         }
     };
-    let which = oldest.as_deref().map_or(Which::All, Which::Of);
-    let mut rows = context.table.buffered(of, which, most, now).await?;
+    let is_all = rows.len() < MOST_ROWS;
+    Ok(one_file(rows, is_all))
+}
+
+/// As many of the rows as fit into one file.
+fn one_file(mut rows: Vec<Owed>, is_all: bool) -> Chosen {
     let mut size_bytes = 0;
     let fitting = rows.iter().take_while(|row| {
         let fits = size_bytes == 0 || size_bytes + row.size_bytes() <= MOST_BYTES;
@@ -77,15 +85,39 @@ pub(crate) async fn choose(
         fits
     });
     let fitting = fitting.count();
-    let is_all = rows.len() < most && fitting == rows.len();
+    let is_all = is_all && fitting == rows.len();
     rows.truncate(fitting);
-    let files = if rows.is_empty() { Vec::new() } else { vec![rows] };
-    Ok(Chosen { files, is_all })
+    Chosen { files: if rows.is_empty() { Vec::new() } else { vec![rows] }, is_all }
 }
 
-/// Says whether a row's file goes with others. A batch of a run does not: it has to be taken up, which may fail.
-fn is_small(row: &Owed) -> bool {
-    matches!(row, Owed::Notification(_)) && row.size_bytes() <= SMALL_BYTES
+/// The rows of each connection, the one with the oldest row first.
+fn by_connection(rows: Vec<Owed>) -> Vec<Vec<Owed>> {
+    let mut files: Vec<Vec<Owed>> = Vec::new();
+    let mut places = HashMap::new();
+    for row in rows {
+        let place = *places.entry(row.connection().to_string()).or_insert_with(|| {
+            files.push(Vec::new());
+            files.len() - 1
+        });
+        files[place].push(row);
+    }
+    files
+}
+
+/// The first of the files, and those behind it that go together with it.
+fn together(files: impl Iterator<Item = Vec<Owed>>, most: usize) -> Vec<Vec<Owed>> {
+    let mut are_small = true;
+    let chosen = files.take(most).enumerate().take_while(|(n, rows)| {
+        are_small &= is_small(rows);
+        are_small || *n == 0
+    });
+    chosen.map(|(_, rows)| rows).collect()
+}
+
+/// Says whether the file of these rows goes with others. A batch of a run does not: it has to be taken up, which may fail.
+fn is_small(rows: &[Owed]) -> bool {
+    rows.iter().all(|row| matches!(row, Owed::Notification(_)))
+        && rows.iter().map(Owed::size_bytes).sum::<u64>() <= SMALL_BYTES
 }
 
 /// Takes the batches among the rows up for the file with this number, and leaves out those that wait no more: of a run
