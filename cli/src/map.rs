@@ -54,12 +54,17 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
         Some(path) => Box::new(BufWriter::new(create(path)?)),
         None => Box::new(io::sink()),
     };
-    let tally = map(&mapping, &settings.input, BufWriter::with_capacity(256 * 1024, out), rejected)?;
+    let tally = map(&mapping, &settings.input, Blocks { out, bytes: Vec::new() }, rejected)?;
     let errors = tally.print();
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(RECORDS_IN_ERROR) })
 }
 
-fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl Write) -> Result<Tally> {
+fn map(
+    mapping: &Compiled,
+    input: &Path,
+    mut out: Blocks<impl Write>,
+    mut rejected: impl Write,
+) -> Result<Tally> {
     let path = input.display().to_string();
     let file = || File::open(input).with_context(|| format!("reading {path}"));
     let read = || path.clone();
@@ -75,8 +80,7 @@ fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl
         let outcome = match settled.with_context(read)? {
             Settled::Mapped(record) => {
                 tally.mapped += 1;
-                out.write_all(record.data().as_bytes())?;
-                out.write_all(b"\n")?;
+                out.line(record.data())?;
                 continue;
             }
             Settled::Other(outcome) => outcome,
@@ -97,9 +101,36 @@ fn map(mapping: &Compiled, input: &Path, mut out: impl Write, mut rejected: impl
         };
         writeln!(rejected, "{line}")?;
     }
-    out.flush()?;
+    out.end()?;
     rejected.flush()?;
     Ok(tally)
+}
+
+/// Writes lines in whole blocks: what begins in the middle of a page takes the kernel a fifth longer.
+struct Blocks<W> {
+    out: W,
+    bytes: Vec<u8>,
+}
+
+/// Bytes of a block.
+const BLOCK: usize = 256 * 1024;
+
+impl<W: Write> Blocks<W> {
+    fn line(&mut self, line: &str) -> io::Result<()> {
+        self.bytes.extend_from_slice(line.as_bytes());
+        self.bytes.push(b'\n');
+        let blocks = self.bytes.len() / BLOCK * BLOCK;
+        if blocks > 0 {
+            self.out.write_all(&self.bytes[..blocks])?;
+            self.bytes.drain(..blocks);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.out.write_all(&self.bytes)?;
+        self.out.flush()
+    }
 }
 
 impl Tally {

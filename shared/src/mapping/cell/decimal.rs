@@ -32,9 +32,9 @@ impl DecimalFormat {
     /// Appends the canonical number as a JSON string.
     pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
         let (is_negative, unsigned) = take_sign(cell);
-        let (whole, fraction) = match unsigned.split_once(self.mark) {
-            Some((_, "")) => return Err(self.unfit()),
-            Some((whole, fraction)) => (whole, fraction),
+        let (whole, fraction) = match unsigned.bytes().position(|byte| char::from(byte) == self.mark) {
+            Some(at) if at + 1 == unsigned.len() => return Err(self.unfit()),
+            Some(at) => (&unsigned[..at], &unsigned[at + 1..]),
             None if unsigned.is_empty() => return Err(self.unfit()),
             None => (unsigned, ""),
         };
@@ -62,6 +62,11 @@ impl DecimalFormat {
 
     /// Appends the whole part without grouping and leading zeros, and `0` for nothing.
     fn push_whole(&self, whole: &str, out: &mut String) -> Result<(), Unfit> {
+        if whole.bytes().all(|byte| byte.is_ascii_digit()) {
+            let digits = whole.trim_start_matches('0');
+            out.push_str(if digits.is_empty() { "0" } else { digits });
+            return Ok(());
+        }
         let start = out.len();
         let mut since_group = None;
         let mut seen = 0;

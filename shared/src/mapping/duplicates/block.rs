@@ -1,6 +1,7 @@
 //! Records that are read ahead, so that their keys are looked up in one go.
 //!
-//! Each look-up waits for a place of memory, and a processor waits for several at a time if nothing else comes between.
+//! Each look-up waits for a place of memory, and a processor waits for several at a time if nothing depends on them in
+//! between.
 
 use super::new_keys::NewKeys;
 use crate::mapping::{
@@ -69,22 +70,24 @@ impl Block {
             let read = &mut self.records[self.count];
             self.count += 1;
             read.number = records.number();
-            read.what = match step {
+            match step {
                 Ok(Step::Mapped { line }) => {
                     records.swap_row(&mut read.row);
                     (read.line, read.key) = (line, records.mapping().fingerprint(&read.row));
                     bytes += read.row.data.len();
-                    What::Mapped
+                    read.what = What::Mapped;
                 }
-                Ok(Step::Other(outcome)) => What::Other(outcome),
-                Err(error) => What::Failed(error),
-            };
+                Ok(Step::Other(outcome)) => read.what = What::Other(outcome),
+                Err(error) => read.what = What::Failed(error),
+            }
         }
     }
 
     /// Tells which records have new keys.
     pub fn look_up(&mut self, keys: &mut NewKeys) {
-        for read in &mut self.records[..self.count] {
+        let records = &mut self.records[..self.count];
+        keys.fetch(records.iter().filter_map(|read| read.key));
+        for read in records {
             if let (What::Mapped, Some(key)) = (&read.what, read.key) {
                 read.is_new = keys.add(key);
             }

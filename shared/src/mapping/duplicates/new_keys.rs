@@ -22,13 +22,22 @@ impl NewKeys {
         Self { places: vec![0; places], room: places / 8 * 7 }
     }
 
+    /// Has the places of some keys fetched from memory, all at once, before each is looked at.
+    pub fn fetch(&self, keys: impl Iterator<Item = u64>) {
+        std::hint::black_box(keys.fold(0, |seen, key| seen ^ self.places[self.place(key)]));
+    }
+
+    fn place(&self, key: u64) -> usize {
+        (key >> 32) as usize & (self.places.len() - 1)
+    }
+
     /// Adds a key by its fingerprint; false where it may have been there before, or there is no room for it.
     ///
     /// That a key is taken for another has a chance of about one to a billion each.
     pub fn add(&mut self, key: u64) -> bool {
         let tag = (key as u32).max(1);
         let last = self.places.len() - 1;
-        let mut at = (key >> 32) as usize & last;
+        let mut at = self.place(key);
         while self.places[at] != 0 {
             if self.places[at] == tag {
                 return false;

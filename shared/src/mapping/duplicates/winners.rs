@@ -151,11 +151,12 @@ impl<'o> Winners<'o> {
         }
         let mapping = records.mapping();
         let read = self.block.next()?;
-        match std::mem::replace(&mut read.what, What::Taken) {
-            What::Mapped => {}
-            What::Other(outcome) => return Some(Ok(Settled::Other(outcome))),
-            What::Failed(error) => return Some(Err(error)),
-            What::Taken => return None,
+        if !matches!(read.what, What::Mapped) {
+            return match std::mem::take(&mut read.what) {
+                What::Other(outcome) => Some(Ok(Settled::Other(outcome))),
+                What::Failed(error) => Some(Err(error)),
+                What::Mapped | What::Taken => None,
+            };
         }
         Some(self.state.loss(file, read, mapping).map(|loss| match loss {
             None => {
