@@ -37,7 +37,7 @@ impl Compiled {
             match filter.condition.meets(layout, fields) {
                 Ok(true) => return Verdict::Filtered(at),
                 Ok(false) => {}
-                Err((wanted, bytes)) => return self.malformed(wanted, bytes),
+                Err(why) => return self.unanswered(why),
             }
         }
         row.data.clear();

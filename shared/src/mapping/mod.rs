@@ -51,8 +51,8 @@ pub(crate) use cell_reader::CellReader;
 pub use compile::Compiled;
 pub use document::{
     Ambiguous, Column, ColumnType, Condition, CsvInput, Duplicates, EmptyRows, Filter, Input, Mapping,
-    Merged, NotListed, Notation, Otherwise, Part, Ragged, Rounding, RunField, SameTime, SheetChoice, Shift,
-    SignStyle, Source, SourceParts, Transform, Unit, WorkbookInput,
+    Merged, NotListed, Notation, Otherwise, Part, Ragged, ReadAs, Rounding, RunField, SameTime, SheetChoice,
+    Shift, SignStyle, Source, SourceParts, Transform, Unit, WorkbookInput,
 };
 pub use duplicates::{InPlace, Settled, Winners, settle};
 pub use encoding::{Encoding, UnknownEncoding};

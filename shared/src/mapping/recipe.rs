@@ -41,7 +41,7 @@ impl Compiled {
     ) -> Result<(), Verdict> {
         if let Some(when) = &recipe.when {
             let is_met = when.meets(record.layout, record.fields);
-            if !is_met.map_err(|(wanted, bytes)| self.malformed(wanted, bytes))? {
+            if !is_met.map_err(|why| self.unanswered(why))? {
                 let default = column.default.as_ref().filter(|_| recipe.else_default);
                 out.push_str(default.map_or("null", String::as_str));
                 return Ok(());

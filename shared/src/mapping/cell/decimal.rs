@@ -4,7 +4,7 @@
 //! before zero), no leading zeros beyond one, and the fraction with a point. No exponents, no
 //! currency, no trailing sign: they are errors.
 
-use super::{Unfit, take_sign};
+use super::{Exact, Unfit, take_sign};
 use crate::mapping::outcome::Reason;
 
 /// How many digits a number may have, leading zeros apart: what databases hold exactly.
@@ -46,8 +46,7 @@ impl DecimalFormat {
             return Err(self.unfit());
         }
         if whole_digits + fraction.len() > MAX_DIGITS {
-            let expected = format!("a number of at most {MAX_DIGITS} digits");
-            return Err(Unfit { reason: Reason::OutOfRange, expected });
+            return Err(too_long());
         }
         if !fraction.is_empty() {
             out.push('.');
@@ -58,6 +57,13 @@ impl DecimalFormat {
         }
         out.push('"');
         Ok(())
+    }
+
+    /// Reads a number.
+    pub(super) fn read(&self, cell: &str) -> Result<Exact, Unfit> {
+        let mut token = String::new();
+        self.convert(cell, &mut token)?;
+        Exact::canonical(token.trim_matches('"')).ok_or_else(too_long)
     }
 
     /// Appends the whole part without grouping and leading zeros, and `0` for nothing.
@@ -109,6 +115,10 @@ impl DecimalFormat {
         let expected = format!("a number with {:?} as its decimal mark{groups}", self.mark);
         Unfit { reason: Reason::NotADecimal, expected }
     }
+}
+
+fn too_long() -> Unfit {
+    Unfit { reason: Reason::OutOfRange, expected: format!("a number of at most {MAX_DIGITS} digits") }
 }
 
 fn one_of(text: &str, allowed: &[char]) -> Option<char> {

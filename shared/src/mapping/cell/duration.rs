@@ -23,6 +23,12 @@ pub(in crate::mapping) struct DurationFormat {
 impl DurationFormat {
     /// Appends the duration as a JSON string.
     pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
+        push(self.read(cell)?, out);
+        Ok(())
+    }
+
+    /// Reads a duration as seconds.
+    pub(super) fn read(&self, cell: &str) -> Result<Exact, Unfit> {
         let (is_negative, unsigned) = take_sign(cell);
         let read = self.notations.iter().find_map(|notation| self.seconds(*notation, unsigned));
         let seconds = read.ok_or_else(|| self.unfit())?;
@@ -31,8 +37,7 @@ impl DurationFormat {
             reason: Reason::OutOfRange,
             expected: "a length of time of at most 34 digits".into(),
         })?;
-        push(if is_negative { seconds.negated() } else { seconds }, out);
-        Ok(())
+        Ok(if is_negative { seconds.negated() } else { seconds })
     }
 
     /// Reads a text of one notation as seconds; None where it is another's.

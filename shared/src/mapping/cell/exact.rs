@@ -54,6 +54,17 @@ impl Exact {
         Self { digits, scale }.checked()
     }
 
+    /// Compares two numbers, whatever their scales: `1.0` is as much as `1.00`.
+    pub fn compare(self, other: Self) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        // A fraction has fewer digits than its scale has units, so widening it stays within 38 digits.
+        let parts = |number: Self| {
+            let unit = 10i128.pow(number.scale);
+            (number.digits / unit, number.digits % unit * 10i128.pow(scale - number.scale))
+        };
+        parts(self).cmp(&parts(other))
+    }
+
     pub fn is_zero(self) -> bool {
         self.digits == 0
     }
@@ -209,6 +220,27 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_38_digits_are_compared() {
+        use Ordering::{Equal, Greater, Less};
+        let (most, least) = ("9".repeat(38), format!("0.{}1", "0".repeat(37)));
+        for (a, b, order) in [
+            (most.as_str(), least.as_str(), Greater),
+            (&format!("-{most}"), &least, Less),
+            (&least, "0", Greater),
+            (&format!("-{least}"), "0.0", Less),
+            ("1.0", "1.00", Equal),
+            ("-0.5", "0.25", Less),
+            ("-1.5", "-1.25", Less),
+        ] {
+            assert_eq!(
+                (exact(a).compare(exact(b)), exact(b).compare(exact(a))),
+                (order, order.reverse()),
+                "{a} {b}"
+            );
+        }
+    }
+
+    #[test]
     fn numbers_are_stated_plainly() {
         for text in ["", "-", "+1", "1.", ".5", "1,5", "1e3", "--1", "1.2.3", "1 0", "0.-5", &"9".repeat(39)]
         {
@@ -217,6 +249,14 @@ mod tests {
     }
 
     proptest! {
+        /// Floats that are exact tell the same order, at any scale.
+        #[test]
+        fn numbers_are_in_the_order_of_their_values(a in -4096i32..4096, b in -4096i32..4096, zeros in 0usize..30) {
+            let [left, right] = [a, b].map(|n| f64::from(n) / 256.0);
+            let left_text = exact(&format!("{left:.8}{}", "0".repeat(zeros)));
+            prop_assert_eq!(left_text.compare(exact(&format!("{right:.8}"))), left.partial_cmp(&right).unwrap());
+        }
+
         #[test]
         fn digits_and_scale_survive(number in "-?(0|[1-9][0-9]{0,18})(\\.[0-9]{1,19})?") {
             let canonical = if number.trim_matches(['-', '0', '.']).is_empty() { number.trim_start_matches('-') } else { &number };

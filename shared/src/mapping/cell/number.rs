@@ -46,11 +46,10 @@ impl NumberFormat {
         Ok(())
     }
 
-    fn read(&self, cell: &str) -> Result<Exact, Unfit> {
+    /// Reads a number, to which nothing is done.
+    pub(super) fn read(&self, cell: &str) -> Result<Exact, Unfit> {
         let (is_negative, bare) = self.unsigned(cell).ok_or_else(|| self.unfit())?;
-        let mut token = String::new();
-        self.decimal.convert(bare, &mut token)?;
-        let number = Exact::canonical(token.trim_matches('"')).ok_or_else(|| unfit(Impossible::Large, 0))?;
+        let number = self.decimal.read(bare)?;
         Ok(if is_negative { number.negated() } else { number })
     }
 

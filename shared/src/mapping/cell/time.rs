@@ -1,5 +1,6 @@
 //! Times of day, without a date and so without a zone.
 
+use jiff::civil::Time;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::{Pattern, Unfit};
@@ -9,14 +10,19 @@ static PRINTER: DateTimePrinter = DateTimePrinter::new();
 
 /// Appends a time as a JSON string, such as `"06:30:00"`.
 pub(super) fn convert(pattern: &Pattern, cell: &str, out: &mut String) -> Result<(), Unfit> {
-    let Some(time) = pattern.read_time(cell) else {
-        let expected = format!("a time of day, as {}", pattern.text());
-        return Err(Unfit { reason: Reason::NotATime, expected });
-    };
+    let time = read(pattern, cell)?;
     out.push('"');
     PRINTER.print_time(&time, &mut *out).expect("a String takes all that is written to it");
     out.push('"');
     Ok(())
+}
+
+/// Reads a time.
+pub(super) fn read(pattern: &Pattern, cell: &str) -> Result<Time, Unfit> {
+    pattern.read_time(cell).ok_or_else(|| Unfit {
+        reason: Reason::NotATime,
+        expected: format!("a time of day, as {}", pattern.text()),
+    })
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ impl Check<'_, '_, '_> {
         self.draft.error(format!("{}.{field}", self.field), detail);
     }
 
-    fn refuse_what_the_type_does_not_take(&mut self, kind: ColumnType) {
+    /// Refuses what is stated and means nothing for the type.
+    pub(super) fn refuse_what_the_type_does_not_take(&mut self, kind: ColumnType) {
         use ColumnType::{Boolean, Date, Decimal, Duration, Time, Timestamp};
         let column = self.column;
         let options: [(&str, bool, &[ColumnType]); 16] = [

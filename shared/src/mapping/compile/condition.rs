@@ -2,8 +2,10 @@
 
 use ::regex::Regex;
 
+use super::column::Check;
 use super::draft::Draft;
 use super::regex::regex;
+use crate::mapping::cell::{Exact, Ordered};
 use crate::mapping::document::Condition;
 
 /// How many conditions there can be within each other.
@@ -28,6 +30,25 @@ pub(in crate::mapping) enum Test {
     Empty,
     NotEmpty,
     Matches(Regex),
+    Compare(Box<Comparison>),
+}
+
+/// What a cell is compared with.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct Comparison {
+    /// As what the cell is read.
+    pub ordered: Ordered,
+    pub order: Order,
+    pub bound: Exact,
+}
+
+/// On which side of the bound a cell has to be.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::mapping) enum Order {
+    LessThan,
+    AtMost,
+    MoreThan,
+    AtLeast,
 }
 
 impl CompiledCondition {
@@ -45,6 +66,10 @@ impl CompiledCondition {
             condition.empty.is_some(),
             condition.not_empty.is_some(),
             condition.matches.is_some(),
+            condition.less_than.is_some(),
+            condition.at_most.is_some(),
+            condition.more_than.is_some(),
+            condition.at_least.is_some(),
             condition.all.is_some(),
             condition.any.is_some(),
             condition.not.is_some(),
@@ -57,13 +82,18 @@ impl CompiledCondition {
             }
         }
         if tests.iter().filter(|is_given| **is_given).count() != 1 {
-            let detail = "needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, all, any or not";
+            let detail = "needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, less_than, \
+                at_most, more_than, at_least, all, any or not";
             draft.error(field, detail);
             return None;
         }
         if level == MOST_LEVELS {
             draft.error(field, format!("is more than {MOST_LEVELS} conditions deep"));
             return None;
+        }
+        if condition.read_as.is_some() && Bound::of(condition).is_none() {
+            draft.error(path("as"), "is only for less_than, at_most, more_than and at_least; leave it out");
+            is_sound = false;
         }
         let is_combined = condition.all.is_some() || condition.any.is_some() || condition.not.is_some();
         if is_combined {
@@ -121,6 +151,69 @@ impl Test {
             let regex = regex(text).map_err(|detail| draft.error(format!("{field}.matches"), detail));
             return regex.ok().map(Self::Matches);
         }
+        if let Some(bound) = Bound::of(condition) {
+            return Comparison::compile(condition, bound, field, draft).map(|it| Self::Compare(it.into()));
+        }
         Some(if condition.empty.is_some() { Self::Empty } else { Self::NotEmpty })
+    }
+}
+
+/// A bound as it is stated.
+struct Bound<'c> {
+    member: &'static str,
+    order: Order,
+    text: &'c str,
+}
+
+impl<'c> Bound<'c> {
+    fn of(condition: &'c Condition) -> Option<Self> {
+        let bounds = [
+            ("less_than", Order::LessThan, &condition.less_than),
+            ("at_most", Order::AtMost, &condition.at_most),
+            ("more_than", Order::MoreThan, &condition.more_than),
+            ("at_least", Order::AtLeast, &condition.at_least),
+        ];
+        let stated = |(member, order, text): (_, _, &'c Option<String>)| {
+            text.as_deref().map(|text| Bound { member, order, text })
+        };
+        bounds.into_iter().find_map(stated)
+    }
+}
+
+impl Comparison {
+    fn compile(condition: &Condition, bound: Bound<'_>, field: &str, draft: &mut Draft<'_>) -> Option<Self> {
+        let Bound { member, order, text } = bound;
+        let path = format!("{field}.as");
+        let Some(read_as) = &condition.read_as else {
+            let detail = r#"is missing; state as what the cell is read, such as {"type": "date", "format": "%d.%m.%Y"}"#;
+            draft.error(path, detail);
+            return None;
+        };
+        let Some(kind) = read_as.kind else {
+            draft.error(format!("{path}.type"), "is missing; state what the cell is");
+            return None;
+        };
+        let column = read_as.column();
+        let mut check = Check { column: &column, field: &path, is_key: false, draft };
+        check.refuse_what_the_type_does_not_take(kind);
+        let format = check.format_as_stated(kind)?;
+        let text = format.trim(text);
+        let Some(ordered) = Ordered::of(format.clone()) else {
+            let detail = "has no order; compare integers, decimals, dates, times, timestamps or durations";
+            check.error("type", detail);
+            return None;
+        };
+        if text.is_empty() {
+            draft.error(format!("{field}.{member}"), "is empty; write it as a cell of this type");
+            return None;
+        }
+        match ordered.read(text) {
+            Ok(bound) => Some(Self { ordered, order, bound }),
+            Err(unfit) => {
+                let detail = format!("{text:?} does not read so; expected {}", unfit.expected);
+                draft.error(format!("{field}.{member}"), detail);
+                None
+            }
+        }
     }
 }

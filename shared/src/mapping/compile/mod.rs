@@ -20,7 +20,7 @@ mod transform;
 mod workbook;
 
 pub(super) use column::CompiledColumn;
-pub(super) use condition::{CompiledCondition, Test};
+pub(super) use condition::{Comparison, CompiledCondition, Order, Test};
 pub(super) use draft::Wanted;
 pub(super) use filter::CompiledFilter;
 pub(super) use input::{CompiledCsv, CompiledFixed, CompiledInput, CompiledXml, Marks};

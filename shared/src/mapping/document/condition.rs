@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ReadAs;
+
 /// A test of one cell's raw text, or of other conditions; it has exactly one of the tests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,21 @@ pub struct Condition {
     /// The cell's raw text has a part that this regular expression matches; `^` and `$` make it all of the cell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
+    /// The cell, read as `as` says, is less, earlier or shorter than this, which is written as such a cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less_than: Option<String>,
+    /// The cell, read as `as` says, is this, less, earlier or shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<String>,
+    /// The cell, read as `as` says, is more, later or longer than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_than: Option<String>,
+    /// The cell, read as `as` says, is this, more, later or longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<String>,
+    /// With one of these four: how the cell is read. One that does not read so, or is empty, is the record's error.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<ReadAs>,
     /// All of these are met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Vec<Condition>>,
@@ -64,6 +81,21 @@ pub struct Filter {
     /// The cell's raw text has a part that this regular expression matches; `^` and `$` make it all of the cell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matches: Option<String>,
+    /// The cell, read as `as` says, is less, earlier or shorter than this, which is written as such a cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less_than: Option<String>,
+    /// The cell, read as `as` says, is this, less, earlier or shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<String>,
+    /// The cell, read as `as` says, is more, later or longer than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_than: Option<String>,
+    /// The cell, read as `as` says, is this, more, later or longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<String>,
+    /// With one of these four: how the cell is read. One that does not read so, or is empty, is the record's error.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub read_as: Option<ReadAs>,
     /// All of these are met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Vec<Condition>>,
@@ -89,6 +121,11 @@ impl Filter {
             empty: self.empty,
             not_empty: self.not_empty,
             matches: self.matches.clone(),
+            less_than: self.less_than.clone(),
+            at_most: self.at_most.clone(),
+            more_than: self.more_than.clone(),
+            at_least: self.at_least.clone(),
+            read_as: self.read_as.clone(),
             all: self.all.clone(),
             any: self.any.clone(),
             not: self.not.clone(),

@@ -6,6 +6,7 @@
 
 mod column;
 mod condition;
+mod read_as;
 mod source;
 mod transform;
 
@@ -18,6 +19,7 @@ use super::cases::Case;
 use super::formats::{FixedWidthInput, JsonInput, NdjsonInput, SaftInput, XmlInput};
 pub use column::{Ambiguous, Column, ColumnType, Notation, Otherwise, Rounding, SameTime, SignStyle};
 pub use condition::{Condition, Filter};
+pub use read_as::ReadAs;
 pub use source::{RunField, Source, SourceParts};
 pub use transform::{NotListed, Part, Shift, Transform, Unit};
 

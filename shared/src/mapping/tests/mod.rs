@@ -2,6 +2,7 @@
 
 mod clocks;
 mod columns;
+mod comparisons;
 mod decode;
 mod documented;
 mod duplicates;

@@ -356,8 +356,8 @@ fn conditions_have_one_test_each() {
     let when = |condition: Value, expected: &str| {
         one(json!({"from": "A", "type": "text", "when": condition}), expected);
     };
-    let tests =
-        "needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, all, any or not";
+    let tests = "needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, less_than, at_most, \
+        more_than, at_least, all, any or not";
     when(json!({"column": "B"}), &format!("columns[0].when: {tests}"));
     when(json!({"equals": "x"}), "columns[0].when.column: is missing; name the input column");
     when(
@@ -394,6 +394,73 @@ fn conditions_have_one_test_each() {
     let found = errors(json!([{"name": "a", "from": "A", "type": "text", "when": deep}]));
     assert_eq!(found.len(), 1);
     assert!(found[0].ends_with(".not: is more than 16 conditions deep"), "{found:?}");
+}
+
+#[test]
+fn comparisons_state_how_a_cell_is_read() {
+    let when = |bound: &str, read_as: Value, expected: &[&str]| {
+        let condition = json!({"column": "B", "at_least": bound, "as": read_as});
+        let found = errors(json!([column(json!({"from": "A", "type": "text", "when": condition}))]));
+        assert_eq!(found, expected, "{bound} {read_as}");
+    };
+    when("7,5", json!({"type": "decimal", "decimal_mark": ","}), &[]);
+    when("7", json!({"type": "integer"}), &[]);
+    when(
+        "kr 7,5-",
+        json!({"type": "decimal", "decimal_mark": ",", "sign": "trailing", "prefixes": ["kr"]}),
+        &[],
+    );
+    when("7:30", json!({"type": "duration", "notations": ["h:mm"]}), &[]);
+    when("06:00", json!({"type": "time", "format": "%H:%M"}), &[]);
+    when(
+        "7",
+        Value::Null,
+        &[
+            r#"columns[0].when.as: is missing; state as what the cell is read, such as {"type": "date", "format": "%d.%m.%Y"}"#,
+        ],
+    );
+    when("7", json!({}), &["columns[0].when.as.type: is missing; state what the cell is"]);
+    when("7", json!({"type": "decimal"}), &["columns[0].when.as.decimal_mark: is missing; state `,` or `.`"]);
+    when(
+        "1.1.2026",
+        json!({"type": "date"}),
+        &["columns[0].when.as.format: is missing; state how cells are written, such as %d.%m.%Y"],
+    );
+    when(
+        "25.10.2026 08:00",
+        json!({"type": "timestamp", "format": "%d.%m.%Y %H:%M"}),
+        &[
+            "columns[0].when.as.time_zone: is missing; state the IANA zone of the file's local times, such as Europe/Oslo",
+        ],
+    );
+    when(
+        "x",
+        json!({"type": "text"}),
+        &[
+            "columns[0].when.as.type: has no order; compare integers, decimals, dates, times, timestamps or durations",
+        ],
+    );
+    when(
+        "7",
+        json!({"type": "integer", "decimal_mark": ","}),
+        &["columns[0].when.as.decimal_mark: is not for columns of this type; leave it out"],
+    );
+    when(
+        "7.5",
+        json!({"type": "decimal", "decimal_mark": ","}),
+        &[
+            r#"columns[0].when.at_least: "7.5" does not read so; expected a number with ',' as its decimal mark"#,
+        ],
+    );
+    when(
+        " ",
+        json!({"type": "integer"}),
+        &["columns[0].when.at_least: is empty; write it as a cell of this type"],
+    );
+    one(
+        json!({"from": "A", "type": "text", "when": {"column": "B", "equals": "7", "as": {"type": "integer"}}}),
+        "columns[0].when.as: is only for less_than, at_most, more_than and at_least; leave it out",
+    );
 }
 
 #[test]

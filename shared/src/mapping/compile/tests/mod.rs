@@ -273,7 +273,8 @@ fn every_error_names_its_field_and_what_would_be_right() {
 #[test]
 fn filters_have_exactly_one_test() {
     let one = [
-        "filters[0]: needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, all, any or not",
+        "filters[0]: needs exactly one test: equals, not_equals, one_of, empty, not_empty, matches, less_than, \
+         at_most, more_than, at_least, all, any or not",
     ];
     assert_eq!(errors_with(&[("/filters/0/equals", Value::Null)]), one);
     assert_eq!(errors_with(&[("/filters/0/empty", json!(true))]), one);
