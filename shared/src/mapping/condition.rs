@@ -28,7 +28,7 @@ impl Compiled {
             Unanswered::Unread(wanted, unread) => {
                 let (cell, Unfit { reason, expected }) = *unread;
                 let field = self.wanted[wanted].name.clone();
-                let found = show(self.is_personal(&field), cell);
+                let found = show(self.is_personal_wanted(wanted), cell);
                 let detail = format!("found {found}, which a condition compares; expected {expected}");
                 Verdict::Failed { field, reason, detail }
             }

@@ -29,6 +29,11 @@ impl<'r> Fields<'r> {
         Self { bytes, spans, text: None }
     }
 
+    /// Other fields in the same bytes.
+    pub fn within(&self, spans: &'r [(u32, u32)]) -> Self {
+        Self { bytes: self.bytes, spans, text: self.text }
+    }
+
     /// Returns a field as text, or its bytes where they are malformed.
     pub fn get(&self, at: usize) -> Result<&'r str, &'r [u8]> {
         let (start, end) = self.spans[at];

@@ -84,7 +84,7 @@ impl Compiled {
     /// The verdict on a malformed cell of the wanted column with this index.
     pub(super) fn malformed(&self, wanted: usize, bytes: &[u8]) -> Verdict {
         let name = &self.wanted[wanted].name;
-        malformed(name, self.is_personal(name), bytes)
+        malformed(name, self.is_personal_wanted(wanted), bytes)
     }
 }
 

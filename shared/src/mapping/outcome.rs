@@ -173,6 +173,10 @@ pub enum Reason {
     RepeatedMember,
     /// An XML element or attribute of which one is expected is there more than once.
     RepeatedElement,
+    /// What should be a list of JSON objects, of which a list goes out, is something else.
+    NotAList,
+    /// The record has more repeated children than are read.
+    TooManyChildren,
     /// An earlier record of the file has the same key.
     DuplicateKey,
     /// The cell of a workbook is an error value, such as `#N/A`.
@@ -215,6 +219,8 @@ impl Reason {
             Self::NotJson => "not_json",
             Self::RepeatedMember => "repeated_member",
             Self::RepeatedElement => "repeated_element",
+            Self::NotAList => "not_a_list",
+            Self::TooManyChildren => "too_many_children",
             Self::DuplicateKey => DUPLICATE_KEY,
             Self::ErrorCell => "error_cell",
             Self::FormulaWithoutValue => "formula_without_value",

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::compile::{Compiled, CompiledColumn, Node};
+use super::compile::{Compiled, CompiledColumn, Node, Wanted};
 use super::fields::shown;
 
 /// What stands for the characters that are not shown, however many they are.
@@ -25,9 +25,18 @@ pub fn masked(text: &str) -> String {
 impl Compiled {
     /// Returns whether an input column has personal data: whether a column that is tagged so reads it.
     pub fn is_personal(&self, input_column: &str) -> bool {
-        let reads_it = |column: &CompiledColumn| {
-            column.inputs().into_iter().any(|wanted| self.wanted[wanted].name == input_column)
-        };
+        self.is_personal_in(None, input_column)
+    }
+
+    /// The same of the input column with this index.
+    pub(super) fn is_personal_wanted(&self, wanted: usize) -> bool {
+        self.is_personal_in(self.wanted[wanted].list, &self.wanted[wanted].name)
+    }
+
+    fn is_personal_in(&self, list: Option<usize>, input_column: &str) -> bool {
+        let is_it = |wanted: &Wanted| wanted.name == input_column && wanted.list == list;
+        let reads_it =
+            |column: &CompiledColumn| column.inputs().into_iter().any(|wanted| is_it(&self.wanted[wanted]));
         self.columns.iter().any(|column| column.is_personal && reads_it(column))
     }
 
@@ -53,6 +62,9 @@ impl Compiled {
             Node::Value(at) if self.columns[*at].is_masked => mask_all(value),
             Node::Value(_) => {}
             Node::Group { nodes, .. } => self.mask_members(nodes, value),
+            Node::Each { nodes, .. } => {
+                value.as_array_mut().into_iter().flatten().for_each(|item| self.mask_members(nodes, item));
+            }
             // Which item came from which column cannot be seen any more, since empty ones are left out.
             Node::List { nodes, .. } if self.has_personal(nodes) => mask_all(value),
             Node::List { .. } => {}
@@ -62,7 +74,9 @@ impl Compiled {
     fn has_personal(&self, nodes: &[Node]) -> bool {
         nodes.iter().any(|node| match node {
             Node::Value(at) => self.columns[*at].is_masked,
-            Node::Group { nodes, .. } | Node::List { nodes, .. } => self.has_personal(nodes),
+            Node::Group { nodes, .. } | Node::List { nodes, .. } | Node::Each { nodes, .. } => {
+                self.has_personal(nodes)
+            }
         })
     }
 }

@@ -29,7 +29,7 @@ pub fn records<'r, 'p, R: Read + 'r>(
     mapping: &'r Compiled,
 ) -> Result<Records<'r>, FileError> {
     let Incoming { reader, provenance } = file.into();
-    let Opened { rows, columns } = input::open(&mapping.input, &mapping.named, reader)?;
+    let Opened { rows, columns } = input::open(&mapping.input, &mapping.named, &mapping.lists, reader)?;
     let layout = match &columns {
         Some(columns) => Layout { given: mapping.given(&provenance)?, ..mapping.find_columns(columns)? },
         None => Layout::default(),
@@ -139,7 +139,14 @@ impl<'r> Records<'r> {
                 self.state = State::Ended;
             } else if self.raw.flaw.is_none() {
                 let fields = Fields::one_by_one(&self.raw.bytes, &self.raw.spans);
-                let record = Record { layout: &self.layout, fields: &fields, line: self.raw.line, place: 0 };
+                let record = Record {
+                    layout: &self.layout,
+                    fields: &fields,
+                    children: &self.raw.children,
+                    child: None,
+                    line: self.raw.line,
+                    place: 0,
+                };
                 let key = self.mapping.fingerprint_of_fields(record, &mut self.row);
                 if key.is_some() {
                     return Ok(key);
@@ -156,7 +163,8 @@ impl<'r> Records<'r> {
             return Step::Other(Outcome::Error(whole(line, place, reason, self.raw.detail.clone())));
         }
         let fields = Fields::new(&self.raw.bytes, &self.raw.spans);
-        let record = Record { layout: &self.layout, fields: &fields, line, place };
+        let children = &self.raw.children;
+        let record = Record { layout: &self.layout, fields: &fields, children, child: None, line, place };
         let who = || self.mapping.identity_of_fields(record);
         let verdict = self.mapping.map(record, &mut self.row);
         match self.explained(verdict) {
@@ -226,7 +234,12 @@ impl Compiled {
     fn find_columns(&self, names: &[String]) -> Result<Layout, FileError> {
         let mut missing = Vec::new();
         let mut wanted = Vec::with_capacity(self.wanted.len());
-        for Wanted { name, nth } in &self.wanted {
+        for Wanted { name, nth, list } in &self.wanted {
+            if let Some(list) = list {
+                let of_child = self.lists[*list].named.iter().position(|named| named == name);
+                wanted.push(of_child.expect("what is wanted of a child is named"));
+                continue;
+            }
             let mut found = names.iter().enumerate().filter(|(_, column)| *column == name);
             match (found.nth(nth.map_or(0, |nth| nth as usize - 1)), found.next()) {
                 (Some(_), Some(_)) if nth.is_none() => {

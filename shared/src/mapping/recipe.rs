@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::cell::{SpanCells, Unfit, trim_spaces};
 use super::compile::{Compiled, CompiledColumn, CompiledSource, Recipe};
 use super::fields::{Fields, Layout};
+use super::input::raw_record::Children;
 use super::map::Verdict;
 
 /// A record under way, and where its file has what is wanted.
@@ -12,6 +13,10 @@ use super::map::Verdict;
 pub(super) struct Record<'a, 'r> {
     pub layout: &'a Layout,
     pub fields: &'a Fields<'r>,
+    /// The repeated children of the record.
+    pub children: &'a [Children],
+    /// In a list of children: which of them the fields are of.
+    pub child: Option<usize>,
     pub line: u64,
     /// What tells it from all others of its file.
     pub place: u64,

@@ -251,7 +251,7 @@ mod tests {
     proptest! {
         /// Floats that are exact tell the same order, at any scale.
         #[test]
-        fn numbers_are_in_the_order_of_their_values(a in -4096i32..4096, b in -4096i32..4096, zeros in 0usize..30) {
+        fn numbers_are_in_the_order_of_their_values(a in -4096i32..4096, b in -4096i32..4096, zeros in 0usize..28) {
             let [left, right] = [a, b].map(|n| f64::from(n) / 256.0);
             let left_text = exact(&format!("{left:.8}{}", "0".repeat(zeros)));
             prop_assert_eq!(left_text.compare(exact(&format!("{right:.8}"))), left.partial_cmp(&right).unwrap());

@@ -12,6 +12,8 @@ use crate::mapping::document::{Column, ColumnType};
 pub(in crate::mapping) struct CompiledColumn {
     /// The input column, or what else errors call the source.
     pub from: String,
+    /// Of a column of a list of children: its path from the item.
+    pub path_in_list: Option<String>,
     /// What comes before the column's token: `{` or `,`, its name as a JSON string, and the colon; nothing in a list.
     pub lead: String,
     pub format: CellFormat,
@@ -59,6 +61,7 @@ impl CompiledColumn {
         let recipe = check.recipe(source, texts);
         let mut compiled = Self {
             from,
+            path_in_list: None,
             lead,
             format,
             values,

@@ -2,6 +2,7 @@
 
 use super::column::CompiledColumn;
 use super::input::{check_column_name, may_repeat_names};
+use super::repeated::List;
 use super::source::Given;
 use crate::mapping::document::{Input, Mapping};
 use crate::problem::FieldError;
@@ -12,6 +13,8 @@ pub(in crate::mapping) struct Wanted {
     pub name: String,
     /// Which of several with this name, from 1; None where there must be only one.
     pub nth: Option<u32>,
+    /// The list whose children have it; None where the record has it.
+    pub list: Option<usize>,
 }
 
 /// What has been resolved so far, and what is wrong.
@@ -20,6 +23,10 @@ pub(super) struct Draft<'m> {
     pub key: &'m [String],
     pub wanted: Vec<Wanted>,
     pub given: Vec<Given>,
+    /// The lists of repeated children.
+    pub lists: Vec<List>,
+    /// That of them whose columns are at hand.
+    pub list: Option<usize>,
     /// Those that could be resolved; as many as `paths` where nothing is wrong.
     pub columns: Vec<CompiledColumn>,
     /// The path of every column with a value.
@@ -42,6 +49,8 @@ impl<'m> Draft<'m> {
             key: &mapping.key,
             wanted: Vec::new(),
             given: Vec::new(),
+            lists: Vec::new(),
+            list: None,
             columns: Vec::new(),
             paths: Vec::new(),
             errors: Vec::new(),
@@ -54,7 +63,10 @@ impl<'m> Draft<'m> {
 
     /// Notes an input column, and returns its index.
     pub fn want(&mut self, field: &str, name: &str, nth: Option<u32>) -> usize {
-        check_column_name(field, name, self.input, &mut self.errors);
+        match self.list {
+            Some(list) => self.want_of_child(field, name, list),
+            None => check_column_name(field, name, self.input, &mut self.errors),
+        }
         if nth == Some(0) {
             self.error(format!("{field}.nth"), "is 0, but the first column of a name is 1");
         } else if nth.is_some() && !may_repeat_names(self.input) {
@@ -62,7 +74,7 @@ impl<'m> Draft<'m> {
                 "is only for files with a header, where several columns can have one name; leave it out";
             self.error(format!("{field}.nth"), detail);
         }
-        let wanted = Wanted { name: name.into(), nth };
+        let wanted = Wanted { name: name.into(), nth, list: self.list };
         self.wanted.iter().position(|known| *known == wanted).unwrap_or_else(|| {
             self.wanted.push(wanted);
             self.wanted.len() - 1
@@ -91,10 +103,10 @@ impl<'m> Draft<'m> {
 
     /// Masks every column that reads what a column with personal data reads.
     pub fn mask(&mut self) {
-        let names = |column: &CompiledColumn| -> Vec<&String> {
-            column.inputs().into_iter().map(|at| &self.wanted[at].name).collect()
+        let names = |column: &CompiledColumn| -> Vec<(&String, Option<usize>)> {
+            column.inputs().into_iter().map(|at| (&self.wanted[at].name, self.wanted[at].list)).collect()
         };
-        let personal: Vec<&String> =
+        let personal: Vec<(&String, Option<usize>)> =
             self.columns.iter().filter(|column| column.is_personal).flat_map(&names).collect();
         let masked: Vec<bool> = self
             .columns

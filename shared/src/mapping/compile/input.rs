@@ -10,6 +10,7 @@ use super::workbook::{self, CompiledWorkbook};
 use crate::mapping::document::{CsvInput, Input, Ragged};
 use crate::mapping::encoding::Encoding;
 use crate::mapping::input::json::is_pointer;
+use crate::mapping::input::xml::path::Step;
 use crate::problem::FieldError;
 
 /// An input format, resolved.
@@ -167,6 +168,49 @@ fn check_name_of_format(name: &str, input: &Input) -> Result<(), String> {
             None => Ok(()),
         },
         Input::Saft(settings) => CompiledXml::saft(settings.entity).paths(name).map(drop),
+    }
+}
+
+/// Finds the children that a list is made of; of XML, the elements from the root, `base` being those of the child around.
+pub(super) fn children(each: &str, input: &Input, base: Option<&[Step]>) -> Result<Vec<Step>, String> {
+    if each.is_empty() {
+        return Err("is empty; say where the children are".into());
+    }
+    match input {
+        Input::Json(_) | Input::Ndjson(_) => match each.starts_with('/') && !is_pointer(each) {
+            true => Err(not_a_pointer(each)),
+            false => Ok(Vec::new()),
+        },
+        // What is wrong with the format itself is said of it, once.
+        Input::Xml(settings) => match xml::compile(settings, &mut Vec::new()) {
+            Some(compiled) => compiled.children(each, base),
+            None => Ok(Vec::new()),
+        },
+        Input::Csv(_) | Input::FixedWidth(_) | Input::Workbook(_) | Input::Saft(_) => {
+            Err("is only for inputs of format xml, json or ndjson, whose records have children; leave it out"
+                .into())
+        }
+    }
+}
+
+/// Checks that an input column of a child can be found.
+pub(super) fn check_child_column_name(
+    field: &str,
+    name: &str,
+    input: &Input,
+    child: &[Step],
+    errors: &mut Vec<FieldError>,
+) {
+    let checked = match input {
+        _ if name.is_empty() => Err("is empty; name the input column".into()),
+        Input::Xml(settings) => match xml::compile(settings, &mut Vec::new()) {
+            Some(compiled) => compiled.within(child, name).map(drop),
+            None => Ok(()),
+        },
+        other => check_name_of_format(name, other),
+    };
+    if let Err(detail) = checked {
+        errors.push(FieldError::new(field, detail));
     }
 }
 

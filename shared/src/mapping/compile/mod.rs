@@ -12,6 +12,7 @@ mod filter;
 mod input;
 mod number;
 mod regex;
+mod repeated;
 mod shape;
 mod source;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(super) use condition::{Comparison, CompiledCondition, Order, Test};
 pub(super) use draft::Wanted;
 pub(super) use filter::CompiledFilter;
 pub(super) use input::{CompiledCsv, CompiledFixed, CompiledInput, CompiledXml, Marks};
+pub(super) use repeated::Repeated;
 pub(super) use shape::Node;
 pub(super) use source::{CompiledSource, Given, Recipe};
 pub(super) use workbook::CompiledWorkbook;
@@ -42,6 +44,8 @@ pub struct Compiled {
     pub(super) named: Vec<String>,
     /// The same, but one for each of several columns of one name.
     pub(super) wanted: Vec<Wanted>,
+    /// The lists of repeated children.
+    pub(super) lists: Vec<Repeated>,
     /// What has to be known of a file's surroundings.
     pub(super) given: Vec<Given>,
     /// The columns with values, in the order in which they go out.
@@ -105,19 +109,21 @@ impl Mapping {
         match input {
             Some(input) if draft.errors.is_empty() => {
                 let mut named: Vec<String> = Vec::new();
-                for Wanted { name, .. } in &draft.wanted {
+                for Wanted { name, .. } in draft.wanted.iter().filter(|wanted| wanted.list.is_none()) {
                     if !named.contains(name) {
                         named.push(name.clone());
                     }
                 }
                 let is_flat = nodes.iter().all(|node| matches!(node, Node::Value(_)));
-                let Draft { wanted, given, columns, .. } = draft;
+                let Draft { wanted, given, columns, lists, .. } = draft;
+                let lists = lists.into_iter().map(|list| list.repeated).collect();
                 let circumstantial =
                     (0..columns.len()).filter(|at| columns[*at].is_circumstantial()).collect();
                 Ok(Compiled {
                     input,
                     named,
                     wanted,
+                    lists,
                     given,
                     columns,
                     shape: (!is_flat).then_some(nodes),

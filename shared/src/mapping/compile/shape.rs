@@ -19,6 +19,8 @@ pub(in crate::mapping) enum Node {
     Group { lead: String, nodes: Vec<Node> },
     /// An array with what comes before it, without items that are null.
     List { lead: String, nodes: Vec<Node> },
+    /// An array with an object for each child of the list with this index; `path` is its own, from the child around it.
+    Each { lead: String, list: usize, path: String, nodes: Vec<Node> },
 }
 
 impl Draft<'_> {
@@ -55,6 +57,10 @@ impl Draft<'_> {
     }
 
     fn node(&mut self, field: &str, path: Path, lead: String, column: &Column, level: usize) -> Node {
+        if column.each.is_some() && column.columns.is_empty() {
+            self.error(format!("{field}.columns"), "is missing; list what goes out of each child");
+            return Node::List { lead, nodes: Vec::new() };
+        }
         if column.columns.is_empty() && column.items.is_empty() {
             return self.value(field, path, lead, column);
         }
@@ -66,6 +72,7 @@ impl Draft<'_> {
             name: column.name.clone(),
             columns: column.columns.clone(),
             items: column.items.clone(),
+            each: column.each.clone(),
             ..Column::default()
         };
         if bare != *column {
@@ -77,7 +84,9 @@ impl Draft<'_> {
         if !column.columns.is_empty() && !column.items.is_empty() {
             self.error(format!("{field}.items"), "contradicts `columns`; a column is a group or a list");
         }
-        if column.items.is_empty() {
+        if column.each.is_some() && column.items.is_empty() {
+            self.each(field, &path.text, lead, column, level)
+        } else if column.items.is_empty() {
             let before = self.paths.len();
             let prefix = format!("{}.", path.text);
             let nodes = self.members(&format!("{field}.columns"), &prefix, &column.columns, level + 1);
@@ -97,9 +106,11 @@ impl Draft<'_> {
             let detail = format!("makes the path {:?}, which an earlier column has too", path.text);
             self.error(format!("{field}.name"), detail);
         }
-        let is_key = !path.is_item && self.key.contains(&path.text);
+        let is_key = !path.is_item && self.list.is_none() && self.key.contains(&path.text);
+        let path_in_list = self.list.is_some().then(|| self.within_list(&path.text));
         self.paths.push(path);
-        let compiled = CompiledColumn::compile(column, field, lead, is_key, self);
+        let mut compiled = CompiledColumn::compile(column, field, lead, is_key, self);
+        compiled.iter_mut().for_each(|compiled| compiled.path_in_list = path_in_list.clone());
         self.columns.extend(compiled);
         Node::Value(self.paths.len() - 1)
     }

@@ -174,7 +174,7 @@ impl Check<'_, '_, '_> {
         if self.is_key {
             self.error("from.run", "cannot be in the key, since no record would be the same in two runs");
         }
-        if self.draft.paths.last().is_some_and(|path| path.is_item) {
+        if self.draft.list.is_some() || self.draft.paths.last().is_some_and(|path| path.is_item) {
             self.error("from.run", "cannot be within a list; put it beside the list");
         }
         let source = match field {

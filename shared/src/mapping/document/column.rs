@@ -97,6 +97,11 @@ pub struct Column {
     /// Makes this a group: its columns, as members of an object, which is null where all of them are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Column>,
+    /// Makes this a list with an object of `columns` for each child that this leads to, in their order: a path of XML from
+    /// the record, or a member's name or JSON pointer in it. `from` of the columns is from the child. Only inputs of
+    /// format `xml`, `json` and `ndjson` have children.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
     /// Makes this a list: columns without a name, as items of an array, without those that are null.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Column>,

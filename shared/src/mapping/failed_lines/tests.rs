@@ -236,7 +236,7 @@ fn no_more_is_read_than_is_needed() {
 /// The records of a file as the mapping reads them.
 fn read(csv: &CompiledCsv, file: &[u8]) -> Option<(Vec<String>, Vec<RawRecord>)> {
     let settings = CompiledInput::Csv(csv.clone());
-    let mut opened = input::open(&settings, &[], file).ok()?;
+    let mut opened = input::open(&settings, &[], &[], file).ok()?;
     let mut records = Vec::new();
     loop {
         let mut record = RawRecord::default();

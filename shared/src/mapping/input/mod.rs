@@ -15,7 +15,7 @@ pub(super) mod xml;
 
 use std::io::{self, Read};
 
-use super::compile::CompiledInput;
+use super::compile::{CompiledInput, Repeated};
 use super::file_error::FileError;
 use raw_record::RawRecord;
 
@@ -36,18 +36,19 @@ pub(super) struct Opened<'r> {
     pub columns: Option<Vec<String>>,
 }
 
-/// Reads a file as far as its columns. `named` are the columns that the mapping asks for.
+/// Reads a file as far as its columns. `named` are the columns that the mapping asks for, `lists` the repeated children.
 pub(super) fn open<'r, R: Read + 'r>(
     input: &'r CompiledInput,
     named: &[String],
+    lists: &'r [Repeated],
     reader: R,
 ) -> Result<Opened<'r>, FileError> {
     match input {
         CompiledInput::Csv(settings) => csv::open(settings, reader),
-        CompiledInput::Json { records } => json::open(records.as_deref(), named, reader),
-        CompiledInput::Ndjson => json::lines::open(named, reader),
+        CompiledInput::Json { records } => json::open(records.as_deref(), named, lists, reader),
+        CompiledInput::Ndjson => json::lines::open(named, lists, reader),
         CompiledInput::Fixed(settings) => fixed::open(settings, named, reader),
-        CompiledInput::Xml(settings) => xml::open(settings, named, reader),
+        CompiledInput::Xml(settings) => xml::open(settings, named, lists, reader),
         CompiledInput::Workbook(settings) => workbook::open(settings, named, reader),
     }
 }

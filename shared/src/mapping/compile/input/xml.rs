@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::encoding;
 use crate::mapping::encoding::Encoding;
 use crate::mapping::formats::{SaftEntity, XmlInput};
-use crate::mapping::input::xml::path::{Name, Names, Path, parse_record};
+use crate::mapping::input::xml::path::{Name, Names, Path, Step, parse_record};
 use crate::mapping::input::xml::saft;
 use crate::problem::FieldError;
 
@@ -51,6 +51,33 @@ impl CompiledXml {
             }
             Columns::Saft(entity) => saft::paths(*entity, &self.record, name),
         }
+    }
+
+    /// The elements from the root to repeated children, of the record or of a child that these steps lead to.
+    ///
+    /// # Errors
+    /// What is wrong with the path.
+    pub fn children(&self, each: &str, base: Option<&[Step]>) -> Result<Vec<Step>, String> {
+        let record: Vec<Step> =
+            self.record.iter().map(|name| Step { name: name.clone(), index: None }).collect();
+        self.with_names(|names| Path::children(each, base.unwrap_or(&record), names))
+    }
+
+    /// Where a column's values are within a child.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn within(&self, child: &[Step], name: &str) -> Result<Path, String> {
+        self.with_names(|names| Path::within(name, child, names))
+    }
+
+    fn with_names<T>(&self, read: impl FnOnce(&Names<'_>) -> T) -> T {
+        let none = BTreeMap::new();
+        let prefixes = match &self.columns {
+            Columns::Paths(prefixes) => prefixes,
+            Columns::Saft(_) => &none,
+        };
+        read(&Names { prefixes, unprefixed: None })
     }
 }
 

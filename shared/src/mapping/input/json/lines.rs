@@ -11,6 +11,7 @@ use super::{
     members::{Members, too_long},
     utf8,
 };
+use crate::mapping::compile::Repeated;
 use crate::mapping::file_error::FileError;
 use crate::mapping::input::{
     Opened, Rows,
@@ -18,27 +19,28 @@ use crate::mapping::input::{
 };
 use crate::mapping::outcome::Reason;
 
-struct LineRows<R> {
+struct LineRows<'r, R> {
     reader: Source<R>,
     /// The line that was read last, from 1.
     line: u64,
     text: Vec<u8>,
-    members: Members,
+    members: Members<'r>,
     kept: Kept,
 }
 
 /// Begins to read. A file without a byte says nothing, not that there are no records.
 pub(in crate::mapping::input) fn open<'r, R: Read + 'r>(
     named: &[String],
+    lists: &'r [Repeated],
     reader: R,
 ) -> Result<Opened<'r>, FileError> {
     let mut reader = utf8(reader);
     let columns = if reader.fill_buf()?.is_empty() { None } else { Some(named.to_vec()) };
-    let (members, kept) = (Members::new(named), Kept::up_to(MAX_RECORD_BYTES));
+    let (members, kept) = (Members::new(named, lists), Kept::up_to(MAX_RECORD_BYTES));
     Ok(Opened { rows: Box::new(LineRows { reader, line: 0, text: Vec::new(), members, kept }), columns })
 }
 
-impl<R: Read> LineRows<R> {
+impl<R: Read> LineRows<'_, R> {
     /// Reads a line; None at the end, false for one that is too long.
     fn next_line(&mut self) -> io::Result<Option<bool>> {
         self.text.clear();
@@ -80,7 +82,7 @@ impl<R: Read> LineRows<R> {
     }
 }
 
-impl<R: Read> Rows for LineRows<R> {
+impl<R: Read> Rows for LineRows<'_, R> {
     fn read(&mut self, row: &mut RawRecord) -> io::Result<bool> {
         row.clear();
         loop {

@@ -18,17 +18,18 @@ use super::{
     decode::Utf8Reader,
     raw_record::{MAX_RECORD_BYTES, RawRecord},
 };
+use crate::mapping::compile::Repeated;
 use crate::mapping::encoding::Encoding;
 use crate::mapping::file_error::FileError;
 
 type Source<R> = BufReader<Utf8Reader<R>>;
 
-struct JsonRows<R> {
+struct JsonRows<'r, R> {
     lexer: Lexer<Source<R>>,
     /// What is open around the records, from the outermost.
     around: Vec<Around>,
     at: At,
-    members: Members,
+    members: Members<'r>,
     kept: Kept,
 }
 
@@ -51,13 +52,14 @@ enum At {
 pub(super) fn open<'r, R: Read + 'r>(
     records: Option<&str>,
     named: &[String],
+    lists: &'r [Repeated],
     reader: R,
 ) -> Result<Opened<'r>, FileError> {
     let mut rows = JsonRows {
         lexer: Lexer::new(utf8(reader)),
         around: Vec::new(),
         at: At::End,
-        members: Members::new(named),
+        members: Members::new(named, lists),
         kept: Kept::up_to(MAX_RECORD_BYTES),
     };
     for token in records.map(tokens).unwrap_or_default() {
@@ -89,7 +91,7 @@ fn neither<R: Read>(lexer: &Lexer<Source<R>>) -> FileError {
     ))
 }
 
-impl<R: Read> JsonRows<R> {
+impl<R: Read> JsonRows<'_, R> {
     /// Goes to a member or an item of the next value; false where it has none such.
     fn enter(&mut self, token: &str) -> Result<bool, Stop> {
         match self.lexer.token()? {
@@ -218,7 +220,7 @@ impl<R: Read> JsonRows<R> {
     }
 }
 
-impl<R: Read> Rows for JsonRows<R> {
+impl<R: Read> Rows for JsonRows<'_, R> {
     fn read(&mut self, row: &mut RawRecord) -> io::Result<bool> {
         self.next(row).map_err(FileError::into_io)
     }

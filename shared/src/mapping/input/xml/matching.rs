@@ -1,13 +1,15 @@
 //! Gathers the values of a record's columns while a file's elements come by.
 
+use std::ops::Range;
+
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
-use super::path::MAX_DEPTH;
+use super::path::{MAX_DEPTH, Path};
 use super::totals::Totals;
 use super::tree::{Seen, Target, Tree};
-use crate::mapping::compile::CompiledXml;
+use crate::mapping::compile::{CompiledXml, Repeated};
 use crate::mapping::file_error::FileError;
 use crate::mapping::input::raw_record::{MAX_RECORD_BYTES, RawRecord};
 use crate::mapping::outcome::Reason;
@@ -17,7 +19,11 @@ const MAX_ATTRIBUTES: usize = 256;
 
 pub(super) struct Matching {
     tree: Tree,
+    /// Those of the record, then those of the children of each list.
     columns: Vec<Column>,
+    /// How many are the record's.
+    of_record: usize,
+    lists: Vec<List>,
     totals: Option<Totals>,
     /// How many steps from the root records are.
     record_depth: usize,
@@ -52,6 +58,16 @@ struct Column {
     is_used: bool,
 }
 
+/// Repeated children.
+struct List {
+    /// As the mapping writes it.
+    each: String,
+    /// The indexes of its columns.
+    columns: Range<usize>,
+    /// The lists of children that its children have.
+    within: Vec<usize>,
+}
+
 /// A text under way.
 struct Capture {
     target: Target,
@@ -67,7 +83,7 @@ struct Record {
 }
 
 impl Matching {
-    pub fn new(settings: &CompiledXml, named: &[String]) -> Self {
+    pub fn new(settings: &CompiledXml, named: &[String], repeated: &[Repeated]) -> Self {
         let mut tree = Tree::new(&settings.record);
         let mut columns = Vec::with_capacity(named.len());
         for (at, name) in named.iter().enumerate() {
@@ -76,19 +92,28 @@ impl Matching {
                 tree.want(path, Target::Column(at));
             }
             let first = paths.into_iter().next().expect("every name has a path");
-            columns.push(Column {
-                name: name.clone(),
-                anchor: first.anchor,
-                join: first.join,
-                value: String::new(),
-                found: 0,
-                is_used: false,
-            });
+            columns.push(Column::new(name, first));
+        }
+        let of_record = columns.len();
+        let mut lists = Vec::with_capacity(repeated.len());
+        for (list, Repeated { each, named, steps, .. }) in repeated.iter().enumerate() {
+            tree.repeat(steps, list);
+            let start = columns.len();
+            for name in named {
+                let path = settings.within(steps, name).expect("names were checked with the mapping");
+                tree.want(&path, Target::Column(columns.len()));
+                columns.push(Column::new(name, path));
+            }
+            let is_within = |at: &usize| repeated[*at].within == Some(list);
+            let within = (0..repeated.len()).filter(is_within).collect();
+            lists.push(List { each: each.clone(), columns: start..columns.len(), within });
         }
         let totals = settings.is_saft().then(|| Totals::new(&mut tree));
         Self {
             tree,
             columns,
+            of_record,
+            lists,
             totals,
             record_depth: settings.record.len(),
             open: Vec::new(),
@@ -97,6 +122,11 @@ impl Matching {
             record: None,
             has_parent: false,
         }
+    }
+
+    /// How many lists of children there are.
+    pub fn lists(&self) -> usize {
+        self.lists.len()
     }
 
     /// Whether no element is open.
@@ -158,16 +188,17 @@ impl Matching {
     ) -> Result<(), FileError> {
         for node in nodes {
             if let Some(depth) = self.tree.get(*node).on_way {
-                for column in self.columns.iter_mut().filter(|column| column.anchor == depth) {
-                    column.value.clear();
-                    column.found = 0;
-                    column.is_used = false;
+                for column in self.of_record().filter(|column| column.anchor == depth) {
+                    column.clear();
                 }
                 self.has_parent |= depth + 1 == self.record_depth || self.record_depth == 1;
                 if depth == self.record_depth {
                     self.record = Some(Record { line, start, is_too_long: false });
-                    self.columns.iter_mut().for_each(|column| column.is_used = column.anchor < depth);
+                    self.of_record().for_each(|column| column.is_used = column.anchor < depth);
                 }
+            }
+            for list in &self.tree.get(*node).lists {
+                self.columns[self.lists[*list].columns.clone()].iter_mut().for_each(Column::clear);
             }
         }
         self.attributes(nodes, element, resolver, line)?;
@@ -234,8 +265,8 @@ impl Matching {
         Ok(())
     }
 
-    /// Takes the end of an element; true of a record's.
-    pub fn end(&mut self) -> Result<bool, FileError> {
+    /// Takes the end of an element; true of a record's. Children of lists go into the record's row at once.
+    pub fn end(&mut self, row: &mut RawRecord) -> Result<bool, FileError> {
         let open = self.open.pop().expect("the parser refuses an end without a begin");
         while self.captures.len() > open.captures {
             let Capture { target, text } = self.captures.pop().expect("there are more than that");
@@ -250,15 +281,48 @@ impl Matching {
             }
             is_record |= node.on_way == Some(self.record_depth);
         }
+        for list in open.nodes.iter().flat_map(|node| &self.tree.get(*node).lists) {
+            self.end_child(*list, row);
+        }
         self.spare.push(open);
         Ok(is_record)
+    }
+
+    /// Writes a child that ended.
+    fn end_child(&self, at: usize, row: &mut RawRecord) {
+        let List { each, columns, within } = &self.lists[at];
+        if row.flaw.is_some() || self.record.as_ref().is_none_or(|record| record.is_too_long) {
+            return;
+        }
+        let columns = &self.columns[columns.clone()];
+        if let Some(Column { name, found, .. }) = columns.iter().find(|column| column.is_repeated()) {
+            let child = row.children[at].count() + 1;
+            let detail = format!(
+                "{name} is there {found} times in child {child} of {each}; say which with [1], or put them together \
+                with [join:;]"
+            );
+            row.fail(Reason::RepeatedElement, detail);
+            return;
+        }
+        for column in columns {
+            row.push(column.value.as_bytes());
+            row.end_field_of_child(at);
+        }
+        row.end_child(at, within);
+    }
+
+    fn of_record(&mut self) -> impl Iterator<Item = &mut Column> {
+        self.columns[..self.of_record].iter_mut()
     }
 
     /// Writes the record that ended.
     pub fn fill(&mut self, row: &mut RawRecord) {
         let Some(record) = self.record.take() else { return };
         row.line = record.line;
-        if let Some(column) = self.columns.iter().find(|column| column.found > 1 && column.join.is_none()) {
+        let columns = &self.columns[..self.of_record];
+        if row.flaw.is_none()
+            && let Some(column) = columns.iter().find(|column| column.is_repeated())
+        {
             let (found, name) = (column.found, &column.name);
             let detail = format!(
                 "{name} is there {found} times; say which with [1], or put them together with [join:;]"
@@ -266,7 +330,7 @@ impl Matching {
             row.fail(Reason::RepeatedElement, detail);
         }
         if row.flaw.is_none() && !record.is_too_long {
-            for column in &self.columns {
+            for column in columns {
                 row.push(column.value.as_bytes());
                 row.end_field();
             }
@@ -335,6 +399,24 @@ impl Matching {
             None => {}
         }
         Ok(())
+    }
+}
+
+impl Column {
+    fn new(name: &str, path: Path) -> Self {
+        let (value, name) = (String::new(), name.to_owned());
+        Self { name, anchor: path.anchor, join: path.join, value, found: 0, is_used: false }
+    }
+
+    fn clear(&mut self) {
+        self.value.clear();
+        self.found = 0;
+        self.is_used = false;
+    }
+
+    /// Whether there are several values, and the path does not say what to do.
+    fn is_repeated(&self) -> bool {
+        self.found > 1 && self.join.is_none()
     }
 }
 

@@ -26,7 +26,7 @@ use super::{
     decode::Utf8Reader,
     raw_record::{MAX_RECORD_BYTES, RawRecord},
 };
-use crate::mapping::compile::CompiledXml;
+use crate::mapping::compile::{CompiledXml, Repeated};
 use crate::mapping::file_error::FileError;
 use declared::Undecoded;
 use matching::Matching;
@@ -57,6 +57,7 @@ enum State {
 pub(super) fn open<'r, R: Read + 'r>(
     settings: &CompiledXml,
     named: &[String],
+    lists: &[Repeated],
     reader: R,
 ) -> Result<Opened<'r>, FileError> {
     let (encoding, reader) = declared::encoding(reader, settings.encoding)?;
@@ -65,7 +66,7 @@ pub(super) fn open<'r, R: Read + 'r>(
     let config = reader.config_mut();
     config.expand_empty_elements = true;
     config.check_comments = true;
-    let matching = Matching::new(settings, named);
+    let matching = Matching::new(settings, named, lists);
     let mut rows = XmlRows { reader, buffer: Vec::new(), matching, pending: None, state: State::Start };
     let mut first = RawRecord::default();
     if rows.next(&mut first)? {
@@ -79,6 +80,7 @@ pub(super) fn open<'r, R: Read + 'r>(
 impl<R: Read> XmlRows<R> {
     fn next(&mut self, row: &mut RawRecord) -> Result<bool, FileError> {
         row.clear();
+        row.with_lists(self.matching.lists());
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut got = Ok(None);
         while let Ok(None) = got {
@@ -111,7 +113,7 @@ impl<R: Read> XmlRows<R> {
                 self.matching.begin(&element, self.reader.resolver(), line, start)?;
             }
             Event::End(_) => {
-                let is_record = self.matching.end()?;
+                let is_record = self.matching.end(row)?;
                 if self.matching.is_outside() {
                     self.state = State::Behind;
                 }

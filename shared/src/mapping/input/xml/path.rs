@@ -71,25 +71,7 @@ impl Path {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str, record: &[Name], names: &Names<'_>) -> Result<Self, String> {
-        let (path, join) = match text.strip_suffix(']').and_then(|rest| rest.rsplit_once("[join:")) {
-            Some((_, "")) => {
-                return Err(format!("{text:?} joins with nothing between; say what, as [join:;]"));
-            }
-            Some((path, between)) => (path, Some(between.to_owned())),
-            None => (text, None),
-        };
-        let mut parts: Vec<&str> = path.split('/').collect();
-        let attribute = match parts.last().and_then(|last| last.strip_prefix('@')) {
-            Some(name) => {
-                parts.pop();
-                Some(names.resolve(name, None)?)
-            }
-            None => None,
-        };
-        let is_absolute = path.starts_with('/');
-        if is_absolute {
-            parts.remove(0);
-        }
+        let Split { mut parts, attribute, join, is_absolute } = Split::of(text, names)?;
         let up = parts.iter().take_while(|part| **part == "..").count();
         if up >= record.len() || is_absolute && up > 0 {
             return Err(format!("{text:?} goes above the root"));
@@ -115,6 +97,73 @@ impl Path {
             return Err(format!("{text:?} has over {MAX_DEPTH} steps from the root"));
         }
         Ok(Self { steps, anchor, attribute, join })
+    }
+
+    /// Reads the path of repeated children, from the element that has them.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn children(text: &str, base: &[Step], names: &Names<'_>) -> Result<Vec<Step>, String> {
+        let path = Self::within(text, base, names)?;
+        if path.attribute.is_some() || path.join.is_some() || path.steps.len() == base.len() {
+            return Err(format!("{text:?} leads to no elements within; name those that are repeated"));
+        }
+        Ok(path.steps)
+    }
+
+    /// Reads a column's path from an element within the record, which it does not leave.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn within(text: &str, base: &[Step], names: &Names<'_>) -> Result<Self, String> {
+        let Split { mut parts, attribute, join, is_absolute } = Split::of(text, names)?;
+        if is_absolute || parts.contains(&"..") {
+            return Err(format!("{text:?} leaves the element that it starts from; map that beside the list"));
+        }
+        if parts == ["."] {
+            parts.clear();
+        }
+        let mut steps = base.to_vec();
+        for part in parts {
+            steps.push(names.step(part)?);
+        }
+        if steps.len() > MAX_DEPTH {
+            return Err(format!("{text:?} has over {MAX_DEPTH} steps from the root"));
+        }
+        Ok(Self { steps, anchor: base.len(), attribute, join })
+    }
+}
+
+/// A path's text, taken apart.
+struct Split<'t> {
+    parts: Vec<&'t str>,
+    attribute: Option<Name>,
+    join: Option<String>,
+    is_absolute: bool,
+}
+
+impl<'t> Split<'t> {
+    fn of(text: &'t str, names: &Names<'_>) -> Result<Self, String> {
+        let (path, join) = match text.strip_suffix(']').and_then(|rest| rest.rsplit_once("[join:")) {
+            Some((_, "")) => {
+                return Err(format!("{text:?} joins with nothing between; say what, as [join:;]"));
+            }
+            Some((path, between)) => (path, Some(between.to_owned())),
+            None => (text, None),
+        };
+        let mut parts: Vec<&str> = path.split('/').collect();
+        let attribute = match parts.last().and_then(|last| last.strip_prefix('@')) {
+            Some(name) => {
+                parts.pop();
+                Some(names.resolve(name, None)?)
+            }
+            None => None,
+        };
+        let is_absolute = path.starts_with('/');
+        if is_absolute {
+            parts.remove(0);
+        }
+        Ok(Self { parts, attribute, join, is_absolute })
     }
 }
 

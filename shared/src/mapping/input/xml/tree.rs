@@ -21,6 +21,8 @@ pub(super) struct Node {
     pub attributes: Vec<(Name, Target)>,
     /// Who counts such elements.
     pub counted: Vec<usize>,
+    /// The lists of whose children it is one.
+    pub lists: Vec<usize>,
     /// How many steps from the root it is, where it is on the way to the record.
     pub on_way: Option<usize>,
 }
@@ -58,6 +60,12 @@ impl Tree {
     pub fn count(&mut self, path: &Path, total: usize) {
         let node = self.node(&path.steps);
         self.nodes[node].counted.push(total);
+    }
+
+    /// Asks for the children of a list.
+    pub fn repeat(&mut self, steps: &[Step], list: usize) {
+        let node = self.node(steps);
+        self.nodes[node].lists.push(list);
     }
 
     pub fn get(&self, node: usize) -> &Node {
@@ -120,6 +128,7 @@ impl Tree {
             text: Vec::new(),
             attributes: Vec::new(),
             counted: Vec::new(),
+            lists: Vec::new(),
             on_way: None,
         });
         match parent {

@@ -1,5 +1,6 @@
 //! The formats other than CSV, each by tables of files and what they come to.
 
+mod children;
 mod fixed_width;
 mod json;
 mod ndjson;
