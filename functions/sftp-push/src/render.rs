@@ -107,10 +107,14 @@ pub(crate) async fn render(
                     why.push(Some(Unfit::SheetIsFull.to_string()));
                 }
                 Ok(piece) => {
+                    if let Err(unfit) = rendering.takes(&piece, &totals) {
+                        why.push(Some(unfit.to_string()));
+                        continue;
+                    }
                     if totals.records() > 0 {
                         out.add(rendering.between()).await?;
                     }
-                    let bytes = rendering.placed(&piece, totals.records());
+                    let bytes = rendering.placed(&piece, &totals);
                     unpacked_bytes += bytes.len() as u64;
                     out.add(&bytes).await?;
                     piece.add_to(&mut totals);
@@ -155,7 +159,9 @@ async fn totals(
     let mut pieces = pieces(context, rendering, frozen, rows);
     while let Some(next) = pieces.next().await {
         for piece in next?.1.into_iter().flatten() {
-            piece.add_to(&mut totals);
+            if rendering.takes(&piece, &totals).is_ok() {
+                piece.add_to(&mut totals);
+            }
         }
     }
     Ok(totals)

@@ -13,6 +13,7 @@ use super::{
     csv::{DecimalMark, LineEnd},
     fixed_width::FixedLines,
     frame::{Frame, Totals},
+    saft::{Group, SaftFile},
     sum::Amount,
     xlsx::{self, Sheet},
 };
@@ -89,6 +90,22 @@ pub enum Unfit {
         /// The first such character.
         character: char,
     },
+    /// What the schema of SAF-T does not take, or lacks.
+    #[error("{column} {why}")]
+    NotSaft {
+        /// The member.
+        column: String,
+        /// What is wrong with it.
+        why: Cow<'static, str>,
+    },
+    /// A record of a transaction that the file has already.
+    #[error(
+        "its transaction is in the file already: what belongs to one comes together, in one journal and with the same columns"
+    )]
+    TransactionHasEnded,
+    /// More transactions than a file may have.
+    #[error("its file has {0} transactions, and takes no more")]
+    TooManyTransactions(usize),
     /// A character that the file's encoding does not have.
     #[error("{column} has the character '{}' (U+{:04X}), which {encoding} does not have", character.escape_debug(), u32::from(*character))]
     NoSuchCharacter {
@@ -127,6 +144,7 @@ enum Form<'a> {
     FixedWidth(FixedLines<'a>),
     Xml(&'a XmlOutput),
     Xlsx(Sheet<'a>),
+    Saft(SaftFile<'a>),
 }
 
 impl<'a> Form<'a> {
@@ -142,6 +160,9 @@ impl<'a> Form<'a> {
                 Self::FixedWidth(FixedLines::of(settings)?)
             }
             FileFormat::Xml => Self::Xml(export.xml.as_ref().ok_or_else(|| without("xml"))?),
+            FileFormat::Saft => {
+                Self::Saft(SaftFile::of(export.saft.as_ref().ok_or_else(|| without("saft"))?))
+            }
             FileFormat::Xlsx => Self::Xlsx(Sheet::of(export.xlsx.as_ref().ok_or_else(|| without("xlsx"))?)?),
         })
     }
@@ -162,12 +183,17 @@ pub struct Piece {
     /// Its bytes.
     pub bytes: Vec<u8>,
     amounts: Vec<Amount>,
+    /// Of SAF-T: the elements around it.
+    group: Option<Box<Group>>,
 }
 
 impl Piece {
     /// Adds it to the totals of its file.
     pub fn add_to(&self, totals: &mut Totals) {
         totals.add(&self.amounts);
+        if let Some(group) = &self.group {
+            totals.go_on(group);
+        }
     }
 }
 
@@ -192,7 +218,10 @@ impl<'a> Rendering<'a> {
 
     /// Says whether the totals have to be known before the first record is written.
     pub fn begins_with_totals(&self) -> bool {
-        self.header.as_ref().is_some_and(Frame::has_totals)
+        match &self.form {
+            Form::Saft(file) => file.has_totals(),
+            _ => self.header.as_ref().is_some_and(Frame::has_totals),
+        }
     }
 
     /// What stands before the first record. The totals are looked at only where [`Self::begins_with_totals`].
@@ -205,6 +234,7 @@ impl<'a> Rendering<'a> {
             Form::JsonArray => b"[\n".to_vec(),
             Form::Xml(xml) => xml.begin(),
             Form::Xlsx(sheet) => sheet.begin(),
+            Form::Saft(file) => file.begin(named, totals.progress(), totals.sums())?,
             Form::Payload | Form::Ndjson | Form::FixedWidth(_) => Vec::new(),
         };
         if let Some(header) = &self.header {
@@ -233,6 +263,7 @@ impl<'a> Rendering<'a> {
             (None, Form::JsonArray) => Ok(b"\n]\n".to_vec()),
             (None, Form::Xml(xml)) => Ok(xml.end()),
             (None, Form::Xlsx(sheet)) => Ok(sheet.end()),
+            (None, Form::Saft(file)) => Ok(file.end(totals.progress())),
             (None, _) => Ok(Vec::new()),
         }
     }
@@ -262,6 +293,8 @@ impl<'a> Rendering<'a> {
             true => members(record)?,
             false => Members::new(),
         };
+        let mut group = None;
+        let mut own = Vec::new();
         let bytes = match &self.form {
             Form::Payload => record.to_vec(),
             Form::JsonArray => compact(record)?,
@@ -274,17 +307,35 @@ impl<'a> Rendering<'a> {
             Form::FixedWidth(lines) => lines.record(&members)?,
             Form::Xml(xml) => xml.record(record)?,
             Form::Xlsx(sheet) => sheet.record(&members)?,
+            Form::Saft(file) => {
+                let (bytes, around, sums) = file.record(record)?;
+                (group, own) = (Some(Box::new(around)), sums);
+                bytes
+            }
         };
-        let amounts = self.summed.iter().map(|column| amount(&members, column)).collect::<Result<_, _>>()?;
-        Ok(Piece { bytes, amounts })
+        let summed = self.summed.iter().map(|column| amount(&members, column));
+        // SAF-T has sums of its own, and no lines around it that have others.
+        let amounts = own.into_iter().map(Ok).chain(summed).collect::<Result<_, _>>()?;
+        Ok(Piece { bytes, amounts, group })
     }
 
-    /// A record's bytes behind so many others.
-    pub fn placed<'p>(&self, piece: &'p Piece, before: u64) -> Cow<'p, [u8]> {
-        match &self.form {
-            Form::Xlsx(sheet) => Cow::Owned(sheet.placed(&piece.bytes, before)),
+    /// A record's bytes behind those that come to these totals.
+    pub fn placed<'p>(&self, piece: &'p Piece, before: &Totals) -> Cow<'p, [u8]> {
+        match (&self.form, &piece.group) {
+            (Form::Xlsx(sheet), _) => Cow::Owned(sheet.placed(&piece.bytes, before.records())),
+            (Form::Saft(file), Some(group)) => {
+                Cow::Owned(file.placed(&piece.bytes, group, before.progress()))
+            }
             _ => Cow::Borrowed(&piece.bytes),
         }
+    }
+
+    /// Says whether a record can go behind those that come to these totals.
+    ///
+    /// # Errors
+    /// When it would split or repeat what the file has.
+    pub fn takes(&self, piece: &Piece, before: &Totals) -> Result<(), Unfit> {
+        piece.group.as_ref().map_or(Ok(()), |group| before.progress().takes(group))
     }
 
     /// Says whether a file takes one more record behind so many, of so many bytes before they are packed. One that it

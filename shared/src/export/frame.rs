@@ -3,6 +3,7 @@
 use super::{
     csv::DecimalMark,
     file_name::{self, Named},
+    saft::{Group, Progress},
     sum::Amount,
 };
 
@@ -27,6 +28,8 @@ pub struct Totals {
     records: u64,
     /// Of the columns that are summed, in their order.
     sums: Vec<Amount>,
+    /// Of a file of SAF-T: how far it is.
+    progress: Progress,
 }
 
 impl Totals {
@@ -37,6 +40,21 @@ impl Totals {
         for (sum, amount) in self.sums.iter_mut().zip(amounts) {
             sum.add(*amount);
         }
+    }
+
+    /// The sums, in the order of the columns.
+    pub(super) fn sums(&self) -> &[Amount] {
+        &self.sums
+    }
+
+    /// How far a file of SAF-T is.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Goes on by a record of SAF-T.
+    pub(super) fn go_on(&mut self, group: &Group) {
+        self.progress.add(group);
     }
 
     /// Records in the file.

@@ -13,6 +13,7 @@ mod moment;
 mod number;
 mod output;
 mod push;
+mod saft;
 mod settings;
 mod sum;
 mod void;
@@ -28,6 +29,7 @@ pub use output::{Output, OutputResult};
 pub use push::{
     BatchEntry, Breaker, Decision, ManifestEntry, NotificationEntry, OpenBatch, Phase, Push, Sent, retry_wait,
 };
+pub use saft::{SaftAddress, SaftCompany, SaftContact, SaftOutput, SaftPeriod, SaftSoftware};
 pub use settings::{Export, FileFormat, FilesPer, Overwrite};
 pub use void::{VoidNumber, VoidReason, void_numbers_with};
 pub use xlsx::{CellType, SheetColumn, XlsxOutput};

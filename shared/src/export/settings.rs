@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CsvOutput, FileName, FixedWidthOutput, XlsxOutput, XmlOutput, frame::Frame, valid_name};
+use super::{
+    CsvOutput, FileName, FixedWidthOutput, SaftOutput, XlsxOutput, XmlOutput, frame::Frame, valid_name,
+};
 use crate::{compression::Compression, mapping::Encoding, problem::FieldError};
 
 /// Why a name or a line cannot have the connection.
@@ -63,6 +65,9 @@ pub struct Export {
     /// Of format `xlsx`: its sheet and columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xlsx: Option<XlsxOutput>,
+    /// Of format `saft`: its entity and header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saft: Option<SaftOutput>,
 }
 
 /// What goes into one file.
@@ -115,6 +120,8 @@ pub enum FileFormat {
     Xml,
     /// A workbook of one sheet, one record a row. Payloads must be JSON objects.
     Xlsx,
+    /// SAF-T Financial of Norway, version 1.10: a file of one entity. Payloads must be JSON objects.
+    Saft,
     /// One file for each notification: its payload as the mapping makes it, or byte for byte as it came.
     Payload,
 }
@@ -226,6 +233,7 @@ impl Export {
             (FileFormat::FixedWidth, "fixed_width", self.fixed_width.is_some(), "columns and line_end"),
             (FileFormat::Xml, "xml", self.xml.is_some(), "root and record"),
             (FileFormat::Xlsx, "xlsx", self.xlsx.is_some(), "sheet, columns and header"),
+            (FileFormat::Saft, "saft", self.saft.is_some(), "entity, company, currency and software"),
         ] {
             let field = format!("export.{name}");
             match (self.format == format, is_there) {
@@ -241,6 +249,7 @@ impl Export {
             FileFormat::FixedWidth => self.fixed_width.iter().for_each(|fixed| fixed.check(errors)),
             FileFormat::Xml => self.xml.iter().for_each(|xml| xml.check(errors)),
             FileFormat::Xlsx => self.xlsx.iter().for_each(|xlsx| xlsx.check(errors)),
+            FileFormat::Saft => self.saft.iter().for_each(|saft| saft.check(errors)),
             FileFormat::Ndjson | FileFormat::JsonArray | FileFormat::Payload => {}
         }
         if self.format == FileFormat::Xlsx && self.compression.is_some() {
@@ -312,6 +321,7 @@ mod tests {
             (json!({ "file_name": "a", "format": "xml" }), Some("export.xml")),
             (json!({ "file_name": "a", "format": "xlsx" }), Some("export.xlsx")),
             (json!({ "file_name": "a", "format": "fixed_width" }), Some("export.fixed_width")),
+            (json!({ "file_name": "a", "format": "saft" }), Some("export.saft")),
             (json!({ "file_name": "a", "format": "xml", "xml": { "root": "a", "record": "b" } }), None),
             (
                 json!({ "file_name": "a", "format": "ndjson", "xml": { "root": "a", "record": "b" } }),

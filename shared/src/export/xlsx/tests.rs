@@ -24,11 +24,13 @@ fn file(export: &Export, records: &[Value]) -> Vec<u8> {
     };
     let mut packer = rendering.packer("f.xlsx").unwrap().unwrap();
     let mut file = packer.add(&rendering.begin(&named, &Totals::default()).unwrap()).unwrap();
-    for (before, record) in (0..).zip(records) {
+    let mut totals = Totals::default();
+    for record in records {
         let piece = rendering.record(record.to_string().as_bytes()).unwrap();
-        file.extend(packer.add(&rendering.placed(&piece, before)).unwrap());
+        file.extend(packer.add(&rendering.placed(&piece, &totals)).unwrap());
+        piece.add_to(&mut totals);
     }
-    file.extend(packer.add(&rendering.end(&named, &Totals::default()).unwrap()).unwrap());
+    file.extend(packer.add(&rendering.end(&named, &totals).unwrap()).unwrap());
     file.extend(packer.finish().unwrap());
     file
 }

@@ -1,12 +1,11 @@
 //! Gathers the values of a record's columns while a file's elements come by.
 
-use std::ops::Range;
-
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
-use super::path::{MAX_DEPTH, Path};
+use super::columns::{Column, List};
+use super::path::MAX_DEPTH;
 use super::totals::Totals;
 use super::tree::{Seen, Target, Tree};
 use crate::mapping::compile::{CompiledXml, Repeated};
@@ -44,28 +43,6 @@ struct Open {
     seen: Seen,
     /// How many captures were there before it.
     captures: usize,
-}
-
-struct Column {
-    name: String,
-    /// How many steps from the root the element is that the value belongs to.
-    anchor: usize,
-    join: Option<String>,
-    value: String,
-    /// How many values there were.
-    found: usize,
-    /// Whether a record went out with the value as it is.
-    is_used: bool,
-}
-
-/// Repeated children.
-struct List {
-    /// As the mapping writes it.
-    each: String,
-    /// The indexes of its columns.
-    columns: Range<usize>,
-    /// The lists of children that its children have.
-    within: Vec<usize>,
 }
 
 /// A text under way.
@@ -399,24 +376,6 @@ impl Matching {
             None => {}
         }
         Ok(())
-    }
-}
-
-impl Column {
-    fn new(name: &str, path: Path) -> Self {
-        let (value, name) = (String::new(), name.to_owned());
-        Self { name, anchor: path.anchor, join: path.join, value, found: 0, is_used: false }
-    }
-
-    fn clear(&mut self) {
-        self.value.clear();
-        self.found = 0;
-        self.is_used = false;
-    }
-
-    /// Whether there are several values, and the path does not say what to do.
-    fn is_repeated(&self) -> bool {
-        self.found > 1 && self.join.is_none()
     }
 }
 
