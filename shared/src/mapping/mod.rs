@@ -65,6 +65,7 @@ pub use incoming::{Incoming, Provenance};
 pub(crate) use input::decode::MARKS;
 pub use input::decode::{Utf8Reader, WrongEncoding};
 pub use input::workbook::WorkbookError;
+pub(crate) use input::xml::path::is_name as is_xml_name;
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };
