@@ -4,12 +4,15 @@ use std::{fs::File, io::Read, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use shared::preview::{Sample, preview};
+use shared::preview::{Sample, is_workbook, preview};
 
 use crate::read;
 
 /// How much of the file is looked at.
 const SAMPLE_BYTES: u64 = 1024 * 1024;
+
+/// How much of a workbook, whose end says what is in it: as much as a run reads.
+const WORKBOOK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What to preview.
 #[derive(Args)]
@@ -34,10 +37,7 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
         bail!("{} {}", error.field, error.detail);
     }
     let file = File::open(&settings.input).with_context(|| format!("reading {shown}"))?;
-    let mut bytes = Vec::new();
-    file.take(SAMPLE_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("reading {shown}"))?;
-    let is_whole = bytes.len() as u64 <= SAMPLE_BYTES;
-    bytes.truncate(SAMPLE_BYTES as usize);
+    let (bytes, is_whole) = sample(file).with_context(|| format!("reading {shown}"))?;
     let mapping = settings.mapping.as_deref().map(read::mapping).transpose()?;
     let sample = Sample {
         bytes: &bytes,
@@ -60,4 +60,16 @@ pub(crate) fn run(settings: &Settings) -> Result<ExitCode> {
     };
     println!("{}", serde_json::to_string_pretty(draft)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The beginning of a file, or all of a workbook; and whether that is all.
+fn sample(mut file: File) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(SAMPLE_BYTES + 1).read_to_end(&mut bytes)?;
+    let most = if is_workbook(&bytes) { WORKBOOK_BYTES } else { SAMPLE_BYTES };
+    let more = (most + 1).saturating_sub(bytes.len() as u64);
+    file.take(more).read_to_end(&mut bytes)?;
+    let is_whole = bytes.len() as u64 <= most;
+    bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok((bytes, is_whole))
 }

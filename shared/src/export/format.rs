@@ -61,6 +61,11 @@ pub enum Unfit {
     /// A value with a line end, or another control character, in a line of fixed width.
     #[error("{0} has a line end or another control character, which a line of fixed width cannot have")]
     LineBreak(String),
+    /// A value at the beginning of a line of fixed width that has the bytes of a byte order mark.
+    #[error(
+        "{0} begins with a byte order mark, or with characters that are one as bytes, and would be lost as the first of its file"
+    )]
+    BeginsAsAMark(String),
     /// A value whose space at an end would be taken for what fills its column.
     #[error("{0} has a space where its column is filled with them, so that nobody could tell the two apart")]
     EdgedBySpace(String),

@@ -14,7 +14,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::Unfit;
-use crate::problem::FieldError;
+use crate::{mapping::is_xml_name as is_name, problem::FieldError};
 
 /// Deepest nesting of a record.
 const MOST_DEPTH: usize = 32;
@@ -241,21 +241,6 @@ pub(super) fn push_escaped(
 /// Says whether XML has a character.
 pub(super) fn is_character(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
-/// Says whether a text is a name without a prefix.
-fn is_name(name: &str) -> bool {
-    let is_start = |c: char| {
-        matches!(c, 'A'..='Z' | '_' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
-            | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}'
-            | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
-            | '\u{10000}'..='\u{EFFFF}')
-    };
-    let is_within = |c: char| {
-        is_start(c)
-            || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
-    };
-    name.starts_with(is_start) && name.chars().all(is_within)
 }
 
 /// The members of an object in their order, each as its JSON.

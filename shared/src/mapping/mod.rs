@@ -14,6 +14,7 @@
 //! Deliberately absent: guessing (a cell that does not fit is its record's error, never a default),
 //! I/O other than the reader it is given, comparison with earlier runs, and sending.
 
+mod beginnings;
 mod cases;
 mod cell;
 mod cell_reader;
@@ -46,6 +47,7 @@ mod transform;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use beginnings::{SAFT_NAMESPACE, decoded_xml, saft_columns, saft_record};
 pub use cases::{Case, Rejected};
 pub(crate) use cell_reader::CellReader;
 pub use compile::Compiled;
@@ -67,6 +69,9 @@ pub use input::decode::{Utf8Reader, WrongEncoding};
 pub use input::workbook::WorkbookError;
 #[cfg(test)]
 pub(crate) use input::xml::saft::columns as saft_columns;
+#[cfg(feature = "workbooks")]
+pub(crate) use input::workbook::look;
+pub(crate) use input::xml::path::is_name as is_xml_name;
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };

@@ -12,16 +12,27 @@ const LONGEST_NAME: usize = 1000;
 /// How sure a key must be to stand in a draft.
 const SURE_KEY: f64 = 0.5;
 
-/// Drafts a mapping of the preview's columns.
+/// Drafts a mapping of the preview's columns, which go out under their own names.
 pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>, input: Input) {
-    let columns = columns(preview);
+    fill_named(preview, sample, input, &str::to_owned);
+}
+
+/// Drafts a mapping of the preview's columns, which go out under other names.
+pub(super) fn fill_named(
+    preview: &mut Preview,
+    sample: &Sample<'_>,
+    input: Input,
+    named: &dyn Fn(&str) -> String,
+) {
+    let columns = columns(preview, named);
     shorten(preview);
     if columns.is_empty() {
         preview.notes.push(Note::new("no_columns", "no column can be mapped, so there is no draft"));
         return;
     }
     let key = preview.candidate_keys.iter().find(|key| key.confidence >= SURE_KEY);
-    let key = key.map(|key| key.columns.clone()).unwrap_or_default();
+    let key: Vec<String> =
+        key.map(|key| key.columns.iter().map(|name| named(name)).collect()).unwrap_or_default();
     let key = if key.iter().all(|name| columns.iter().any(|column| column.name == *name)) {
         key
     } else {
@@ -47,7 +58,7 @@ pub(super) fn fill(preview: &mut Preview, sample: &Sample<'_>, input: Input) {
     }
 }
 
-fn columns(preview: &mut Preview) -> Vec<Column> {
+fn columns(preview: &mut Preview, named: &dyn Fn(&str) -> String) -> Vec<Column> {
     let mut columns = Vec::new();
     let mut repeated = Vec::new();
     let mut seen = HashMap::new();
@@ -79,7 +90,7 @@ fn columns(preview: &mut Preview) -> Vec<Column> {
                 columns.push(Column { name, from, ..mapped(column) });
             }
         } else {
-            columns.push(mapped(column));
+            columns.push(Column { name: named(&column.name), ..mapped(column) });
         }
     }
     repeated.dedup();

@@ -22,6 +22,8 @@ pub enum Format {
     Ndjson,
     /// XML.
     Xml,
+    /// SAF-T Financial of Norway, which is XML.
+    Saft,
     /// A web page.
     Html,
     /// A workbook of Excel 2007 and later.
@@ -65,17 +67,20 @@ impl Format {
         let note = |code, detail: &str| Some(Note::new(code, detail));
         match self {
             Self::Html => note("not_previewed", "the file is a web page, which no mapping reads"),
-            Self::Xml => note("not_previewed", "the file is XML, which is recognised and not previewed"),
-            Self::Xlsx | Self::Ods | Self::Xls => {
-                note("not_previewed", "the file is a workbook, which is recognised and not previewed")
-            }
             Self::Zip => {
                 note("archive", "the file is an archive of no file, several, or one that the sample cuts")
             }
             Self::Gzip => note("archive", "the file is packed by gzip, and the sample cannot be unpacked"),
             Self::Binary => note("binary", "the file is none that a mapping could read"),
             Self::Empty => note("empty", "the sample has nothing in it; send the first bytes of a file"),
-            Self::Delimited | Self::Json | Self::Ndjson => None,
+            Self::Delimited
+            | Self::Json
+            | Self::Ndjson
+            | Self::Xml
+            | Self::Saft
+            | Self::Xlsx
+            | Self::Ods
+            | Self::Xls => None,
         }
     }
 }
@@ -99,7 +104,7 @@ pub(super) fn guess(sample: &Sample<'_>) -> Guess<Format> {
     if bytes.starts_with(b"\x1f\x8b") {
         return Guess::new(Format::Gzip, 0.99, "it begins as gzip files do");
     }
-    if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
+    if bytes.starts_with(OLE) {
         return Guess::new(
             Format::Xls,
             0.9,
@@ -139,6 +144,14 @@ pub(super) fn guess(sample: &Sample<'_>) -> Guess<Format> {
     }
     Guess::new(Format::Delimited, 0.9, "it is text, and nothing says that it is another format")
 }
+
+/// Says whether a file begins as workbooks do, of which a beginning alone shows nothing.
+pub fn is_workbook(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(OLE)
+}
+
+/// What old workbooks begin with, and other files of that container.
+pub(super) const OLE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 
 /// Takes a file out of what it is packed in, as far as the sample reaches.
 pub(super) fn unpack<'s>(sample: &Sample<'s>) -> (Content<'s>, Option<Format>) {

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! bytes → format → encoding → dialect (split, score, header) → columns → draft → records (the engine's)
+//!              → record path of XML, or sheet and header row of a workbook → columns …
 //! ```
 //!
 //! It does no I/O, keeps nothing and logs nothing: a sample is someone's data.
@@ -24,18 +25,23 @@ mod sample;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(feature = "workbooks")]
+mod workbook;
+mod xml;
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use columns::{CandidateKey, CellType, ColumnGuess, Example, Kind};
 pub use dialect::Dialect;
-pub use format::Format;
+pub use format::{Format, is_workbook};
 pub use guess::{Guess, Rival};
 pub use outcome::{MappedSample, ReasonCount, SampleError, SampleRecord};
 pub use sample::Sample;
 
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, SaftEntity};
 use crate::problem::FieldError;
 
 /// What a sample looks like, and what a mapping makes of it.
@@ -52,6 +58,21 @@ pub struct Preview {
     /// How records and fields are parted; of delimited text only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Guess<Dialect>>,
+    /// The sheet of a workbook that has the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<Guess<String>>,
+    /// The row of the sheet that names the columns, from 1; null where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<Guess<Option<u32>>>,
+    /// The path from the root of XML to the elements that are records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Guess<String>>,
+    /// What the prefixes in paths of XML mean.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespaces: BTreeMap<String, String>,
+    /// Which records of a SAF-T file the draft reads; the others are its rivals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<Guess<SaftEntity>>,
     /// The columns in the file's order, at most 1,000 of them.
     pub columns: Vec<ColumnGuess>,
     /// How many columns there are beyond those.
@@ -59,7 +80,8 @@ pub struct Preview {
     pub columns_left_out: usize,
     /// The columns that could identify a record, the likeliest first.
     pub candidate_keys: Vec<CandidateKey>,
-    /// Where in JSON there are arrays of objects: JSON pointers, and how many objects each has.
+    /// Where in JSON there are arrays of objects, by JSON pointers, and in XML elements that could be records, by paths; and
+    /// how many of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub record_paths: Vec<RecordPath>,
     /// A mapping that is valid and follows the guesses: a start, to be checked by a person.
@@ -76,12 +98,12 @@ pub struct Preview {
     cut_record_line: Option<u64>,
 }
 
-/// Where there are records in JSON.
+/// Where there are records in JSON or XML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RecordPath {
-    /// A JSON pointer; empty for the whole.
+    /// A JSON pointer, empty for the whole; in XML the path from the root.
     pub path: String,
-    /// How many objects are there.
+    /// How many objects, or whole elements, are there.
     pub records: usize,
 }
 
@@ -117,10 +139,14 @@ pub fn preview(sample: &Sample<'_>) -> Result<Preview, Vec<FieldError>> {
     match preview.format.value {
         Format::Delimited => text::fill(&mut preview, sample),
         Format::Json | Format::Ndjson => json::fill(&mut preview, sample),
+        Format::Xml | Format::Saft => xml::fill(&mut preview, sample),
+        #[cfg(feature = "workbooks")]
+        Format::Xlsx | Format::Ods | Format::Xls => workbook::fill(&mut preview, sample),
         other => preview.notes.extend(other.note()),
     }
     let drafted = preview.draft.as_ref().and_then(|draft| draft.compile().ok());
     if let Some(compiled) = given.or(drafted) {
+        let compiled = compiled.for_sample(sample.is_whole);
         preview.outcome = Some(outcome::of(&preview, sample, &compiled));
         columns::mask(&mut preview.columns, |name| compiled.is_personal(name));
     }
@@ -134,6 +160,11 @@ impl Preview {
             packed: None,
             encoding: None,
             dialect: None,
+            sheet: None,
+            header_row: None,
+            record: None,
+            namespaces: BTreeMap::new(),
+            entity: None,
             columns: Vec::new(),
             columns_left_out: 0,
             candidate_keys: Vec::new(),

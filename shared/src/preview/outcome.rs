@@ -73,7 +73,7 @@ pub struct SampleError {
 
 /// Maps the sample.
 pub(super) fn of(preview: &Preview, sample: &Sample<'_>, mapping: &Compiled) -> MappedSample {
-    let bytes = whole_records(preview, sample);
+    let bytes = whole_records(preview, sample, mapping);
     let mut outcome = MappedSample::default();
     if let Err(error) = outcome.fill(&bytes, sample.file_name, mapping) {
         outcome.failure = Some(crate::problem::FieldError::new(error.code(), error.to_string()));
@@ -132,12 +132,15 @@ impl MappedSample {
 }
 
 /// Takes the record off that the sample cuts, so that it is not told as an error.
-fn whole_records<'s>(preview: &Preview, sample: &Sample<'s>) -> Cow<'s, [u8]> {
+fn whole_records<'s>(preview: &Preview, sample: &Sample<'s>, mapping: &Compiled) -> Cow<'s, [u8]> {
     if sample.is_whole {
         return Cow::Borrowed(sample.bytes);
     }
     if matches!(preview.format.value, Format::Json | Format::Ndjson) {
         return json::content(sample.bytes, false);
+    }
+    if let Some(whole) = mapping.whole_xml_records(sample.bytes) {
+        return Cow::Owned(whole);
     }
     let unit = match preview.encoding.as_ref().map(|guess| guess.value.as_str()) {
         Some("utf-16le" | "utf-16be") => 2,

@@ -1,5 +1,8 @@
 //! Cron fields in a zone, and the instants they name.
 
+#[cfg(test)]
+mod as_croner;
+
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::{Timestamp, tz::TimeZone};
 

@@ -22,6 +22,8 @@ pub(in crate::mapping) struct CompiledWorkbook {
     pub first_row: u32,
     pub merged: Merged,
     pub empty_rows: EmptyRows,
+    /// Most bytes that one of its parts may unpack to, below what runs read.
+    pub most_part_bytes: u64,
     /// What each mapped column is read for, by its name.
     pub uses: BTreeMap<String, ColumnUse>,
 }
@@ -64,6 +66,7 @@ pub(super) fn compile(workbook: &WorkbookInput, errors: &mut Vec<FieldError>) ->
         first_row,
         merged: workbook.merged,
         empty_rows: workbook.empty_rows,
+        most_part_bytes: u64::MAX,
         uses: BTreeMap::new(),
     })
 }

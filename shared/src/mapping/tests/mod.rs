@@ -13,6 +13,8 @@ mod real_files;
 mod scan;
 #[cfg(feature = "workbooks")]
 mod workbook;
+#[cfg(feature = "workbooks")]
+mod written_reads_back;
 
 use std::io::{self, Read};
 

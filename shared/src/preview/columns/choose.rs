@@ -47,6 +47,13 @@ pub(super) fn column(cells: &Cells<'_>, zone: &str) -> ColumnGuess {
     }
 }
 
+/// Describes a column whose type is known from elsewhere.
+pub(in crate::preview) fn stated(cells: &Cells<'_>, cell_type: CellType, why: &str) -> ColumnGuess {
+    let reader = super::candidate::reader(&cell_type);
+    let fits = |cell: &str| reader.as_ref().is_none_or(|reader| reader.reads(cell, &mut String::new()));
+    describe(cells, Guess::new(cell_type, SUREST, why), &fits)
+}
+
 fn is_enough(fit: usize, counted: usize) -> bool {
     fit == counted || counted >= FEW && fit as f64 >= ENOUGH * counted as f64
 }

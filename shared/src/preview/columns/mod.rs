@@ -23,6 +23,7 @@ use serde::Serialize;
 use super::guess::Guess;
 use crate::mapping::{ColumnType, Notation, masked};
 pub(super) use cells::{Cells, shown};
+pub(super) use choose::stated;
 pub use keys::CandidateKey;
 pub(super) use keys::keys;
 
@@ -93,7 +94,8 @@ pub struct CellType {
 /// A column of the sample.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ColumnGuess {
-    /// As the header writes it; its number where there is none; a member's name or pointer in JSON.
+    /// As the header writes it; its number, or letters, where there is none; a member's name or pointer in JSON; a path in
+    /// XML.
     pub name: String,
     /// What its cells are.
     #[serde(rename = "type")]
@@ -116,7 +118,7 @@ pub struct ColumnGuess {
 /// A cell and where it is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Example {
-    /// The line on which its record begins, from 1; in JSON the number of its object.
+    /// The line on which its record begins, from 1; in JSON the number of its object, in a workbook its row.
     pub line: u64,
     /// Its text, at most 60 characters of it.
     pub cell: String,
@@ -124,7 +126,7 @@ pub struct Example {
 
 impl CellType {
     /// Makes a type that needs nothing stated.
-    fn plain(kind: Kind, mapped_as: ColumnType) -> Self {
+    pub(super) fn plain(kind: Kind, mapped_as: ColumnType) -> Self {
         Self {
             kind,
             mapped_as,

@@ -24,6 +24,8 @@ use serde::Serialize;
 
 use super::guess::Guess;
 pub(super) use score::Table;
+#[cfg(feature = "workbooks")]
+pub(super) use value::{Look, look};
 
 /// How delimited text is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -17,6 +17,8 @@ pub(in crate::mapping) struct CompiledXml {
     /// The encoding that files must be in.
     pub encoding: Option<Encoding>,
     columns: Columns,
+    /// Whether the file is the beginning of another, of which no totals can be right.
+    pub is_beginning: bool,
 }
 
 /// What a column's name means.
@@ -31,12 +33,17 @@ enum Columns {
 impl CompiledXml {
     /// The records of one kind of a SAF-T file.
     pub fn saft(entity: SaftEntity) -> Self {
-        Self { record: saft::record(entity), encoding: None, columns: Columns::Saft(entity) }
+        Self {
+            record: saft::record(entity),
+            encoding: None,
+            columns: Columns::Saft(entity),
+            is_beginning: false,
+        }
     }
 
-    /// Whether the file is SAF-T, with control totals.
-    pub fn is_saft(&self) -> bool {
-        matches!(self.columns, Columns::Saft(_))
+    /// Whether the file is SAF-T, whose control totals have to be right.
+    pub fn has_totals(&self) -> bool {
+        matches!(self.columns, Columns::Saft(_)) && !self.is_beginning
     }
 
     /// Where a column's values are, in any of these places.
@@ -98,5 +105,6 @@ pub(super) fn compile(input: &XmlInput, errors: &mut Vec<FieldError>) -> Option<
         Some(some) => some,
         None => None,
     };
-    Some(CompiledXml { record: record?, encoding, columns: Columns::Paths(input.namespaces.clone()) })
+    let columns = Columns::Paths(input.namespaces.clone());
+    Some(CompiledXml { record: record?, encoding, columns, is_beginning: false })
 }

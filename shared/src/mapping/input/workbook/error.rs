@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::mapping::fields::shown;
+
 /// Why a workbook cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WorkbookError {
@@ -14,7 +16,7 @@ pub enum WorkbookError {
     #[error("the workbook is encrypted; save it without a password")]
     Encrypted,
     /// The sheet is not in it, or has no cells.
-    #[error("the workbook has no sheet {wanted}; it has {}", found.join(", "))]
+    #[error("the workbook has no sheet {wanted}; it has {}", found.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", "))]
     NoSheet {
         /// The sheet that the mapping names.
         wanted: String,

@@ -10,12 +10,12 @@ use super::{
     cell::Value,
     columns::{MOST_ROWS, column_index, column_name},
     error::WorkbookError,
+    look::{LookedRow, Looking},
     moment::Epoch,
 };
 use crate::mapping::{
     compile::{ColumnUse, CompiledWorkbook},
     document::{EmptyRows, Merged},
-    fields::shown,
     input::raw_record::{CellFlaw, MAX_RECORD_BYTES, NO_TEXT, RawRecord},
     outcome::Reason,
 };
@@ -38,6 +38,8 @@ pub(super) enum Message {
     /// What the columns are called; None of a sheet without a cell.
     Columns(Option<Vec<String>>),
     Rows(Vec<RawRecord>),
+    /// A row as a person sees it, where that is asked for.
+    Looked(LookedRow),
     /// Nothing more comes, since all was read or since it cannot be.
     End(Result<(), WorkbookError>),
     /// The row that names the columns cannot be read.
@@ -94,6 +96,8 @@ pub(super) struct Grid<'g> {
     filled: u64,
     rows: Vec<RawRecord>,
     bytes: usize,
+    /// Where rows are looked at and no records are made.
+    looking: Option<Looking>,
 }
 
 impl<'g> Grid<'g> {
@@ -119,7 +123,13 @@ impl<'g> Grid<'g> {
             filled: 0,
             rows: Vec::new(),
             bytes: 0,
+            looking: None,
         }
+    }
+
+    /// Hands over rows as a person sees them, in place of records.
+    pub(super) fn looking(self, looking: Looking) -> Self {
+        Self { looking: Some(looking), ..self }
     }
 
     /// Whether it has to know of merged ranges.
@@ -183,7 +193,7 @@ impl<'g> Grid<'g> {
         };
         let is_spread = self.waiting.last().is_some_and(|next| next.rows.0 <= self.row);
         // A cell that is not read still says that the row is not empty.
-        let is_kept = is_read || is_spread;
+        let is_kept = is_read || is_spread || self.looking.is_some();
         self.weigh(if is_kept { value.size_bytes() } else { 0 })?;
         self.cells.push((column, if is_kept { owned(value) } else { Value::Boolean(true) }));
         Ok(())
@@ -217,6 +227,15 @@ impl<'g> Grid<'g> {
         let mut cells = std::mem::take(&mut self.cells);
         self.spread_over(&mut cells)?;
         let row = self.row;
+        if let Some(looking) = &mut self.looking {
+            let looked = looking.row(row, &cells, self.epoch);
+            self.row_bytes = 0;
+            return match looked {
+                Some(looked) => self.send(Message::Looked(looked)),
+                None if looking.is_over() => Err(Halt::Dropped),
+                None => Ok(()),
+            };
+        }
         match (self.settings.header_row, &self.columns) {
             (Some(header), None) if row == header => self.name_columns(&cells)?,
             (Some(header), None) if row > header => {
@@ -361,7 +380,7 @@ fn owned(value: Value<'_>) -> Value<'static> {
 
 /// Names of sheets, as an error shows them.
 pub(super) fn shown_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    names.take(50).map(shown).collect()
+    names.take(50).map(str::to_owned).collect()
 }
 
 pub(super) fn too_large(why: String) -> Halt {

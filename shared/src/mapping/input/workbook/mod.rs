@@ -17,6 +17,8 @@ mod columns;
 #[cfg(feature = "workbooks")]
 mod grid;
 #[cfg(feature = "workbooks")]
+pub(crate) mod look;
+#[cfg(feature = "workbooks")]
 mod moment;
 #[cfg(feature = "workbooks")]
 mod number;

@@ -12,19 +12,20 @@ const MOST_MEMBERS: usize = 10_000;
 /// The archive.
 pub(super) struct Package {
     zip: ZipArchive<Cursor<Vec<u8>>>,
+    most_part_bytes: u64,
 }
 
 /// A part of it.
 pub(super) type Part<'p> = Xml<ZipFile<'p, Cursor<Vec<u8>>>>;
 
 impl Package {
-    pub(super) fn open(bytes: Vec<u8>) -> Result<Self, WorkbookError> {
+    pub(super) fn open(bytes: Vec<u8>, most_part_bytes: u64) -> Result<Self, WorkbookError> {
         // An entry of the directory begins with this: there are no more entries than that.
         let members = bytes.windows(4).filter(|four| four == b"PK\x01\x02").count();
         if members > MOST_MEMBERS {
             return Err(WorkbookError::TooLarge(format!("it has more than {MOST_MEMBERS} parts")));
         }
-        Ok(Self { zip: ZipArchive::new(Cursor::new(bytes)).map_err(damaged)? })
+        Ok(Self { zip: ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?, most_part_bytes })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -35,7 +36,7 @@ impl Package {
     pub(super) fn part(&mut self, name: &str, most_bytes: u64) -> Result<Option<Part<'_>>, WorkbookError> {
         let Some(at) = self.name_of(name) else { return Ok(None) };
         let part = self.zip.by_index(at).map_err(damaged)?;
-        Ok(Some(Xml::new(part, most_bytes)))
+        Ok(Some(Xml::new(part, most_bytes.min(self.most_part_bytes))))
     }
 
     /// Where a part is; case does not matter in their names.

@@ -46,7 +46,9 @@ pub(in crate::mapping::input) fn open<'r>(
             return Err(FileError::UnreadableHeader { line, reason });
         }
         Ok(Message::End(Err(error))) => return Err(error.into()),
-        Ok(Message::End(Ok(())) | Message::Rows(_)) | Err(_) => return Err(gone().into()),
+        Ok(Message::End(Ok(())) | Message::Rows(_) | Message::Looked(_)) | Err(_) => {
+            return Err(gone().into());
+        }
     };
     let rows = Handed { messages, rows: Vec::new().into_iter(), has_ended: false };
     Ok(Opened { rows: Box::new(rows), columns })
@@ -64,14 +66,14 @@ fn read(bytes: Vec<u8>, settings: &CompiledWorkbook, named: &[String], out: &Syn
     let _ = out.send(last);
 }
 
-fn sheet(bytes: Vec<u8>, settings: &CompiledWorkbook, grid: Grid<'_>) -> Result<(), Halt> {
+pub(super) fn sheet(bytes: Vec<u8>, settings: &CompiledWorkbook, grid: Grid<'_>) -> Result<(), Halt> {
     if bytes.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
         return xls::read(bytes, &settings.sheet, grid);
     }
     if !bytes.starts_with(b"PK") {
         return Err(WorkbookError::NotAWorkbook("it begins as none does".into()).into());
     }
-    let package = Package::open(bytes)?;
+    let package = Package::open(bytes, settings.most_part_bytes)?;
     if package.has("mimetype") {
         ods::read(package, &settings.sheet, grid)
     } else {
@@ -100,7 +102,7 @@ impl Rows for Handed {
                 Ok(Message::Rows(rows)) => self.rows = rows.into_iter(),
                 Ok(Message::End(Ok(()))) => self.has_ended = true,
                 Ok(Message::End(Err(error))) => return Err(io::Error::other(error)),
-                Ok(Message::Columns(_) | Message::UnreadableHeader { .. }) | Err(_) => {
+                Ok(Message::Columns(_) | Message::Looked(_) | Message::UnreadableHeader { .. }) | Err(_) => {
                     return Err(io::Error::other(gone()));
                 }
             }
@@ -109,6 +111,6 @@ impl Rows for Handed {
 }
 
 /// What a thread that ends without a word has come upon.
-fn gone() -> WorkbookError {
+pub(super) fn gone() -> WorkbookError {
     WorkbookError::Damaged("its reader has failed on it".into())
 }

@@ -1,6 +1,9 @@
 //! Gathers the values of a record's columns while a file's elements come by.
 
+use std::borrow::Cow;
+
 use quick_xml::XmlVersion;
+use quick_xml::escape::unescape;
 use quick_xml::events::BytesStart;
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
@@ -85,7 +88,7 @@ impl Matching {
             let within = (0..repeated.len()).filter(is_within).collect();
             lists.push(List { each: each.clone(), columns: start..columns.len(), within });
         }
-        let totals = settings.is_saft().then(|| Totals::new(&mut tree));
+        let totals = settings.has_totals().then(|| Totals::new(&mut tree));
         Self {
             tree,
             columns,
@@ -133,7 +136,7 @@ impl Matching {
         }
         let (namespace, local) = resolver.resolve_element(element.name());
         let namespace = bound(&namespace, line)?;
-        let local = local.into_inner();
+        let (namespace, local) = (namespace.as_deref(), local.into_inner());
         let mut open = self.spare.pop().unwrap_or_default();
         open.nodes.clear();
         open.seen.clear();
@@ -208,7 +211,9 @@ impl Matching {
             }
             let (namespace, local) = resolver.resolve_attribute(attribute.key);
             let (namespace, local) = (bound(&namespace, line)?, local.into_inner());
-            let is = |name: &super::path::Name| name.local == local && name.namespace.as_deref() == namespace;
+            let is = |name: &super::path::Name| {
+                name.local == local && name.namespace.as_deref() == namespace.as_deref()
+            };
             let wanted: Vec<Target> = nodes
                 .iter()
                 .flat_map(|node| &self.tree.get(*node).attributes)
@@ -379,9 +384,12 @@ impl Matching {
     }
 }
 
-fn bound<'n>(resolved: &ResolveResult<'n>, line: u64) -> Result<Option<&'n str>, FileError> {
+fn bound<'n>(resolved: &ResolveResult<'n>, line: u64) -> Result<Option<Cow<'n, str>>, FileError> {
     match resolved {
-        ResolveResult::Bound(namespace) => Ok(Some(namespace.0)),
+        // A namespace is the value of an attribute, which the parser gives as it is written.
+        ResolveResult::Bound(namespace) => {
+            unescape(namespace.0).map(Some).or_else(|error| malformed(line, error.to_string()))
+        }
         ResolveResult::Unbound => Ok(None),
         ResolveResult::Unknown(prefix) => malformed(line, format!("the prefix {prefix:?} is not declared")),
     }

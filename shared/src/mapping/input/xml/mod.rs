@@ -9,6 +9,7 @@
 //! five of XML itself, nothing outside of the file is read, and nothing is validated against a schema.
 //! Markup and texts of over 1 MiB fail the file; so do malformed bytes, as XML demands.
 
+pub(in crate::mapping) mod beginning;
 mod columns;
 mod declared;
 mod matching;

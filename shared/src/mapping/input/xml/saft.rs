@@ -14,7 +14,7 @@ use super::path::{Name, Names, Path, parse_record};
 use crate::mapping::formats::SaftEntity;
 
 /// The namespace of all elements.
-pub(super) const NAMESPACE: &str = "urn:StandardAuditFile-Taxation-Financial:NO";
+pub(crate) const NAMESPACE: &str = "urn:StandardAuditFile-Taxation-Financial:NO";
 
 /// A column's name, and the paths of its values in one version or another.
 type Columns = &'static [(&'static str, &'static [&'static str])];
