@@ -50,7 +50,6 @@ pub(crate) async fn announce(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let new: NewFileUpload = http::parse(&request.body)?;
     let connection = request.param("id");
     let found = context.table.find::<Connection>(&caller.account, connection).await.map_err(unavailable)?;
     let found = found.ok_or_else(|| Problem::not_found("connection"))?;
@@ -59,6 +58,7 @@ pub(crate) async fn announce(
             "the connection takes notifications; upload files for one whose source is a target server";
         return Err(Problem::new(409, "no_files", detail));
     }
+    let new: NewFileUpload = http::parse(&request.body)?;
     let errors = new.validate();
     if !errors.is_empty() {
         return Err(Problem::invalid(errors));
