@@ -8,19 +8,24 @@ use shared::{
     aws::objects::UploadLink,
     id::derived,
     keys,
-    run::{Run, Trigger},
+    run::{Run, RunStatus, Trigger},
 };
 use tests::{
     api::id,
     file_uploads::{put, sha256},
     flow::{Flow, simple_mapping},
     puller::Puller,
+    python::gzip,
     receiver::Manner,
     report::{expect, expect_failure},
     rows::{now, past_ms},
     sftp_server::Entry,
     webhooks::Webhooks,
 };
+
+/// Time for all there is to do, and for none of it.
+const PLENTY: Duration = Duration::from_secs(60);
+const NOTHING: Duration = Duration::from_secs(3);
 
 const FILE: &str = "id;value\r\n1;a\r\n2;b\r\n";
 
@@ -98,9 +103,7 @@ async fn way_02_an_upload_is_sent_by_one_run_however_often_it_is_asked_for() -> 
     assert!(detail.contains(&id(&run)), "{detail}");
     // Two that ask at the same time, past the look at the edge: the second finds that it is taken.
     let table = flow.stack.table().await?;
-    let mut racing =
-        Run::queued(derived("run", &[&upload]), &flow.account, &flow.connection, Trigger::Manual, now());
-    racing.upload = Some(upload.clone());
+    let racing = run_of(&flow, &upload, "racing");
     table.admit(&racing, None).await?;
     flow.stack.rows().await?.set_due(&keys::run(&flow.account, &racing.id), past_ms()).await?;
     flow.stack.tick().await?;
@@ -359,23 +362,71 @@ async fn way_22_an_upload_whose_row_is_past_its_time_and_still_there_counts_as_i
     Ok(())
 }
 
+/// A run of an upload that no message was sent for, so that the test's own function has it.
+fn run_of(flow: &Flow, upload: &str, name: &str) -> Run {
+    let id = derived("run", &[&flow.account, upload, name]);
+    let run = Run::queued(id, &flow.account, &flow.connection, Trigger::Manual, now());
+    Run { upload: Some(upload.into()), ..run }
+}
+
 #[tokio::test]
-async fn a_file_that_goes_between_the_request_and_the_run_fails_it_and_stays_free() -> Result<()> {
+async fn a_file_that_goes_or_changes_before_the_run_reads_it_fails_it_and_stays_free() -> Result<()> {
     let flow = Flow::new().await?;
     let mut puller = Puller::start(&flow).await?;
     let upload = flow.upload("a.csv", FILE.as_bytes()).await?;
     let key = keys::uploaded_file(&flow.account, &flow.connection, &upload);
-    flow.stack.rows().await?.remove_object(&key).await?;
-    let run_id = derived("run", &[&flow.account, &upload]);
-    let mut run = Run::queued(run_id, &flow.account, &flow.connection, Trigger::Manual, now());
-    run.upload = Some(upload.clone());
-    let run = puller.admit_run(run).await?;
-    puller.work(&run, Duration::from_secs(60)).await?;
+    let bucket = flow.stack.bucket().await?;
+    for (name, there, code, words) in [
+        ("gone", None, "upload_missing", ["a.csv", "upload it anew"]),
+        ("larger", Some(format!("{FILE}3;c\r\n")), "upload_changed", ["a.csv", "size"]),
+        ("smaller", Some(FILE[..FILE.len() - 1].to_string()), "upload_changed", ["a.csv", "size"]),
+    ] {
+        match there {
+            None => flow.stack.rows().await?.remove_object(&key).await?,
+            Some(bytes) => bucket.put(&key, bytes).await?,
+        }
+        let run = puller.admit_run(run_of(&flow, &upload, name)).await?;
+        puller.work(&run, PLENTY).await?;
+        let run = flow.ended(&run).await?;
+        expect(&run, "ERROR", &[]);
+        expect_failure(&run, "source", code, false, &words);
+        assert_eq!(run["inputs"], json!([]));
+        let answer = flow.api.call("POST", &format!("/v1/runs/{}/rerun", id(&run)), &[], None).await?;
+        assert_eq!((answer.status, &answer.body["code"]), (409, &json!("no_inputs")));
+    }
+    bucket.put(&key, FILE).await?;
+    let run = flow.run_upload(&upload).await?;
+    expect(&run, "COMPLETE", &[("read", 2), ("created", 2)]);
+    flow.agrees(&[&run]).await
+}
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_or_has_no_time_before_it_takes_the_upload_leaves_it_free() -> Result<()> {
+    let flow = Flow::new().await?;
+    let mut puller = Puller::start(&flow).await?;
+    let upload = flow.upload("a.csv", FILE.as_bytes()).await?;
+    let run = puller.admit_run(run_of(&flow, &upload, "cancelled")).await?;
+    flow.api.post(&format!("/v1/runs/{run}/cancel"), &json!({})).await?;
+    assert_eq!(flow.ended(&run).await?["status"], "CANCELLED");
+    let run = puller.admit_run(run_of(&flow, &upload, "hurried")).await?;
+    for status in [RunStatus::Running, RunStatus::Running, RunStatus::Error] {
+        assert_eq!(puller.work(&run, NOTHING).await?.status, status);
+    }
     let run = flow.ended(&run).await?;
-    expect(&run, "ERROR", &[]);
-    expect_failure(&run, "source", "upload_missing", false, &["a.csv", "upload it anew"]);
-    let answer = flow.api.call("POST", &format!("/v1/runs/{}/rerun", id(&run)), &[], None).await?;
-    assert_eq!((answer.status, &answer.body["code"]), (409, &json!("no_inputs")));
-    assert_eq!(flow.refused_run(&upload).await?.1, "not_uploaded");
-    Ok(())
+    expect_failure(&run, "source", "out_of_time", true, &["taking a.csv"]);
+    let run = flow.run_upload(&upload).await?;
+    expect(&run, "COMPLETE", &[("read", 2), ("created", 2)]);
+    flow.agrees(&[&run]).await
+}
+
+#[tokio::test]
+async fn an_upload_is_packed_as_the_servers_files_are() -> Result<()> {
+    let flow = Flow::new().await?;
+    flow.change_connection(|c| c["source"]["compression"] = "gzip".into()).await?;
+    let run = flow.run_upload(&flow.upload("a.csv.gz", &gzip(FILE.as_bytes())?).await?).await?;
+    expect(&run, "COMPLETE", &[("read", 2), ("created", 2)]);
+    let plain = flow.run_upload(&flow.upload("a.csv", FILE.as_bytes()).await?).await?;
+    expect(&plain, "ERROR", &[]);
+    expect_failure(&plain, "mapping", "archive_damaged", false, &["a.csv"]);
+    flow.agrees(&[&run]).await
 }
