@@ -37,6 +37,14 @@ def _of(sources: Sources, logical_id: str) -> dict[str, Any]:
     return sources.template["Resources"][logical_id]["Properties"]
 
 
+def _lifecycle(sources: Sources) -> list[dict[str, Any]]:
+    return _of(sources, "Bucket")["LifecycleConfiguration"]["Rules"]
+
+
+def _cors(sources: Sources) -> dict[str, Any]:
+    return _of(sources, "Bucket")["CorsConfiguration"]
+
+
 def _statement(sources: Sources, role: str, sid: str) -> dict[str, Any]:
     statements = _of(sources, role)["Policies"][0]["PolicyDocument"]["Statement"]
     return next(statement for statement in statements if statement.get("Sid") == sid)
@@ -176,6 +184,18 @@ MUTATIONS = [
     Mutation("public policies", storage.the_bucket_is_versioned_and_closed,
              _drop("Bucket", "PublicAccessBlockConfiguration", "BlockPublicPolicy")),
     Mutation("abandoned uploads", storage.the_bucket_is_versioned_and_closed, _drop("Bucket", "LifecycleConfiguration")),
+    Mutation("uploads for ever", storage.what_is_uploaded_goes,
+             lambda s: [rule.update(ExpirationInDays=90) for rule in _lifecycle(s) if rule["Id"] == "files"]),
+    Mutation("old versions of uploads", storage.what_is_uploaded_goes,
+             lambda s: [rule.pop("NoncurrentVersionExpiration", 0) for rule in _lifecycle(s)]),
+    Mutation("any page may upload", storage.browsers_only_put_and_only_from_one_origin,
+             lambda s: _cors(s)["Fn::If"][1]["CorsRules"][0].update(AllowedOrigins=["*"])),
+    Mutation("a page may read", storage.browsers_only_put_and_only_from_one_origin,
+             lambda s: _cors(s)["Fn::If"][1]["CorsRules"][0].update(AllowedMethods=["GET", "PUT"])),
+    Mutation("pages may without being asked", storage.browsers_only_put_and_only_from_one_origin,
+             lambda s: _of(s, "Bucket").update(CorsConfiguration=_cors(s)["Fn::If"][1])),
+    Mutation("an origin by default", storage.browsers_only_put_and_only_from_one_origin,
+             lambda s: s.template["Parameters"]["ConsoleOrigin"].update(Default="https://example.com")),
     Mutation("a key for ever", storage.keys_rotate, _drop("Key", "EnableKeyRotation")),
     Mutation("a function without alarms", watch.functions_have_alarms, _drop_resource("ApiAlarms")),
     Mutation("no alarm for errors", watch.functions_have_alarms, _nested_drop(FUNCTION_ALARMS, "Errors")),

@@ -41,6 +41,37 @@ def the_bucket_is_versioned_and_closed(stack: Stack) -> Iterator[str]:
             yield f"{bucket} keeps the parts of abandoned uploads"
 
 
+def what_is_uploaded_goes(stack: Stack) -> Iterator[str]:
+    """What others put into the bucket and nobody takes is kept for days, old versions too."""
+    for bucket, properties in stack.of_type("AWS::S3::Bucket").items():
+        rules = properties.get("LifecycleConfiguration", {}).get("Rules", [])
+        for folder in ("uploads", "files"):
+            tags = {"Key": "folder", "Value": folder}
+            ends = [rule for rule in rules if rule.get("TagFilters") == [tags] and rule.get("Status") == "Enabled"]
+            if not any(
+                rule.get("ExpirationInDays", 8) <= 7
+                and rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays") == 1
+                for rule in ends
+            ):
+                yield f"{bucket} keeps what is in {folder} for more than a week"
+
+
+def browsers_only_put_and_only_from_one_origin(stack: Stack) -> Iterator[str]:
+    """The origin is a parameter's, and without it there is none."""
+    if stack.template["Parameters"].get("ConsoleOrigin", {}).get("Default") != "":
+        yield "ConsoleOrigin is not empty by default"
+    for bucket, properties in stack.of_type("AWS::S3::Bucket").items():
+        cors = properties.get("CorsConfiguration")
+        if cors is None:
+            continue
+        condition, rules, otherwise = cors.get("Fn::If", [None, cors, None])
+        if condition != "BrowsersUpload" or otherwise != {"Ref": "AWS::NoValue"}:
+            yield f"{bucket} is open to browsers without ConsoleOrigin"
+        for rule in rules.get("CorsRules", []):
+            if rule.get("AllowedMethods") != ["PUT"] or rule.get("AllowedOrigins") != [{"Ref": "ConsoleOrigin"}]:
+                yield f"{bucket} lets browsers do more than PUT from ConsoleOrigin"
+
+
 def keys_rotate(stack: Stack) -> Iterator[str]:
     """Once a year, by KMS itself."""
     for key, properties in stack.of_type("AWS::KMS::Key").items():

@@ -135,6 +135,11 @@ pub fn ledger_content(account: &str, connection: &str) -> Key {
     Key { pk: ledger(account, connection), sk: "CONTENT".into() }
 }
 
+/// A file that a person uploads for a connection, by the upload's id.
+pub fn ledger_upload(account: &str, connection: &str, upload: &str) -> Key {
+    Key { pk: ledger(account, connection), sk: format!("U#{upload}") }
+}
+
 fn ledger(account: &str, connection: &str) -> String {
     format!("A#{account}#L#{connection}")
 }
@@ -192,6 +197,11 @@ pub fn unrouted_shard(account: &str, n: u8) -> String {
 /// A file of a run, as it came: in `staged/` for 90 days.
 pub fn staged_object(account: &str, connection: &str, fingerprint: &str, run: &str) -> String {
     format!("{account}/staged/{connection}/{run}/{fingerprint}")
+}
+
+/// A file that a person uploads for a connection, until a run takes it: in `files/`.
+pub fn uploaded_file(account: &str, connection: &str, upload: &str) -> String {
+    format!("{account}/files/{connection}/{upload}")
 }
 
 /// A batch's records, as they go out, in `payloads/`.

@@ -15,6 +15,7 @@ pub mod dial;
 pub mod event;
 pub mod export;
 pub mod failed_files;
+pub mod file_upload;
 pub mod gate;
 pub mod http_api;
 pub mod id;

@@ -109,11 +109,14 @@ pub struct Missed {
 /// A file that a run took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
-    /// Remote path.
+    /// Remote path; of an upload its name.
     pub path: String,
+    /// The upload that it came by, where it came by one: no server was asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
     /// Bytes.
     pub size_bytes: u64,
-    /// Remote time of change, seconds since 1970.
+    /// Remote time of change, seconds since 1970; of an upload the time at which it was announced.
     pub mtime: i64,
     /// SHA-256 of the content, hex.
     pub sha256: String,
@@ -187,6 +190,9 @@ pub struct Run {
     /// What part of the source it covers, as the caller said. Free-form; recorded, not yet acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// The upload whose file is its only input; nothing is taken from a server then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
     /// The run whose inputs this one takes again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<String>,
@@ -336,6 +342,7 @@ impl Run {
             trigger,
             schedule: None,
             scope: None,
+            upload: None,
             rerun_of: None,
             deletes_confirmed_by: None,
             retry_of: None,

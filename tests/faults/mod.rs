@@ -9,8 +9,9 @@
 //! Time passes in a world by moving leases and due times into the past. What it does not do: interrupt twice in one
 //! run, lose writes that were acknowledged, or let a process live on past its lease.
 //!
-//! Five kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), those of
-//! pushes ([`pushes`]), those of runs into files ([`batches`]), and that of what failed ([`reruns`]).
+//! Six kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), those of
+//! pushes ([`pushes`]), those of runs into files ([`batches`]), that of what failed ([`reruns`]), and that of a file that
+//! a person uploads ([`uploads`]).
 
 pub mod batches;
 mod clockwork;
@@ -27,6 +28,7 @@ pub mod setting;
 pub mod sftp;
 pub mod snapshot;
 pub mod sweep;
+pub mod uploads;
 pub mod world;
 
 pub use plan::Plan;

@@ -215,7 +215,7 @@ async fn ledger(world: &World, left: &Left, expected: &Expected) -> Result<()> {
 }
 
 /// Exactly one staged object, and it is the file to the byte.
-async fn staged(world: &World, left: &Left, expected: &Expected) -> Result<()> {
+pub(super) async fn staged(world: &World, left: &Left, expected: &Expected) -> Result<()> {
     let prefix = format!("{}/staged/", world.account());
     let objects: Vec<_> =
         world.rows.objects().await?.into_iter().filter(|key| key.starts_with(&prefix)).collect();

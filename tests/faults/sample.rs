@@ -121,6 +121,11 @@ async fn a_rerun_of_what_failed_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_upload_survives_interruptions() -> Result<()> {
+    sample(Path::Upload, 23, 5).await
+}
+
+#[tokio::test]
 async fn notifications_survive_interruptions() -> Result<()> {
     sample(Path::Notify, 41, 5).await
 }

@@ -17,6 +17,7 @@ use super::{
     pushes, reruns,
     setting::Setting,
     snapshot::Snapshot,
+    uploads,
     world::World,
 };
 use crate::receiver::{Manner, Taken};
@@ -64,11 +65,13 @@ pub enum Path {
     Deletes,
     /// `sftp-pull`: a run that takes what failed in an earlier one, from its first message to its end.
     RerunFailed,
+    /// `sftp-pull`: a run of a file that a person uploaded, from its first message to its end.
+    Upload,
 }
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Pull,
         Self::PullLarge,
         Self::Close,
@@ -89,6 +92,7 @@ impl Path {
         Self::PullPushed,
         Self::Deletes,
         Self::RerunFailed,
+        Self::Upload,
     ];
 
     fn under(self) -> &'static str {
@@ -98,7 +102,8 @@ impl Path {
             | Self::Close
             | Self::PullPushed
             | Self::Deletes
-            | Self::RerunFailed => "sftp-pull",
+            | Self::RerunFailed
+            | Self::Upload => "sftp-pull",
             Self::Deliver | Self::Notify | Self::Buffer | Self::BufferBatches => "deliver",
             Self::Push
             | Self::PushReplace
@@ -162,6 +167,7 @@ impl fmt::Display for Path {
             Self::PullPushed => "pull that is pushed",
             Self::Deletes => "pull that deletes",
             Self::RerunFailed => "rerun of what failed",
+            Self::Upload => "upload",
         })
     }
 }
@@ -330,6 +336,7 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         Path::PushBatches | Path::BufferBatches | Path::PullPushed => {
             batches::play(world, route.path).await?;
         }
+        Path::Upload => uploads::play(world, &route.path.expected()).await?,
         Path::Deletes => {
             let begin = route.begin.as_ref().context("the run before")?;
             begin_with(world, route, begin).await?;

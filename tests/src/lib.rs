@@ -6,6 +6,7 @@ pub mod counting;
 pub mod exports;
 #[path = "../faults/mod.rs"]
 pub mod faults;
+pub mod file_uploads;
 pub mod flow;
 pub mod hooks;
 pub mod line;

@@ -203,6 +203,7 @@ async fn taken(flow: &Flow, records: usize) -> Result<Run> {
     let object = keys::staged_object(&flow.account, &flow.connection, "test", &id);
     let input = Input {
         path: "/out/a.csv".into(),
+        upload: None,
         size_bytes: content.len() as u64,
         mtime: 0,
         sha256: "test".into(),

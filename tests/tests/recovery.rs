@@ -127,6 +127,7 @@ impl Scene {
         let sha256 = format!("of {name}");
         let input = Input {
             path: path.clone(),
+            upload: None,
             size_bytes,
             mtime,
             sha256: sha256.clone(),

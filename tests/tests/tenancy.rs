@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::{keys, resource::Settings, target_server::TargetServer};
 use tests::{
     api::{Api, id},
+    file_uploads::put,
     flow::{Flow, new_account, settings_of, simple_mapping},
     report::{expect, expect_failure, in_short},
     webhooks::Webhooks,
@@ -15,6 +16,7 @@ async fn two_accounts() -> Result<(Flow, Vec<Value>, String, Api, String)> {
     let flow = Flow::new().await?;
     flow.put("a.csv", "id;value\r\n1;a\r\n;b\r\n")?;
     let runs = vec![flow.run().await?, flow.run().await?];
+    flow.upload("by hand.csv", b"id;value\r\n2;b\r\n").await?;
     let schedule = json!({ "connection": flow.connection, "cron": "0 6 1 1 ? *", "time_zone": "UTC" });
     let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
     let (other, api) = new_account(&flow.stack, "UTC").await?;
@@ -63,6 +65,7 @@ async fn no_one_sees_changes_or_runs_what_is_another_accounts() -> Result<()> {
         ("POST", format!("/v1/runs/{run}/rerun")),
         ("POST", format!("/v1/runs/{run}/cancel")),
         ("POST", format!("/v1/connections/{}/runs", flow.connection)),
+        ("POST", format!("/v1/connections/{}/uploads", flow.connection)),
         ("GET", format!("/v1/schedules/{schedule}/next")),
         ("GET", format!("/v1/deliveries/{run}-1-0")),
         ("POST", format!("/v1/deliveries/{run}-1-0/retry")),
@@ -122,6 +125,34 @@ async fn no_one_sees_sends_or_routes_another_accounts_notifications() -> Result<
     assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!("source.source")));
     assert_eq!(flow.api.get(&format!("/v1/deliveries/{delivery}")).await?, own, "it is as it was");
     Ok(())
+}
+
+#[tokio::test]
+async fn no_run_takes_what_another_account_has_uploaded() -> Result<()> {
+    let (one, two) = (Flow::new().await?, Flow::new().await?);
+    let content = b"id;value\r\n1;a\r\n";
+    let upload = one.upload("a.csv", content).await?;
+    // By the other's own connection, and by this account's.
+    assert_eq!(two.refused_run(&upload).await?.1, "not_found");
+    let path = format!("/v1/connections/{}/runs", one.connection);
+    let body = json!({ "upload": upload }).to_string();
+    let answer = two.api.call("POST", &path, &[], Some(&body)).await?;
+    assert_eq!((answer.status, &answer.body["code"]), (404, &json!("not_found")), "{}", answer.body);
+    // A link writes under the key that was signed, and nowhere else.
+    let announced = two.announce("a.csv", content).await?;
+    let url = announced["url"].as_str().context("a URL")?;
+    let (own, others) = (
+        keys::uploaded_file(&two.account, &two.connection, &id(&announced)),
+        keys::uploaded_file(&one.account, &one.connection, &upload),
+    );
+    assert!(url.contains(&own), "{url}");
+    let bent = json!({ "url": url.replace(&own, &others), "headers": announced["headers"] });
+    assert_eq!(put(&bent, content.to_vec()).await?, 403);
+    let run = one.run_upload(&upload).await?;
+    expect(&run, "COMPLETE", &[("read", 1), ("created", 1)]);
+    assert_eq!(two.api.all("/v1/runs").await?, Vec::<Value>::new());
+    assert_eq!(two.receiver.requests(), Vec::<Value>::new());
+    one.agrees(&[&run]).await
 }
 
 #[tokio::test]
@@ -233,7 +264,7 @@ async fn every_row_and_object_of_an_account_begins_with_its_name() -> Result<()>
     let objects = rows.objects().await?;
     let own: Vec<_> = objects.iter().filter(|key| is_own(key)).collect();
     assert!(own.iter().all(|key| key.starts_with(&format!("{}/", flow.account))), "{own:?}");
-    for folder in ["staged", "payloads", "records", "state"] {
+    for folder in ["staged", "payloads", "records", "state", "files"] {
         let in_folder = format!("{}/{folder}/", flow.account);
         assert!(own.iter().any(|key| key.starts_with(&in_folder)), "{folder}: {own:?}");
     }

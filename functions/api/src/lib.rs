@@ -17,6 +17,7 @@ pub mod routes;
 mod runs;
 mod service;
 mod targets;
+mod uploads;
 
 use std::sync::Arc;
 

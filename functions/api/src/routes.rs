@@ -15,7 +15,7 @@ use crate::{
     http::{Request, Response},
     notifications, openapi, previews,
     resources::{self, Rules},
-    runs, targets,
+    runs, targets, uploads,
 };
 
 /// Who may call a route.
@@ -254,6 +254,15 @@ pub fn routes() -> Vec<Route> {
         .idempotent()
         .body::<runs::StartRun>()
         .answer::<runs::RunView>(202),
+        route(
+            "POST",
+            "/v1/connections/{id}/uploads",
+            Admin,
+            "Links to where a file is to be put that a run of the connection takes",
+            |c, who, r| Box::pin(uploads::announce(c, who, r)),
+        )
+        .body::<shared::file_upload::NewFileUpload>()
+        .answer::<uploads::UploadView>(201),
         route("GET", "/v1/runs", Admin, "Lists runs, newest first", |c, who, r| {
             Box::pin(runs::list(c, who, r))
         })

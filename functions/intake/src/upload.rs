@@ -120,7 +120,7 @@ pub(crate) async fn begin(
     let link = UploadLink {
         key: &upload.object(address),
         size_bytes: i64::try_from(announced.size_bytes).unwrap_or(i64::MAX),
-        sha256: upload.sha256(),
+        sha256: Some(upload.sha256()),
         from: now,
         holds: Duration::from_secs(LINK_HOLDS.as_secs().unsigned_abs()),
     };

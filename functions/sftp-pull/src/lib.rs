@@ -169,7 +169,10 @@ async fn pull(context: &Arc<Context>, run: &mut Run, limit: &Limit) -> Result<()
     if !run.inputs_complete {
         let files = connection.files();
         let files = files.ok_or_else(|| Stop::settings("no_files", "the connection takes notifications"))?;
-        take::take_files(context, run, files, limit).await?;
+        match run.upload.clone() {
+            Some(upload) => take::take_upload(context, run, &upload, limit).await?,
+            None => take::take_files(context, run, files, limit).await?,
+        }
     }
     let transformed = match transform::transform(context, run, &connection, mapping, limit).await {
         Err(Stop::OutOfTime(what)) => return Err(limit.decide(run, Origin::Mapping, &what)),

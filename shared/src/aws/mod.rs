@@ -13,6 +13,7 @@ pub mod dead_letters;
 pub mod due;
 pub mod emf;
 mod error;
+pub mod file_uploads;
 pub mod gates;
 #[cfg(feature = "s3")]
 mod in_pieces;

@@ -79,8 +79,8 @@ pub struct UploadLink<'a> {
     pub key: &'a str,
     /// Its size.
     pub size_bytes: i64,
-    /// Its SHA-256.
-    pub sha256: &'a [u8; 32],
+    /// Its SHA-256, where it is known: S3 refuses other bytes then.
+    pub sha256: Option<&'a [u8; 32]>,
     /// The time from which it holds.
     pub from: Timestamp,
     /// For how long.
@@ -201,7 +201,8 @@ impl Bucket {
         Ok(signed.uri().to_string())
     }
 
-    /// Makes a request with which anyone can write one object for a while, of exactly these bytes: S3 refuses others.
+    /// Makes a request with which anyone can write one object for a while, of exactly this size
+    /// and, where their hash is known, of exactly these bytes: S3 refuses others.
     ///
     /// # Errors
     /// When there are no credentials to sign it with, or it would hold for longer than a week.
@@ -209,7 +210,8 @@ impl Bucket {
         let times = PresigningConfig::builder().start_time(upload.from.into()).expires_in(upload.holds);
         let times = times.build().map_err(|e| AwsError::damaged("a link", e))?;
         let put = self.client.put_object().bucket(&self.name).key(upload.key).tagging(tag(upload.key));
-        let put = put.content_length(upload.size_bytes).checksum_sha256(STANDARD.encode(upload.sha256));
+        let put = put.content_length(upload.size_bytes);
+        let put = put.set_checksum_sha256(upload.sha256.map(|sha256| STANDARD.encode(sha256)));
         let signed = put.presigned(times).await.map_err(AwsError::call("s3:PutObject"))?;
         let headers = signed.headers().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         Ok(UploadRequest { url: signed.uri().to_string(), headers })

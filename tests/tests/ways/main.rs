@@ -7,6 +7,7 @@ mod deaths;
 mod notifications;
 mod queues;
 mod rows;
+mod uploads;
 
 use std::sync::Arc;
 

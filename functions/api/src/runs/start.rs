@@ -17,6 +17,7 @@ use crate::{
     Context, accounts,
     caller::Caller,
     http::{self, Request, Response, unavailable},
+    uploads,
 };
 
 /// What a caller may say about the run.
@@ -30,6 +31,10 @@ pub(crate) struct StartRun {
     /// moved or removed, and the next run does all of it as if this one had not been.
     #[serde(default)]
     validate_only: bool,
+    /// The upload whose file it takes; without it, files are taken from the connection's server. Each upload is taken by
+    /// one run, beside those that only validate.
+    #[serde(default)]
+    upload: Option<String>,
 }
 
 /// Starts a run of a connection. It takes the same admission as a scheduled one, and moves no schedule.
@@ -46,6 +51,10 @@ pub(crate) async fn start(
     let mut run = new_run(&context, &caller, &request, connection);
     run.scope = body.scope;
     run.validate_only = body.validate_only;
+    run.upload = body.upload;
+    if let Some(upload) = &run.upload {
+        uploads::check(&context, &run, upload).await?;
+    }
     admit(&context, &caller, run).await
 }
 
@@ -72,6 +81,7 @@ pub(crate) async fn admit(context: &Context, caller: &Caller, run: Run) -> Resul
             let what = |run: &Run| {
                 (
                     run.scope.clone(),
+                    run.upload.clone(),
                     run.validate_only,
                     run.rerun_of.clone(),
                     run.failed_of.clone(),

@@ -9,6 +9,7 @@ mod remote;
 mod select;
 mod small;
 mod stage;
+mod uploaded;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use crate::{Context, error::Stop, limit::Limit};
 use remote::Remote;
 use select::{Selected, fingerprint};
 use stage::Staged;
+pub(crate) use uploaded::take_upload;
 
 /// Most files of one run: their list is part of the run's row, which has 400 KB.
 const MOST_FILES: usize = 250;
@@ -269,6 +271,7 @@ async fn take_file(
     let duration_ms = transfer.duration_ms;
     let input = Input {
         path: file.path.clone(),
+        upload: None,
         size_bytes: file.size_bytes,
         mtime: file.mtime,
         sha256: sha256.clone(),

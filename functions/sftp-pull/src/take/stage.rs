@@ -29,7 +29,7 @@ const MIB: u64 = 1024 * 1024;
 const IN_FLIGHT: usize = 2;
 
 /// Pieces that wait between the two sides.
-const WAITING: usize = 8;
+pub(super) const WAITING: usize = 8;
 
 /// Largest piece that the SFTP client hands over.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -60,7 +60,8 @@ pub(super) enum Staged {
 }
 
 /// What of a file is in the bucket already.
-struct Begun {
+#[derive(Default)]
+pub(super) struct Begun {
     upload: Option<Upload>,
     parts: Vec<CompletedPart>,
     size_bytes: u64,
@@ -128,10 +129,9 @@ async fn begun(
     object: &str,
     partial: Option<&PartialInput>,
 ) -> Result<Begun, Stop> {
-    let nothing = Begun { upload: None, parts: Vec::new(), size_bytes: 0, sha: ResumableHash::default() };
-    let Some(partial) = partial else { return Ok(nothing) };
+    let Some(partial) = partial else { return Ok(Begun::default()) };
     let Some((upload, parts)) = context.bucket.resume(object, &partial.upload).await? else {
-        return Ok(nothing);
+        return Ok(Begun::default());
     };
     let is_same =
         (&partial.path, partial.size_bytes, partial.mtime) == (&file.path, file.size_bytes, file.mtime);
@@ -146,13 +146,13 @@ async fn begun(
         }
         None => {
             upload.abort().await;
-            Ok(nothing)
+            Ok(Begun::default())
         }
     }
 }
 
 /// What was read of a file, not yet visible in the bucket: a rest that is small enough for one call, or parts.
-struct Written {
+pub(super) struct Written {
     upload: Option<Upload>,
     parts: Vec<CompletedPart>,
     rest: Bytes,
@@ -160,7 +160,13 @@ struct Written {
 }
 
 impl Written {
-    async fn keep(self, context: &Context, object: &str) -> Result<String, AwsError> {
+    /// The SHA-256 of what was written, hex.
+    pub(super) fn sha256(&self) -> String {
+        self.sha.clone().end()
+    }
+
+    /// Makes it the object; its SHA-256, hex.
+    pub(super) async fn keep(self, context: &Context, object: &str) -> Result<String, AwsError> {
         match self.upload {
             None => context.bucket.put(object, self.rest).await?,
             Some(upload) => upload.complete(self.parts).await?,
@@ -168,7 +174,7 @@ impl Written {
         Ok(self.sha.end())
     }
 
-    async fn discard(self) {
+    pub(super) async fn discard(self) {
         if let Some(upload) = self.upload {
             upload.abort().await;
         }
@@ -184,7 +190,9 @@ impl Written {
     }
 }
 
-async fn write(
+/// Writes what comes into the bucket, in parts where it is large, and hashes it. `is_whole` says at the end of it whether
+/// nothing more is to come.
+pub(super) async fn write(
     context: &Context,
     object: &str,
     size_bytes: u64,
