@@ -51,6 +51,7 @@ def main() -> None:
     for binary in binaries:
         bootstrap, package = folder / binary / "bootstrap", folder / f"{binary}.zip"
         check(bootstrap)
+        check_clock(bootstrap)
         if binary.startswith("sftp-"):
             check_algorithms(bootstrap)
         build.pack(bootstrap, package, strip=False, level=9)
@@ -108,6 +109,12 @@ def check(bootstrap: Path) -> None:
     newest = max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
     if newest == (0, 0) or newest > GLIBC:
         raise Failure(f"{bootstrap} needs glibc {newest[0]}.{newest[1]}, Amazon Linux 2023 has 2.34")
+
+
+def check_clock(bootstrap: Path) -> None:
+    """Its clock is the system's: only a development build can be moved (shared/src/clock.rs)."""
+    if b"CROSSDOCK_CLOCK_OFFSET_S" in bootstrap.read_bytes():
+        raise Failure(f"{bootstrap} reads CROSSDOCK_CLOCK_OFFSET_S: it was built with debug assertions")
 
 
 def check_algorithms(bootstrap: Path) -> None:

@@ -21,6 +21,18 @@ pub fn function_name() -> Option<String> {
     env::var("AWS_LAMBDA_FUNCTION_NAME").ok().filter(|v| !v.is_empty())
 }
 
+/// By how much a development build's clock is moved.
+///
+/// # Panics
+/// When that is no number of seconds.
+#[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn clock_offset() -> jiff::SignedDuration {
+    let offset = env::var(crate::clock::OFFSET).ok().filter(|v| !v.is_empty());
+    let secs = offset.map_or(Ok(0), |secs| secs.parse());
+    jiff::SignedDuration::from_secs(secs.expect("CROSSDOCK_CLOCK_OFFSET_S is set by tests, in whole seconds"))
+}
+
 /// What `dispatch` needs.
 #[derive(Clone, Debug)]
 pub struct DispatchConfig {

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod announcement;
 pub mod change;
+pub mod clock;
 pub mod compression;
 pub mod connection;
 pub mod counts;

@@ -6,7 +6,8 @@
 //! harness plays the event sources and the minute rule until nothing is left to do. Then the promises of the design
 //! are held against what is there ([`promises`]).
 //!
-//! Time passes in a world by moving leases and due times into the past. What it does not do: interrupt twice in one
+//! Time passes in a world by moving leases and due times into the past, or, where it is days, by moving the functions'
+//! clock ([`days`]). What it does not do: interrupt twice in one
 //! run, lose writes that were acknowledged, or let a process live on past its lease.
 //!
 //! Six kinds of path are walked: those of runs ([`promises`]), those of notifications ([`notifications`]), those of
@@ -16,6 +17,7 @@
 pub mod batches;
 mod clockwork;
 pub mod cloud;
+pub mod days;
 mod deletes;
 pub mod notifications;
 pub mod plan;

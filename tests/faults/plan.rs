@@ -96,6 +96,15 @@ impl fmt::Display for Point {
     }
 }
 
+/// Which way a file goes over SFTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the server.
+    Down,
+    /// To the server.
+    Up,
+}
+
 /// Counts the calls of one function in one world, and says which of them is interrupted.
 #[derive(Default)]
 pub struct Plan {
@@ -110,6 +119,8 @@ struct Inner {
     known: HashMap<String, bool>,
     is_reached: bool,
     is_over: bool,
+    /// After how many bytes of a file, and which way, an SFTP session is broken off, once.
+    breaks_off: Option<(Way, usize)>,
     killer: Option<Killer>,
 }
 
@@ -166,6 +177,18 @@ impl Plan {
         let killer = self.lock().killer.clone();
         killer.context("a process that calls is known")?.kill().await?;
         Ok(())
+    }
+
+    /// Has the first SFTP session that carries so many bytes of files this way broken off there, so that the file goes on
+    /// in another. That is no interruption, but part of the path.
+    pub fn breaks_off_after(&self, way: Way, bytes: usize) {
+        self.lock().breaks_off = Some((way, bytes));
+    }
+
+    /// Whether a session that has carried so many bytes this way is broken off now.
+    pub fn breaks_off(&self, way: Way, carried_bytes: usize) -> bool {
+        let of = |(wanted, after): &mut (Way, usize)| *wanted == way && carried_bytes >= *after;
+        self.lock().breaks_off.take_if(of).is_some()
     }
 
     /// Counts no further call: what comes now is another path.

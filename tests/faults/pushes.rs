@@ -16,6 +16,7 @@ use shared::{
 
 use super::{
     notifications::{Taker, events, events::Event},
+    plan::Way,
     promises::{self, Left},
     sweep::Path,
     world::World,
@@ -55,8 +56,18 @@ pub async fn make(api: &Api, server: &SftpServer, source: &str) -> Result<Taker>
     Ok(Taker { connection, target })
 }
 
-fn buffered(files: &Taker) -> Vec<Event> {
-    ["evt-1", "evt-2", "evt-3"].map(|id| events::filed(id, files)).into()
+/// Bytes that fill each of the three records of a file that goes on.
+const LARGE_BYTES: usize = 3 * 1024 * 1024;
+
+/// After how many bytes the session is broken off of a file that goes on: that is worth going on with.
+const BROKEN_OFF_AFTER_BYTES: usize = 6 * 1024 * 1024;
+
+fn buffered(files: &Taker, path: Path) -> Vec<Event> {
+    let event = |id| match path {
+        Path::PushGoesOn => events::filed_by_bucket(id, LARGE_BYTES, files),
+        _ => events::filed(id, files),
+    };
+    ["evt-1", "evt-2", "evt-3"].map(event).into()
 }
 
 /// Three notifications are in the buffer, and are flushed; or `deliver` puts them there, for a realtime target.
@@ -86,10 +97,11 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
             export["realtime"] = true.into();
             export["file_name"] = "{counter:4}.ndjson".into();
         }
+        Path::PushGoesOn => world.plan.breaks_off_after(Way::Up, BROKEN_OFF_AFTER_BYTES),
         _ => {}
     }
     world.rows.edit(&key, json!({ "export": export })).await?;
-    let events = buffered(&files);
+    let events = buffered(&files, path);
     for event in &events {
         for message in event.messages(world).await? {
             world.deliver_later(&message).await?;
@@ -108,13 +120,28 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
     }
     world.run_out().await?;
     let mut left = Left::of(world).await?;
-    // What fails over SFTP ends its run with a report; the next flush takes what is left.
-    if !is_whole(&left) && path != Path::Buffer {
+    // What fails over SFTP ends its run with a report; the next flush takes what is left. Where the session of that one
+    // breaks off before it got much further than the first did, it ends too.
+    let flushes: &[&str] = match path {
+        Path::Buffer => &[],
+        Path::PushGoesOn => &["second", "third"],
+        _ => &["second"],
+    };
+    for flush in flushes {
+        if is_whole(&left) {
+            break;
+        }
         let is_legitimate = world.plan.point().is_some_and(|point| point.fails_sftp());
         ensure!(is_legitimate, "the push did not go through: {:?}", left.runs.last().map(|run| &run.failure));
-        admit(world, &files, "second").await?;
+        admit(world, &files, flush).await?;
         world.run_out().await?;
         left = Left::of(world).await?;
+    }
+    if path == Path::PushGoesOn && world.setting.has_sftp() && world.plan.point().is_none() {
+        let outputs: Vec<_> = left.runs.iter().flat_map(|run| &run.outputs).map(|o| o.attempts).collect();
+        // What is there is compared with what was frozen before the file goes on behind it.
+        let is_compared = world.plan.counts().contains_key("sftp:Read");
+        ensure!(outputs == [2] && is_compared, "the file did not go on: {outputs:?}, {is_compared}");
     }
     hold(world, &left, path, &events).await
 }
@@ -175,7 +202,11 @@ fn arrived(world: &World, path: Path, events: &[Event]) -> Result<()> {
         Path::PushFiles => (1..).map(|n| format!("{n}.ndjson")).zip(wanted).collect(),
         _ => vec![(FILE.into(), wanted.concat())],
     };
-    ensure!(files.into_iter().eq(wanted.iter().cloned()), "not {wanted:?}");
+    let shown =
+        |name: &String, text: &String| (name.clone(), text.len(), text.chars().take(100).collect::<String>());
+    let are: Vec<_> = files.iter().map(|(name, text)| shown(name, text)).collect();
+    let should_be: Vec<_> = wanted.iter().map(|(name, text)| shown(name, text)).collect();
+    ensure!(files.into_iter().eq(wanted), "{are:?}, not {should_be:?}");
     Ok(())
 }
 

@@ -36,6 +36,11 @@ async fn a_pull_of_a_large_file_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_pull_that_goes_on_survives_interruptions() -> Result<()> {
+    sample(Path::PullGoesOn, 83, 5).await
+}
+
+#[tokio::test]
 async fn a_close_survives_interruptions() -> Result<()> {
     sample(Path::Close, 17, 5).await
 }
@@ -88,6 +93,11 @@ async fn a_push_that_ignores_survives_interruptions() -> Result<()> {
 #[tokio::test]
 async fn a_push_of_files_survives_interruptions() -> Result<()> {
     sample(Path::PushFiles, 61, 5).await
+}
+
+#[tokio::test]
+async fn a_push_that_goes_on_survives_interruptions() -> Result<()> {
+    sample(Path::PushGoesOn, 83, 5).await
 }
 
 #[tokio::test]

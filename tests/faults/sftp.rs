@@ -9,6 +9,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -20,13 +21,21 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Plan, plan::Mode};
+use super::{
+    Plan,
+    plan::{Mode, Way},
+};
 use crate::sftp_server::SftpServer;
 
 const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 const INIT: u8 = 1;
+const WRITE: u8 = 6;
 const STATUS: u8 = 101;
+const DATA: u8 = 103;
 const FAILURE: u32 = 4;
+
+/// How long a client gets to read what was answered before its session is broken off.
+const UNTIL_READ: Duration = Duration::from_millis(200);
 
 /// Says whether this machine has what it takes: OpenSSH's server and its sftp-server.
 pub fn is_there(server: &SftpServer) -> bool {
@@ -120,6 +129,7 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
         mut from: impl AsyncRead + Unpin,
         mut to: impl AsyncWrite + Unpin,
     ) -> Result<()> {
+        let mut written_bytes = 0;
         while let Some(packet) = packet(&mut from).await? {
             let kind = packet.first().copied().unwrap_or_default();
             let mode = match kind {
@@ -139,11 +149,26 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
                 }
                 _ => send(&mut to, &packet).await?,
             }
+            if kind == WRITE {
+                written_bytes += packet.len();
+                self.break_off(Way::Up, written_bytes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the session, where it is to be broken off after so many bytes, once the client has read what is on its way:
+    /// how far it got is then the same each time.
+    async fn break_off(&self, way: Way, carried_bytes: usize) -> Result<()> {
+        if self.plan.breaks_off(way, carried_bytes) {
+            tokio::time::sleep(UNTIL_READ).await;
+            bail!("broken off");
         }
         Ok(())
     }
 
     async fn answers(&self, mut from: impl AsyncRead + Unpin) -> Result<()> {
+        let mut read_bytes = 0;
         while let Some(packet) = packet(&mut from).await? {
             let interrupted = *self.interrupts_answer.lock().unwrap_or_else(PoisonError::into_inner);
             match interrupted {
@@ -154,6 +179,10 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
                     bail!("interrupted")
                 }
                 _ => self.answer(&packet).await?,
+            }
+            if packet.first() == Some(&DATA) {
+                read_bytes += packet.len();
+                self.break_off(Way::Down, read_bytes).await?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     Plan, batches, deletes, notifications,
-    plan::{Boundary, Point},
+    plan::{Boundary, Point, Way},
     promises::{self, Expected, FILE, Left},
     pushes, reruns,
     setting::Setting,
@@ -29,6 +29,8 @@ pub enum Path {
     Pull,
     /// `sftp-pull` with a file that is uploaded in parts: the calls that a small one does not need.
     PullLarge,
+    /// `sftp-pull` with a file that one session does not get through, until it is mapped.
+    PullGoesOn,
     /// `sftp-pull`, from the last batch's answer to the end of the run.
     Close,
     /// `deliver`: a batch that is refused at first, one of which a record is left out, and both again.
@@ -53,6 +55,8 @@ pub enum Path {
     PushIgnore,
     /// `sftp-push`: each record has a file of its own, and they go together.
     PushFiles,
+    /// `sftp-push`: the file is too large for one session, and goes on where it got.
+    PushGoesOn,
     /// `deliver`: notifications come into the buffer of a realtime target.
     Buffer,
     /// `sftp-push`: batches of a run become a file, and the run is closed with what became of them.
@@ -71,9 +75,10 @@ pub enum Path {
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Pull,
         Self::PullLarge,
+        Self::PullGoesOn,
         Self::Close,
         Self::Deliver,
         Self::Dispatch,
@@ -86,6 +91,7 @@ impl Path {
         Self::PushRename,
         Self::PushIgnore,
         Self::PushFiles,
+        Self::PushGoesOn,
         Self::Buffer,
         Self::PushBatches,
         Self::BufferBatches,
@@ -99,6 +105,7 @@ impl Path {
         match self {
             Self::Pull
             | Self::PullLarge
+            | Self::PullGoesOn
             | Self::Close
             | Self::PullPushed
             | Self::Deletes
@@ -110,6 +117,7 @@ impl Path {
             | Self::PushRename
             | Self::PushIgnore
             | Self::PushFiles
+            | Self::PushGoesOn
             | Self::PushBatches => "sftp-push",
             Self::Dispatch | Self::Wake => "dispatch",
             Self::Intake => "intake",
@@ -131,7 +139,7 @@ impl Path {
         let mut content = String::from("id;value;padding\r\n");
         let padding = "x".repeat(128 * 1024);
         // Two parts of an upload are some 11 MiB; what fills them is filtered.
-        let filling = if self == Self::PullLarge { 88 } else { 0 };
+        let filling = if matches!(self, Self::PullLarge | Self::PullGoesOn) { 88 } else { 0 };
         for n in 0..filling {
             content += &format!("f{n};test;{padding}\r\n");
         }
@@ -149,6 +157,7 @@ impl fmt::Display for Path {
         f.write_str(match self {
             Self::Pull => "pull",
             Self::PullLarge => "pull of a large file",
+            Self::PullGoesOn => "pull that goes on",
             Self::Close => "close",
             Self::Deliver => "deliver",
             Self::Dispatch => "dispatch",
@@ -161,6 +170,7 @@ impl fmt::Display for Path {
             Self::PushRename => "push that renames",
             Self::PushIgnore => "push that ignores",
             Self::PushFiles => "push of files",
+            Self::PushGoesOn => "push that goes on",
             Self::Buffer => "buffer",
             Self::PushBatches => "push of batches",
             Self::BufferBatches => "buffer of batches",
@@ -182,6 +192,9 @@ pub struct Tried {
     /// What was broken, if anything.
     pub broken: Option<String>,
 }
+
+/// After how many bytes the session is broken off of a file that goes on: the part of 8 MiB before is in the bucket.
+const BROKEN_OFF_AFTER_BYTES: usize = 10 * 1024 * 1024;
 
 /// A path that was played once without an interruption.
 pub struct Route {
@@ -247,14 +260,18 @@ pub fn points(calls: &BTreeMap<String, u32>) -> Vec<Point> {
     points
 }
 
-/// Two calls are made many times over in the same way: the SFTP client sends some 280 read requests ahead for a file,
-/// all at once, and `dispatch` asks each of 32 shards. Of these the first three are walked, every 25th, and the last
-/// query; how many reads are sent ahead differs from run to run, so there is no last one. Every other call is walked
-/// each time it is made.
+/// Three calls are made many times over in the same way: the SFTP client sends some 280 read requests ahead for a file,
+/// all at once, and writes a large one in pieces, and `dispatch` asks each of 32 shards. Of these the first three are
+/// walked, every so many of them, and the last; how many reads are sent ahead differs from run to run, so there is no
+/// last one. Every other call is walked each time it is made.
 fn is_walked(call: &str, occurrence: u32, count: u32) -> bool {
-    let is_one_of_many = matches!(call, "sftp:Read" | "dynamodb:Query") && count > 20;
+    let every = match call {
+        "sftp:Read" | "dynamodb:Query" => 25,
+        "sftp:Write" => 6,
+        _ => return true,
+    };
     let is_last = occurrence == count && call != "sftp:Read";
-    !is_one_of_many || occurrence <= 3 || occurrence.is_multiple_of(25) || is_last
+    count <= 20 || occurrence <= 3 || occurrence.is_multiple_of(every) || is_last
 }
 
 /// Tries points, as many at once as `slots`; tells `progress` of each.
@@ -332,6 +349,7 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         | Path::PushRename
         | Path::PushIgnore
         | Path::PushFiles
+        | Path::PushGoesOn
         | Path::Buffer => pushes::play(world, route.path).await?,
         Path::PushBatches | Path::BufferBatches | Path::PullPushed => {
             batches::play(world, route.path).await?;
@@ -372,6 +390,14 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
             world.pull_next().await?;
             world.plan.is_over();
         }
+        Path::PullGoesOn => {
+            world.plan.breaks_off_after(Way::Down, BROKEN_OFF_AFTER_BYTES);
+            world.admit(true).await?;
+            world.pull_next().await?;
+            world.next_minute().await?;
+            world.pull_next().await?;
+            world.plan.is_over();
+        }
         Path::RerunFailed => return reruns::play(world, &expected).await,
         Path::Close => world.wake_all().await?,
         Path::Deliver => {
@@ -392,6 +418,10 @@ async fn play_run(world: &mut World, route: &Route) -> Result<()> {
         world.admit(false).await?;
         world.run_out().await?;
         left = Left::of(world).await?;
+    }
+    if route.path == Path::PullGoesOn && world.setting.has_sftp() && world.plan.point().is_none() {
+        let attempts: Vec<_> = left.runs[0].inputs.iter().map(|input| input.transfer.attempts).collect();
+        ensure!(attempts == [2], "the file did not go on: {attempts:?}");
     }
     promises::hold(world, &left, &expected).await
 }

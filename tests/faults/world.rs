@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::{
     aws::{Table, objects::Bucket},
+    clock,
     keys::{self, Key},
 };
 
@@ -55,6 +56,8 @@ pub struct World {
     pub under: &'static str,
     pub(super) functions: HashMap<&'static str, Function>,
     pub(super) name: String,
+    /// By how much the functions' clock is moved, in seconds.
+    pub(super) clock_offset_secs: i64,
     logs: PathBuf,
     cloud: Proxy,
     target: Proxy,
@@ -108,6 +111,7 @@ impl World {
             under,
             functions: HashMap::new(),
             name,
+            clock_offset_secs: 0,
             logs,
             cloud,
             target,
@@ -224,6 +228,7 @@ impl World {
             ];
             variables.extend(own.map(|(name, value)| (name.to_string(), value.clone())));
             variables.push(("RUST_LOG".into(), "info".into()));
+            variables.push((clock::OFFSET.into(), self.clock_offset_secs.to_string()));
             let function = Function::start(&development_build(name)?, variables, log).await?;
             if name == self.under {
                 self.plan.kills(function.killer());

@@ -21,6 +21,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
+use shared::clock;
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
@@ -64,6 +65,8 @@ pub struct Function {
     polled: watch::Receiver<Option<Duration>>,
     killer: Killer,
     invoked: u64,
+    /// By how much its clock is moved.
+    clock_offset_ms: i64,
     serving: JoinHandle<()>,
 }
 
@@ -100,7 +103,8 @@ struct Api {
 }
 
 impl Function {
-    /// Starts a function's binary with these variables and no others; what it prints goes to `log`.
+    /// Starts a function's binary with these variables and no others; what it prints goes to `log`. Where they move its
+    /// clock, its deadlines are moved as far.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -122,7 +126,11 @@ impl Function {
             ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/local"),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
         ]);
+        let mut clock_offset_ms = 0;
         for (key, value) in variables {
+            if key.as_ref() == clock::OFFSET {
+                clock_offset_ms = value.as_ref().parse::<i64>()? * 1000;
+            }
             command.env(key.as_ref(), value.as_ref());
         }
         let (invocations, next) = mpsc::channel(1);
@@ -135,7 +143,7 @@ impl Function {
         let serving = tokio::spawn(serve(listener, Arc::new(api)));
         let pid = child.id();
         let killer = watch_over(child);
-        Ok(Self { name, pid, invocations, outcomes, polled, killer, invoked: 0, serving })
+        Ok(Self { name, pid, invocations, outcomes, polled, killer, invoked: 0, clock_offset_ms, serving })
     }
 
     /// Name of the binary.
@@ -194,7 +202,8 @@ impl Function {
     pub async fn invoke(&mut self, event: impl Into<Bytes>, time_left: Duration) -> Result<Outcome> {
         self.invoked += 1;
         let id = self.invoked;
-        let deadline_ms = now().as_millisecond() + i64::try_from(time_left.as_millis())?;
+        let deadline_ms =
+            now().as_millisecond() + self.clock_offset_ms + i64::try_from(time_left.as_millis())?;
         let killer = self.killer.clone();
         let invocation = Invocation { id, deadline_ms, event: event.into() };
         let answered = async {

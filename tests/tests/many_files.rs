@@ -210,8 +210,8 @@ async fn the_files_of_twelve_connections_go_over_a_far_line_together() -> Result
 
     // A name that keeps one of them stops those behind it, and none before.
     let mut last = String::new();
-    for n in 0..4 {
-        std::fs::remove_file(flow.folder.join(format!("{}.ndjson", connections[n])))?;
+    for (n, connection) in connections.iter().enumerate().take(4) {
+        std::fs::remove_file(flow.folder.join(format!("{connection}.ndjson")))?;
         last = put(format!("evt-{n}-3"), n).await?;
     }
     let taken = flow.folder.join(format!("{}.ndjson", connections[2]));

@@ -58,7 +58,7 @@ impl Context {
             pushes: Queue::new(sqs, config.pushes_queue_url),
             vault: Vault::new(clients::kms(sdk)),
             key_arn: config.key_arn,
-            clock: Timestamp::now,
+            clock: shared::clock::now,
             random: || {
                 let mut bytes = [0; 32];
                 getrandom::fill(&mut bytes).expect("the system gives random bytes");

@@ -47,7 +47,7 @@ impl Context {
             table: Table::new(clients::dynamodb(sdk), config.table),
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             pulls: Queue::new(clients::sqs(sdk), config.pulls_queue_url),
-            clock: Timestamp::now,
+            clock: shared::clock::now,
         }
     }
 }

@@ -73,7 +73,7 @@ impl Context {
             hears: Mutex::default(),
             mappings: mappings::Mappings::default(),
             tally: Mutex::default(),
-            clock: Timestamp::now,
+            clock: shared::clock::now,
             jitter: || getrandom::u32().map_or(0.5, |n| f64::from(n) / f64::from(u32::MAX)),
         }
     }

@@ -36,7 +36,7 @@ impl Context {
             pulls: Queue::new(sqs.clone(), config.pulls_queue_url),
             deliveries: Queue::new(sqs.clone(), config.deliveries_queue_url),
             pushes: Queue::new(sqs, config.pushes_queue_url),
-            clock: Timestamp::now,
+            clock: shared::clock::now,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Context {
             table,
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             deliveries: Queue::new(clients::sqs(sdk), config.deliveries_queue_url),
-            clock: Timestamp::now,
+            clock: shared::clock::now,
         }
     }
 }

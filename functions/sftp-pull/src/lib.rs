@@ -57,7 +57,7 @@ impl Context {
             deliveries: Queue::new(clients::sqs(sdk), config.deliveries_queue_url),
             vault: Vault::new(clients::kms(sdk)),
             memory_mib: config.memory_mib,
-            clock: Timestamp::now,
+            clock: shared::clock::now,
         }
     }
 }

@@ -52,7 +52,7 @@ impl Context {
             table: Table::new(clients::dynamodb(sdk), config.table),
             bucket: Bucket::new(clients::s3(sdk), config.bucket),
             vault: Vault::new(clients::kms(sdk)),
-            clock: Timestamp::now,
+            clock: shared::clock::now,
         }
     }
 }

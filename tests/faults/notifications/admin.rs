@@ -19,15 +19,7 @@ impl World {
     /// # Errors
     /// When it is refused, or not answered after all.
     pub(super) async fn administer(&mut self, path: &str, body: &Value) -> Result<()> {
-        let event = json!({
-            "version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": "",
-            "headers": {
-                "content-type": "application/json",
-                "authorization": format!("Bearer {}", self.setting.flow.api.key()),
-            },
-            "requestContext": { "http": { "method": "POST", "path": path }, "stage": "$default" },
-            "body": body.to_string(), "isBase64Encoded": false,
-        });
+        let event = self.request("POST", path, body);
         for n in 0..MOST_REQUESTS {
             let function = self.function("api").await?;
             let outcome = function.invoke(event.to_string(), Duration::from_secs(29)).await?;
@@ -40,5 +32,37 @@ impl World {
             }
         }
         Err(anyhow!("{path} was not answered after {MOST_REQUESTS} requests"))
+    }
+
+    /// Makes a request of the world's own `api` once; its answer.
+    ///
+    /// # Errors
+    /// When it is refused, or not answered.
+    pub async fn ask(&mut self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let event = self.request(method, path, body);
+        let outcome = self.function("api").await?.invoke(event.to_string(), Duration::from_secs(29)).await?;
+        let answer = outcome.answer()?;
+        let is_ok = answer["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
+        ensure!(is_ok, "{method} {path}: {answer}");
+        Ok(serde_json::from_str(answer["body"].as_str().unwrap_or("null"))?)
+    }
+
+    fn request(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let parameters: serde_json::Map<String, Value> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(k, v)| (k.to_string(), v.into()))
+            .collect();
+        json!({
+            "version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": query,
+            "queryStringParameters": parameters,
+            "headers": {
+                "content-type": "application/json",
+                "authorization": format!("Bearer {}", self.setting.flow.api.key()),
+            },
+            "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" },
+            "body": if body.is_null() { String::new() } else { body.to_string() }, "isBase64Encoded": false,
+        })
     }
 }

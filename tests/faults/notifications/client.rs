@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use standardwebhooks::Webhook;
 
 use super::events::{CONTENT_TYPE, Event};
-use crate::{faults::world::World, rows::now, runtime_api::Outcome, webhooks::INBOUND};
+use crate::{faults::world::World, runtime_api::Outcome, webhooks::INBOUND};
 
 /// How often a client posts an event before it gives up.
 const MOST_POSTS: usize = 6;
@@ -44,7 +44,7 @@ impl World {
     /// # Errors
     /// When the function cannot be started.
     pub async fn post(&mut self, event_id: &str, body: &[u8]) -> Result<u16> {
-        self.post_at(now().as_second(), event_id, body).await
+        self.post_at(self.now().as_second(), event_id, body).await
     }
 
     /// Posts an event until it is answered 202, as careful clients do.
@@ -57,7 +57,7 @@ impl World {
             self.upload(event).await?;
         }
         for _ in 0..MOST_POSTS {
-            match self.post_to(form, now().as_second(), &event.id, &event.posted_body()).await? {
+            match self.post_to(form, self.now().as_second(), &event.id, &event.posted_body()).await? {
                 202 => return Ok(()),
                 status => ensure!(status >= 500, "{} was answered {status}", event.id),
             }

@@ -87,6 +87,11 @@ pub fn filed(id: &str, files: &Taker) -> Event {
     event(id, "file.event", 0, &[files])
 }
 
+/// One that goes into a file, with so many bytes more than it needs, by the bucket.
+pub fn filed_by_bucket(id: &str, padding: usize, files: &Taker) -> Event {
+    Event { by_bucket: true, ..event(id, "file.event", padding, &[files]) }
+}
+
 /// One that the plain connection takes, with so many bytes more than it needs.
 pub fn plain(id: &str, padding: usize, wiring: &Wiring) -> Event {
     event(id, "order.closed", padding, &[&wiring.plain])
