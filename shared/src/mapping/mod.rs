@@ -70,8 +70,6 @@ pub use input::workbook::WorkbookError;
 #[cfg(feature = "workbooks")]
 pub(crate) use input::workbook::look;
 pub(crate) use input::xml::path::is_name as is_xml_name;
-#[cfg(test)]
-pub(crate) use input::xml::saft::columns as saft_columns;
 pub use outcome::{
     DUPLICATE_KEY, FilteredRecord, Mapped, Outcome, Reason, RecordError, RecordKey, SUPERSEDED_BY_LATER_FILE,
 };

@@ -81,7 +81,7 @@ fn unfit(entity: &str, record: Value) -> String {
 
 fn columns(entity: &str) -> Vec<&'static str> {
     let entity = serde_json::from_value(json!(entity)).unwrap();
-    saft_columns(entity).map(|(name, _)| *name).collect()
+    saft_columns(entity).collect()
 }
 
 /// Reads a file with every column of an entity, as texts.

@@ -85,6 +85,7 @@ fn mapping_of(export: &Export, names: &[String]) -> Value {
             });
             (input, plain((0..names.len()).map(from).collect()))
         }
+        FileFormat::Saft => unreachable!("its columns are those of the schema: `export/saft/tests.rs` reads them back"),
         FileFormat::Payload => unreachable!("a payload is no table"),
     };
     json!({ "name": "table", "input": input, "columns": columns })
@@ -190,7 +191,7 @@ fn written(export: &Export, table: &Table) -> Result<(Vec<u8>, Vec<Vec<String>>)
         None => file.extend_from_slice(bytes),
     };
     add(&rendering.begin(&named, &Totals::default()).unwrap());
-    let mut rows = Vec::new();
+    let (mut rows, mut totals) = (Vec::new(), Totals::default());
     for row in &table.rows {
         let record: Map<String, Value> =
             table.names.iter().cloned().zip(row.iter().map(|cell| json!(cell))).collect();
@@ -199,13 +200,14 @@ fn written(export: &Export, table: &Table) -> Result<(Vec<u8>, Vec<Vec<String>>)
                 if !rows.is_empty() {
                     add(rendering.between());
                 }
-                add(&rendering.placed(&piece, rows.len() as u64));
+                add(&rendering.placed(&piece, &totals));
+                piece.add_to(&mut totals);
                 rows.push(expected(export, row));
             }
             Err(unfit) => prop_assert!(is_right(&unfit, export, table, row), "{unfit:?} of {row:?}"),
         }
     }
-    add(&rendering.end(&named, &Totals::default()).unwrap());
+    add(&rendering.end(&named, &totals).unwrap());
     if let Some(packer) = packer {
         file.extend(packer.finish().unwrap());
     }

@@ -221,7 +221,7 @@ pub(in crate::mapping) fn paths(of: SaftEntity, record: &[Name], name: &str) -> 
 }
 
 /// The columns of an entity.
-pub(crate) fn columns(
+pub(in crate::mapping) fn columns(
     of: SaftEntity,
 ) -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
     entity(of).1.iter().flat_map(|columns| columns.iter())
