@@ -85,7 +85,9 @@ fn mapping_of(export: &Export, names: &[String]) -> Value {
             });
             (input, plain((0..names.len()).map(from).collect()))
         }
-        FileFormat::Saft => unreachable!("its columns are those of the schema: `export/saft/tests.rs` reads them back"),
+        FileFormat::Saft => {
+            unreachable!("its columns are those of the schema: `export/saft/tests.rs` reads them back")
+        }
         FileFormat::Payload => unreachable!("a payload is no table"),
     };
     json!({ "name": "table", "input": input, "columns": columns })
