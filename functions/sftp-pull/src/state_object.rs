@@ -37,10 +37,9 @@ pub(crate) fn too_large(size_bytes: u64, memory_mib: u64) -> Stop {
 
 /// Reads the state, with its ETag; an empty one with an empty ETag where there is none.
 pub(crate) async fn read(context: &Context, key: &str) -> Result<(State, String), Stop> {
-    let Some((mut body, etag)) = context.bucket.open(key).await? else {
+    let Some((mut body, etag, size_bytes)) = context.bucket.open_sized(key).await? else {
         return Ok((State::default(), String::new()));
     };
-    let size_bytes = body.size_hint().0;
     if size_bytes > most_bytes(context.memory_mib) {
         return Err(too_large(size_bytes, context.memory_mib));
     }

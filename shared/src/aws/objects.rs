@@ -272,8 +272,22 @@ impl Bucket {
     /// # Errors
     /// When the call fails.
     pub async fn open(&self, key: &str) -> Result<Option<(ByteStream, String)>, AwsError> {
+        Ok(self.open_sized(key).await?.map(|(body, etag, _)| (body, etag)))
+    }
+
+    /// As [`Bucket::open`], with the object's size in bytes as well. The body itself does not tell it: where its checksum is
+    /// looked at on the way, as S3 has it for all that is stored, its hint is 0.
+    ///
+    /// # Errors
+    /// When the call fails, or the size is not said.
+    pub async fn open_sized(&self, key: &str) -> Result<Option<(ByteStream, String, u64)>, AwsError> {
         match self.client.get_object().bucket(&self.name).key(key).send().await {
-            Ok(answer) => Ok(Some((answer.body, answer.e_tag.unwrap_or_default()))),
+            Ok(answer) => {
+                let size_bytes = answer.content_length.and_then(|size| u64::try_from(size).ok());
+                let unsaid = || AwsError::damaged(format!("object {key}"), "its size is not said");
+                let etag = answer.e_tag.unwrap_or_default();
+                Ok(Some((answer.body, etag, size_bytes.ok_or_else(unsaid)?)))
+            }
             Err(e) if e.code() == Some("NoSuchKey") => Ok(None),
             Err(e) => Err(AwsError::call("s3:GetObject")(e)),
         }

@@ -61,7 +61,6 @@ const GUESSED: [&str; 4] = ["Period", "PeriodYear", "PaymentTermsDays", "SystemE
 pub(super) fn settle(columns: &[Cells<'_>], guesses: &mut [ColumnGuess]) {
     for (cells, guess) in columns.iter().zip(guesses) {
         let name = guess.name.as_str();
-        let is_text = matches!(guess.kind.value.mapped_as, ColumnType::Text | ColumnType::Identifier);
         let cell_type = if name.ends_with("Date") || name.ends_with("DateCreated") {
             let mut date = CellType::plain(Kind::Date, ColumnType::Date);
             date.format = Some("%Y-%m-%d".into());
@@ -70,10 +69,15 @@ pub(super) fn settle(columns: &[Cells<'_>], guesses: &mut [ColumnGuess]) {
             let mut number = CellType::plain(Kind::Decimal, ColumnType::Decimal);
             number.decimal_mark = Some(".".into());
             number
-        } else if is_text || GUESSED.contains(&name) {
+        } else if GUESSED.contains(&name) {
             continue;
         } else {
-            CellType::plain(Kind::Text, ColumnType::Text)
+            // Nothing that a spreadsheet makes of numbers is in XML: codes are text as they are.
+            let kind = match guess.kind.value.kind {
+                Kind::Identifier => Kind::Identifier,
+                _ => Kind::Text,
+            };
+            CellType::plain(kind, ColumnType::Text)
         };
         *guess = stated(cells, cell_type, "the standard says so");
     }

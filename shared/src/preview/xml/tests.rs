@@ -283,7 +283,7 @@ fn the_example_of_saft_is_previewed_whole_and_cut() {
         };
         assert_eq!(kind("TransactionDate"), ColumnType::Date);
         assert_eq!(kind("DebitAmount"), ColumnType::Decimal);
-        assert_eq!(kind("AccountID"), ColumnType::Identifier);
+        assert_eq!(kind("AccountID"), ColumnType::Text);
         assert_eq!(kind("TaxCode"), ColumnType::Text, "1 in nearly all records, and 1R in one");
         let accounts = entity.rivals.iter().find(|rival| rival.value == SaftEntity::Accounts).unwrap();
         assert!(
