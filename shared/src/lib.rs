@@ -1,12 +1,11 @@
 //! What Crossdock's functions share.
 //!
 //! Pure modules do no I/O and read no clock, random number or environment; adapters (`aws`, `sftp`,
-//! `config`) sit behind features of the same name, and pure modules never import them.
+//! `config`, `clock`) sit behind features, and pure modules never import them.
 
 pub mod account;
 pub mod announcement;
 pub mod change;
-pub mod clock;
 pub mod compression;
 pub mod connection;
 pub mod counts;
@@ -43,6 +42,8 @@ pub mod yaml;
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "aws")]
+pub mod clock;
 #[cfg(feature = "aws")]
 pub mod config;
 #[cfg(feature = "sftp")]
