@@ -49,11 +49,24 @@ pub async fn make(api: &Api, server: &SftpServer, source: &str) -> Result<Taker>
     let export = json!({ "file_name": FILE, "format": "ndjson" });
     let target = sftp_export(server, std::path::Path::new("/"), &export);
     let target = id(&api.post("/v1/target-servers", &target).await?);
-    let connection = json!({
-        "name": "files", "source": { "source": source, "types": ["file.*"] }, "target": { "target_server": target },
-    });
-    let connection = id(&api.post("/v1/connections", &connection).await?);
+    let connection = connect(api, source, "file.*", &target).await?;
     Ok(Taker { connection, target })
+}
+
+/// Makes one more connection to a target of files. Events name who takes them, so that its types do not matter.
+///
+/// # Errors
+/// When the API refuses.
+pub async fn beside(api: &Api, source: &str, files: &Taker) -> Result<Taker> {
+    let connection = connect(api, source, "beside.*", &files.target).await?;
+    Ok(Taker { connection, target: files.target.clone() })
+}
+
+async fn connect(api: &Api, source: &str, types: &str, target: &str) -> Result<String> {
+    let connection = json!({
+        "name": types, "source": { "source": source, "types": [types] }, "target": { "target_server": target },
+    });
+    Ok(id(&api.post("/v1/connections", &connection).await?))
 }
 
 /// Bytes that fill each of the three records of a file that goes on.
@@ -62,12 +75,15 @@ const LARGE_BYTES: usize = 3 * 1024 * 1024;
 /// After how many bytes the session is broken off of a file that goes on: that is worth going on with.
 const BROKEN_OFF_AFTER_BYTES: usize = 6 * 1024 * 1024;
 
-fn buffered(files: &Taker, path: Path) -> Vec<Event> {
-    let event = |id| match path {
-        Path::PushGoesOn => events::filed_by_bucket(id, LARGE_BYTES, files),
-        _ => events::filed(id, files),
+fn buffered(world: &World, path: Path) -> Vec<Event> {
+    let files = &world.setting.files;
+    let [second, third] = &world.setting.beside;
+    let takers = if path == Path::PushConnections { [files, second, third] } else { [files; 3] };
+    let event = |(id, taker)| match path {
+        Path::PushGoesOn => events::filed_by_bucket(id, LARGE_BYTES, taker),
+        _ => events::filed(id, taker),
     };
-    ["evt-1", "evt-2", "evt-3"].map(event).into()
+    ["evt-1", "evt-2", "evt-3"].into_iter().zip(takers).map(event).collect()
 }
 
 /// Three notifications are in the buffer, and are flushed; or `deliver` puts them there, for a realtime target.
@@ -93,6 +109,10 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
             export["file_name"] = "{counter}.ndjson".into();
             export["files_per"] = "record".into();
         }
+        Path::PushConnections => {
+            export["file_name"] = "{connection}.ndjson".into();
+            export["files_per"] = "connection".into();
+        }
         Path::Buffer => {
             export["realtime"] = true.into();
             export["file_name"] = "{counter:4}.ndjson".into();
@@ -101,7 +121,7 @@ pub(super) async fn play(world: &mut World, path: Path) -> Result<()> {
         _ => {}
     }
     world.rows.edit(&key, json!({ "export": export })).await?;
-    let events = buffered(&files, path);
+    let events = buffered(world, path);
     for event in &events {
         for message in event.messages(world).await? {
             world.deliver_later(&message).await?;
@@ -196,12 +216,17 @@ fn arrived(world: &World, path: Path, events: &[Event]) -> Result<()> {
     if matches!(path, Path::PushRename | Path::PushIgnore) {
         ensure!(files.remove(FILE).as_deref() == Some(OLD), "{files:?}");
     }
-    let wanted: Vec<(String, String)> = match path {
+    let mut wanted: Vec<(String, String)> = match path {
         Path::PushIgnore => Vec::new(),
         Path::PushRename => vec![(RENAMED.into(), wanted.concat())],
         Path::PushFiles => (1..).map(|n| format!("{n}.ndjson")).zip(wanted).collect(),
+        Path::PushConnections => {
+            let takers = events.iter().flat_map(|event| &event.takers);
+            takers.map(|taker| format!("{}.ndjson", taker.connection)).zip(wanted).collect()
+        }
         _ => vec![(FILE.into(), wanted.concat())],
     };
+    wanted.sort();
     let shown =
         |name: &String, text: &String| (name.clone(), text.len(), text.chars().take(100).collect::<String>());
     let are: Vec<_> = files.iter().map(|(name, text)| shown(name, text)).collect();

@@ -96,6 +96,11 @@ async fn a_push_of_files_survives_interruptions() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_push_of_connections_survives_interruptions() -> Result<()> {
+    sample(Path::PushConnections, 67, 5).await
+}
+
+#[tokio::test]
 async fn a_push_that_goes_on_survives_interruptions() -> Result<()> {
     sample(Path::PushGoesOn, 83, 5).await
 }

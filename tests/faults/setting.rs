@@ -43,6 +43,8 @@ pub struct Setting {
     pub wiring: Wiring,
     /// What is pushed goes through it.
     pub files: Taker,
+    /// Other connections to the same target.
+    pub beside: [Taker; 2],
     /// The account's rows.
     pub items: Vec<Item>,
     /// What the table is like.
@@ -84,6 +86,10 @@ impl Setting {
         let schedule = id(&flow.api.post("/v1/schedules", &schedule).await?);
         let wiring = Wiring::make(&flow.api).await?;
         let files = pushes::make(&flow.api, &flow.server, &wiring.source).await?;
+        let beside = [
+            pushes::beside(&flow.api, &wiring.source, &files).await?,
+            pushes::beside(&flow.api, &wiring.source, &files).await?,
+        ];
         let sdk = clients::sdk_config().await;
         let dynamodb = clients::dynamodb(&sdk);
         let table = Stack::table_name()?;
@@ -106,6 +112,7 @@ impl Setting {
             schedule,
             wiring,
             files,
+            beside,
             items,
             table: described.context("a table has a description")?,
             key_arn: Stack::key_arn()?,

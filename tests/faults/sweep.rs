@@ -55,6 +55,8 @@ pub enum Path {
     PushIgnore,
     /// `sftp-push`: each record has a file of its own, and they go together.
     PushFiles,
+    /// `sftp-push`: each connection has a file of its own, and they go together.
+    PushConnections,
     /// `sftp-push`: the file is too large for one session, and goes on where it got.
     PushGoesOn,
     /// `deliver`: notifications come into the buffer of a realtime target.
@@ -75,7 +77,7 @@ pub enum Path {
 
 impl Path {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Pull,
         Self::PullLarge,
         Self::PullGoesOn,
@@ -91,6 +93,7 @@ impl Path {
         Self::PushRename,
         Self::PushIgnore,
         Self::PushFiles,
+        Self::PushConnections,
         Self::PushGoesOn,
         Self::Buffer,
         Self::PushBatches,
@@ -117,6 +120,7 @@ impl Path {
             | Self::PushRename
             | Self::PushIgnore
             | Self::PushFiles
+            | Self::PushConnections
             | Self::PushGoesOn
             | Self::PushBatches => "sftp-push",
             Self::Dispatch | Self::Wake => "dispatch",
@@ -170,6 +174,7 @@ impl fmt::Display for Path {
             Self::PushRename => "push that renames",
             Self::PushIgnore => "push that ignores",
             Self::PushFiles => "push of files",
+            Self::PushConnections => "push of connections",
             Self::PushGoesOn => "push that goes on",
             Self::Buffer => "buffer",
             Self::PushBatches => "push of batches",
@@ -349,6 +354,7 @@ async fn within(world: &mut World, route: &Route) -> Result<()> {
         | Path::PushRename
         | Path::PushIgnore
         | Path::PushFiles
+        | Path::PushConnections
         | Path::PushGoesOn
         | Path::Buffer => pushes::play(world, route.path).await?,
         Path::PushBatches | Path::BufferBatches | Path::PullPushed => {

@@ -13,7 +13,7 @@ use shared::{
     wire::{Action, StagedRecord},
 };
 
-use super::mapper::{Out, Purpose};
+use super::{mapper::Purpose, out::Out};
 use crate::{Context, error::Stop};
 
 /// Code of a run that was refused since it would delete too many records.

@@ -11,6 +11,7 @@ mod cursor;
 mod deletes;
 mod mapper;
 pub(crate) mod open;
+mod out;
 pub(crate) mod store;
 mod wanted;
 

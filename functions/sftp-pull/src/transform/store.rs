@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::sync::mpsc::Receiver;
 
-use super::mapper::Piece;
+use super::out::Piece;
 use crate::Context;
 
 /// Pieces that are stored at once.
