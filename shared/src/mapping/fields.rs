@@ -35,6 +35,7 @@ impl<'r> Fields<'r> {
     }
 
     /// Returns a field as text, or its bytes where they are malformed.
+    #[inline(always)]
     pub fn get(&self, at: usize) -> Result<&'r str, &'r [u8]> {
         let (start, end) = self.spans[at];
         let range = start as usize..end as usize;

@@ -101,6 +101,7 @@ impl CompiledColumn {
     }
 
     /// Appends a cell's token: empty cells first, then `values`, then the type.
+    #[inline(always)]
     pub(super) fn convert(&self, cell: &str, out: &mut String) -> Result<(), Unfit> {
         let cell = self.format.trim(cell);
         if cell.is_empty() {

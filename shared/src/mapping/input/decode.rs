@@ -120,7 +120,7 @@ impl<R: Read> Utf8Reader<R> {
                     decode_utf_32(&unread[..taken], is_big_endian, &mut self.output)
                 }
                 (None, Kind::Page(page)) => decode_page(unread, page, &mut self.output),
-                (None, _) => encoding_rs::mem::convert_latin1_to_utf8(unread, &mut self.output),
+                (None, _) => decode_latin_1(unread, &mut self.output),
                 (Some(decoder), _) => decode_chunk(decoder, unread, &mut self.output, self.ended),
             };
             self.unread.start += taken;
@@ -164,6 +164,33 @@ fn decode_chunk(decoder: &mut Decoder, input: &[u8], output: &mut [u8], is_last:
         output[written] = MALFORMED;
         written += 1;
     }
+}
+
+/// Each byte is the character of its number. A library stops and begins anew at each that is not ASCII, which names have.
+fn decode_latin_1(input: &[u8], output: &mut [u8]) -> usize {
+    let mut written = 0;
+    let (chunks, rest) = input.as_chunks::<16>();
+    for chunk in chunks {
+        if chunk.is_ascii() {
+            output[written..written + chunk.len()].copy_from_slice(chunk);
+            written += chunk.len();
+        } else {
+            written += put_latin_1(chunk, &mut output[written..]);
+        }
+    }
+    written + put_latin_1(rest, &mut output[written..])
+}
+
+/// Writes bytes one by one, without asking which of them are two.
+fn put_latin_1(input: &[u8], output: &mut [u8]) -> usize {
+    let mut written = 0;
+    for byte in input {
+        let (first, second) =
+            if byte.is_ascii() { (*byte, 0) } else { (0xC0 | byte >> 6, 0x80 | byte & 0x3F) };
+        (output[written], output[written + 1]) = (first, second);
+        written += 1 + usize::from(byte >> 7);
+    }
+    written
 }
 
 fn decode_utf_32(input: &[u8], is_big_endian: bool, output: &mut [u8]) -> usize {

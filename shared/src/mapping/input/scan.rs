@@ -226,11 +226,14 @@ impl<R: Read> Scanner<R> {
     }
 
     /// Finds delimiters, quotes and line ends: a bit for each byte.
+    #[inline(always)]
     fn specials(&self, chunk: &[u8; CHUNK]) -> u32 {
         let Marks { delimiter, quote, escape, .. } = self.marks;
         let (quote, escape) = (quote.unwrap_or(delimiter), escape.unwrap_or(delimiter));
-        let is_special = chunk
-            .map(|b| u8::from((b == delimiter) | (b == quote) | (b == escape) | (b == b'\r') | (b == b'\n')));
+        let mut is_special = [0; CHUNK];
+        for (found, b) in is_special.iter_mut().zip(*chunk) {
+            *found = u8::from((b == delimiter) | (b == quote) | (b == escape) | (b == b'\r') | (b == b'\n'));
+        }
         let mut bits = 0;
         for (number, eight) in is_special.as_chunks::<8>().0.iter().enumerate() {
             // Moves the lowest bit of each byte into the highest byte, side by side.

@@ -116,7 +116,10 @@ proptest! {
     }
 
     #[test]
-    fn latin_1_is_one_character_a_byte(bytes: Vec<u8>) {
+    fn latin_1_is_one_character_a_byte(
+        // Long runs of ASCII are decoded in another way than what stands between them.
+        bytes in prop::collection::vec(prop_oneof![20 => b' '..=b'~', 1 => any::<u8>()], 0..200),
+    ) {
         prop_assume!(![&b"\xEF\xBB\xBF"[..], b"\xFF\xFE", b"\xFE\xFF", b"\0\0\xFE\xFF"].iter().any(|mark| bytes.starts_with(mark)));
         let text: String = bytes.iter().copied().map(char::from).collect();
         prop_assert_eq!(decode("iso-8859-1", &bytes[..]).unwrap(), text.into_bytes());
