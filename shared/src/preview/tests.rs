@@ -222,6 +222,12 @@ fn an_answer_stays_small() {
     }
 }
 
+#[test]
+fn what_begins_comments_is_not_the_delimiter_too() {
+    let found = of("]\tA\r0#0\n#\r|#'\n\u{f8}".as_bytes(), false);
+    assert_eq!(found.draft.expect("there is a draft").validate(), []);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_previewed(bytes in proptest::collection::vec(any::<u8>(), 0..400), is_whole: bool) {

@@ -33,7 +33,8 @@ pub(super) fn of(text: &str) -> Vec<Marks> {
         for quote in quotes(text, delimiter) {
             let escapes = quote.is_some_and(|quote| text.contains(&format!("\\{}", char::from(quote))));
             for escape in [None, Some(b'\\')].into_iter().take(1 + usize::from(escapes)) {
-                for comment in &comments {
+                let differs = |comment: &&Option<&str>| comment.is_none_or(|c| c.bytes().next() != delimiter);
+                for comment in comments.iter().filter(differs) {
                     candidates.push(Marks { delimiter, quote, escape, comment: *comment });
                 }
             }

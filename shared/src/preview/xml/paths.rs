@@ -88,6 +88,10 @@ impl Paths {
             paths.columns.push(".".into());
         }
         paths.below(survey, prefixes, record, "");
+        if paths.columns.is_empty() {
+            // All that it has are records of their own: what is left is its text, which is theirs.
+            paths.columns.push(".".into());
+        }
         paths
     }
 

@@ -213,6 +213,14 @@ fn saft_is_recognised_and_offers_its_entities() {
     assert_eq!(wrong.outcome.unwrap().failure.unwrap().field, "control_totals");
 }
 
+#[test]
+fn a_record_of_nothing_but_records_of_their_own_has_its_text() {
+    let found = of(b"<r><a/><a><b/><b><b/></b></a><a><b/></a></r>", true);
+    assert!(found.notes.iter().all(|note| note.code != "no_draft"), "{:?}", found.notes);
+    let from: Vec<_> = found.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!((found.record.unwrap().value.as_str(), from), ("/r/a", vec!["."]));
+}
+
 proptest! {
     /// Any tree of elements, cut anywhere: no panic, a draft that is valid, and no error that the cut makes.
     #[test]
