@@ -7,13 +7,20 @@ use std::io::{self, Read};
 
 use shared::mapping::{Compiled, Mapping, Outcome, records};
 
-/// Compiles mappings of one format from their inputs and columns.
+/// Compiles mappings of one format from their inputs and columns: each from its path, or with `each:` from those of
+/// children, which have children of their own there.
 pub fn mappings(cases: &[(&str, &[&str])]) -> Vec<Compiled> {
     let mapping = |(input, from): &(&str, &[&str])| {
         let columns: Vec<String> = from
             .iter()
             .enumerate()
-            .map(|(at, from)| format!(r#"{{"name": "c{at}", "from": {from:?}, "type": "text"}}"#))
+            .map(|(at, from)| match from.strip_prefix("each:") {
+                None => format!(r#"{{"name": "c{at}", "from": {from:?}, "type": "text"}}"#),
+                Some(path) => format!(
+                    r#"{{"name": "c{at}", "each": {path:?}, "columns": [{{"name": "a", "from": "a", "type": "text"}},
+                        {{"name": "own", "each": "b", "columns": [{{"name": "a", "from": "a", "type": "text"}}]}}]}}"#
+                ),
+            })
             .collect();
         let text = format!(
             r#"{{"name": "fuzz", "input": {input}, "columns": [{}], "key": ["c0"]}}"#,

@@ -11,6 +11,7 @@ static MAPPINGS: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
     mappings(&[
         (r#"{"format": "json"}"#, &["a", "/a/b", "/b/0"]),
         (r#"{"format": "json", "records": "/a/1"}"#, &["a"]),
+        (r#"{"format": "json"}"#, &["a", "each:b", "each:/c/0"]),
     ])
 });
 

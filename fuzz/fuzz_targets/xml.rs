@@ -14,6 +14,7 @@ static MAPPINGS: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
             &["@a", "a", "a[1]", ".", "a/n:b[join:;]", "../a", "/f/@a", "@n:c"],
         ),
         (r#"{"format": "xml", "record": "/f"}"#, &["r[2]/a", "."]),
+        (r#"{"format": "xml", "record": "/f/r"}"#, &["@a", "each:b", "each:a/b"]),
     ])
 });
 
