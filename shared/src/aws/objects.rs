@@ -270,7 +270,7 @@ impl Bucket {
     /// Opens an object for reading piece by piece, with its ETag.
     ///
     /// # Errors
-    /// When the call fails.
+    /// When the call fails, or the size is not said.
     pub async fn open(&self, key: &str) -> Result<Option<(ByteStream, String)>, AwsError> {
         Ok(self.open_sized(key).await?.map(|(body, etag, _)| (body, etag)))
     }

@@ -155,20 +155,23 @@ pub(crate) fn numbered(name: &str, n: u32) -> String {
 }
 
 #[cfg(test)]
+impl Named<'static> {
+    /// The seventh file of a target in UTC, for tests.
+    pub(crate) fn example(at: &str) -> Self {
+        static UTC: TimeZone = TimeZone::UTC;
+        let at = at.parse().expect("a test states an instant");
+        Self { at, zone: &UTC, number: 7, run: "run_1", batch: "exp_1", connection: "con_1" }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_name_follows_from_the_accounts_date_and_the_counter() {
         let zone = TimeZone::get("Pacific/Auckland").unwrap();
-        let named = Named {
-            at: "2026-11-25T21:30:05Z".parse().unwrap(),
-            zone: &zone,
-            number: 7,
-            run: "run_1",
-            batch: "exp_1",
-            connection: "con_1",
-        };
+        let named = Named { zone: &zone, ..Named::example("2026-11-25T21:30:05Z") };
         for (pattern, name) in [
             ("hours {date}T{time}.ndjson", "hours 2026-11-26T103005.ndjson"),
             ("{counter}", "7"),

@@ -155,20 +155,12 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
 
     use super::*;
 
     #[test]
     fn a_line_has_what_is_known_of_its_file() {
-        let named = Named {
-            at: "2026-11-25T21:30:05Z".parse().unwrap(),
-            zone: &TimeZone::UTC,
-            number: 7,
-            run: "run_1",
-            batch: "exp_1",
-            connection: "con_1",
-        };
+        let named = Named::example("2026-11-25T21:30:05Z");
         let summed = ["hours".to_string(), "n:1".to_string()];
         let mut totals = Totals::default();
         for (hours, n) in [("7.50", "1"), ("-0.25", "2")] {

@@ -40,14 +40,7 @@ fn export(entity: &str) -> Export {
 fn file(entity: &str, records: &[String]) -> (String, Vec<String>) {
     let export = export(entity);
     let rendering = Rendering::of(&export).unwrap();
-    let named = Named {
-        at: "2018-01-10T09:30:00Z".parse().unwrap(),
-        zone: &TimeZone::UTC,
-        number: 7,
-        run: "run_1",
-        batch: "exp_1",
-        connection: "con_1",
-    };
+    let named = Named::example("2018-01-10T09:30:00Z");
     let pieces: Vec<_> = records.iter().map(|record| rendering.record(record.as_bytes())).collect();
     let mut known = Totals::default();
     for piece in pieces.iter().flatten() {
@@ -271,14 +264,8 @@ fn an_address_is_there_even_where_nothing_is_known_of_it() {
     let export: Export =
         serde_json::from_value(json!({ "file_name": "a", "format": "saft", "saft": bare })).unwrap();
     let rendering = Rendering::of(&export).unwrap();
-    let named = Named {
-        at: "2018-01-10T23:30:00Z".parse().unwrap(),
-        zone: &TimeZone::get("Europe/Oslo").unwrap(),
-        number: 7,
-        run: "run_1",
-        batch: "exp_1",
-        connection: "con_1",
-    };
+    let zone = TimeZone::get("Europe/Oslo").unwrap();
+    let named = Named { zone: &zone, ..Named::example("2018-01-10T23:30:00Z") };
     let begin = String::from_utf8(rendering.begin(&named, &Totals::default()).unwrap()).unwrap();
     assert!(begin.contains("</Name><Address></Address><Contact>"), "{begin}");
     assert!(begin.contains("<AuditFileDateCreated>2018-01-11<"), "the date of the account's zone: {begin}");

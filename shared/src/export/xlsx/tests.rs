@@ -14,14 +14,7 @@ fn export(columns: Value, header: bool) -> Export {
 /// A file of these records, which all fit.
 fn file(export: &Export, records: &[Value]) -> Vec<u8> {
     let rendering = Rendering::of(export).unwrap();
-    let named = Named {
-        at: "2026-11-25T09:30:00Z".parse().unwrap(),
-        zone: &TimeZone::UTC,
-        number: 7,
-        run: "run_1",
-        batch: "exp_1",
-        connection: "con_1",
-    };
+    let named = Named::example("2026-11-25T09:30:00Z");
     let mut packer = rendering.packer("f.xlsx").unwrap().unwrap();
     let mut file = packer.add(&rendering.begin(&named, &Totals::default()).unwrap()).unwrap();
     let mut totals = Totals::default();

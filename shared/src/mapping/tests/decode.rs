@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::Pieces;
 use crate::mapping::{Encoding, Utf8Reader, WrongEncoding};
 
-const ENCODINGS: [&str; 11] = [
+/// Of each family some.
+pub(super) const ENCODINGS: [&str; 13] = [
     "utf-8",
     "utf-16le",
     "utf-16be",
@@ -17,6 +18,8 @@ const ENCODINGS: [&str; 11] = [
     "windows-1253",
     "iso-8859-9",
     "cp850",
+    "koi8-r",
+    "macintosh",
 ];
 
 fn decode(encoding: &str, reader: impl Read) -> Result<Vec<u8>, WrongEncoding> {

@@ -5,11 +5,10 @@
 //! cells filled with something else than spaces, which nobody can tell from their filling. Of a sheet the empty rows at
 //! its end are none.
 
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::compile;
+use super::{compile, decode::ENCODINGS};
 use crate::export::{Align, Export, FileFormat, FixedColumn, FormulaCells, Named, Rendering, Totals, Unfit};
 use crate::mapping::{Encoding, Outcome, records};
 
@@ -178,14 +177,7 @@ fn is_right(unfit: &Unfit, export: &Export, table: &Table, row: &[String]) -> bo
 /// Writes the rows that fit, and returns them as they are expected back.
 fn written(export: &Export, table: &Table) -> Result<(Vec<u8>, Vec<Vec<String>>), TestCaseError> {
     let rendering = Rendering::of(export).unwrap();
-    let named = Named {
-        at: "2026-11-25T09:30:00Z".parse().unwrap(),
-        zone: &TimeZone::UTC,
-        number: 7,
-        run: "run_1",
-        batch: "exp_1",
-        connection: "con_1",
-    };
+    let named = Named::example("2026-11-25T09:30:00Z");
     let mut packer = rendering.packer("table.xlsx").unwrap();
     let mut file = Vec::new();
     let mut add = |bytes: &[u8]| match &mut packer {
@@ -236,21 +228,6 @@ fn read_back(file: &[u8], mapping: Value) -> Result<Vec<Vec<String>>, TestCaseEr
     }
     Ok(rows)
 }
-
-const ENCODINGS: [&str; 12] = [
-    "utf-8",
-    "utf-16le",
-    "utf-16be",
-    "utf-32le",
-    "utf-32be",
-    "iso-8859-1",
-    "iso-8859-9",
-    "windows-1252",
-    "windows-1253",
-    "cp850",
-    "koi8-r",
-    "macintosh",
-];
 
 fn texts() -> impl Strategy<Value = String> {
     let awkward = vec![
